@@ -1,0 +1,220 @@
+# Builds, tests and installs locum. `make help` lists the targets and the settings.
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+B ?= build
+PREFIX ?= /usr/local
+DESTDIR ?=
+DEV ?=
+SANITIZE ?=
+
+# V=1 shows the commands.
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf "%-5s %s\n" $(1) $@)
+
+# V=1 shows the commands.
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf "%-5s %s\n" $(1) $@)
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+# --- flags ---------------------------------------------------------------------------------------
+
+CFLAGS ?= -g
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion
+STRICT := -Werror -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wswitch-enum \
+	-Wformat=2 -Wundef -Wvla -Wpointer-arith -Wwrite-strings
+IS_CLANG := $(findstring clang,$(CC))
+STRICT += $(if $(IS_CLANG),-Wcomma -Wunreachable-code,-Wlogical-op -Wduplicated-cond)
+HARDENING := -O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+SANITIZING := -O1 -fno-omit-frame-pointer -fsanitize=$(SANITIZE) -fno-sanitize-recover=all
+
+MODE_FLAGS := $(if $(SANITIZE),$(SANITIZING),$(HARDENING)) $(if $(DEV),$(STRICT))
+COMPILE_FLAGS = -std=gnu17 -D_GNU_SOURCE -I. -I$(B)/gen $(MODE_FLAGS) $(WARNINGS) -fPIE \
+	-fstack-protector-strong -pthread $(CPPFLAGS) $(CFLAGS)
+LINK_FLAGS = -pie -pthread -Wl,-z,relro,-z,now $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
+
+# --- sources: what is there is built -------------------------------------------------------------
+
+LIBS := base db dispatcher agent tools support
+DIR_base := base
+DIR_db := db
+DIR_dispatcher := dispatcher
+DIR_agent := agent
+DIR_tools := tools/locum
+DIR_support := tests/support
+GENERATED_db := $(B)/gen/db/embedded_sql.c
+
+PROGRAM_MAINS := dispatcher/main.c agent/main.c tools/locum/main.c tools/bench/main.c
+NAME_dispatcher := locumd
+NAME_agent := locum-agent
+NAME_tools/locum := locum
+NAME_tools/bench := locum-bench
+
+object = $(patsubst %.c,$(B)/obj/%.o,$(patsubst $(B)/gen/%,gen/%,$(1)))
+sources = $(filter-out %/main.c,$(wildcard $(DIR_$(1))/*.c)) $(GENERATED_$(1))
+archives = $(foreach lib,$(1),$(if $(strip $(call sources,$(lib))),$(B)/lib$(lib).a))
+
+MAINS := $(wildcard $(PROGRAM_MAINS))
+PROGRAMS := $(foreach main,$(MAINS),$(B)/bin/$(NAME_$(patsubst %/main.c,%,$(main))))
+TEST_KINDS := unit db scenarios
+tests_of = $(patsubst %.c,$(B)/%,$(wildcard tests/$(1)/test_*.c))
+TESTS := $(foreach kind,$(TEST_KINDS),$(call tests_of,$(kind)))
+BENCH_SOURCES := $(wildcard tools/bench/*.c)
+FORMATTED = $(shell find . -path ./build -prune -o -name '*.[ch]' -print)
+
+MIGRATIONS := $(sort $(wildcard db/migrations/*.sql))
+FUNCTIONS := $(sort $(wildcard db/functions/*.sql))
+STATEMENTS := $(sort $(wildcard db/sql/*.sql))
+STATES := $(if $(wildcard db/states.def),$(B)/gen/db/states.sql)
+STATES_TYPE := $(if $(wildcard db/states.def),$(B)/gen/db/job_state_type.sql)
+
+# --- libraries, asked for only when something is built -------------------------------------------
+
+PACKAGES := libpq uuid libuv libconfuse jansson smartcols
+pkg_config = $(shell pkg-config $(1))
+PACKAGE_CFLAGS = $(eval PACKAGE_CFLAGS := $$(call pkg_config,--cflags $(PACKAGES)))$(PACKAGE_CFLAGS)
+
+PKG_locumd := libpq uuid libconfuse jansson
+PKG_locum-agent := uuid libuv
+PKG_locum := libpq uuid jansson smartcols
+PKG_locum-bench := libpq uuid jansson
+PKG_tests := $(PACKAGES) cmocka
+
+# --- targets -------------------------------------------------------------------------------------
+
+.PHONY: all tests unit-tests db-tests scenarios-tests help deps deps-run run test check \
+	bench install clean format states-diagram FORCE
+
+all: $(PROGRAMS) $(call archives,$(filter-out support,$(LIBS))) ## build everything but the tests (the default)
+tests: $(TESTS)
+unit-tests: $(call tests_of,unit)
+db-tests: $(call tests_of,db)
+scenarios-tests: $(call tests_of,scenarios)
+
+help: ## show this
+	@echo 'Targets:'
+	@sed -n 's/^\([a-z-]*\):.* ## \(.*\)/  \1	\2/p' Makefile | expand -t 18
+	@echo 'Settings: B=build CC=gcc|clang DEV=1 SANITIZE=address,undefined|thread V=1'
+	@echo '          CFLAGS LDFLAGS PREFIX=/usr/local DESTDIR='
+
+deps: ## install everything that building and testing need (Debian)
+	@tools/house/deps.sh all
+
+deps-run: ## install only what building and running need (Debian)
+	@tools/house/deps.sh run
+
+# The second make sees what the first one installed.
+run: deps-run ## build, start a private cluster and show a takeover
+	@$(MAKE) --no-print-directory all
+	@B='$(B)' tools/demo/run.sh
+
+test: deps ## run every check and every test
+	@tests/run
+
+check: ## check the rules of the house (seconds, needs no database)
+	@tools/house/check.sh '$(B)'
+
+bench: all ## measure
+	@B='$(B)' tools/bench/run.sh
+
+format: ## let clang-format lay out every C file
+	clang-format -i $(FORMATTED)
+
+clean: ## remove what was built
+	rm -rf '$(B)'
+
+states-diagram: ## print the job states as a Mermaid diagram
+	@tools/house/states.sh diagram db/states.def
+
+install: all ## install into DESTDIR/PREFIX
+	@tools/house/install.sh '$(B)' '$(DESTDIR)$(PREFIX)'
+
+# --- stamps: rebuild when the flags or the set of files change -----------------------------------
+
+# stamp FILE TEXT: FILE holds TEXT, and is newer than what depends on it only when that changed.
+define stamp
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(subst ','\'',$(1))' | cmp -s - $@ || printf '%s\n' '$(subst ','\'',$(1))' > $@
+endef
+
+$(B)/flags: FORCE
+	@pkg-config --exists --print-errors '$(PACKAGES)' || \
+		{ echo "libraries are missing: run 'make deps'" >&2; exit 1; }
+	$(call stamp,$(CC) $(COMPILE_FLAGS) | $(LINK_FLAGS))
+
+$(B)/files: FORCE
+	$(call stamp,$(sort $(foreach lib,$(LIBS),$(call sources,$(lib))) $(BENCH_SOURCES)))
+
+$(B)/sql: FORCE
+	$(call stamp,$(MIGRATIONS) $(FUNCTIONS) $(STATEMENTS) $(STATES))
+
+# --- generated sources ---------------------------------------------------------------------------
+
+$(B)/gen/db/states.sql: db/states.def tools/house/states.sh
+	@mkdir -p $(@D)
+	$(call say,GEN)
+	$(Q)tools/house/states.sh functions $< > $@
+
+$(B)/gen/db/job_state_type.sql: db/states.def tools/house/states.sh
+	@mkdir -p $(@D)
+	$(call say,GEN)
+	$(Q)tools/house/states.sh type $< > $@
+
+$(B)/gen/db/embedded_sql.c: $(MIGRATIONS) $(FUNCTIONS) $(STATEMENTS) $(STATES) $(STATES_TYPE) \
+		$(B)/sql base/limits.h tools/house/embed.sh tools/house/expand.awk
+	@mkdir -p $(@D)
+	$(call say,GEN)
+	$(Q)tools/house/embed.sh base/limits.h $(@D) MIGRATIONS $(MIGRATIONS) -- \
+		FUNCTIONS $(STATES) $(FUNCTIONS) -- STATEMENTS $(STATEMENTS) > $@
+
+# --- objects, libraries, programs ----------------------------------------------------------------
+
+define compile
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) $(COMPILE_FLAGS) $(PACKAGE_CFLAGS) -MMD -MP -c -o $@ $<
+endef
+
+$(B)/obj/gen/%.o: $(B)/gen/%.c $(B)/flags
+	$(compile)
+
+$(B)/obj/%.o: %.c $(B)/flags
+	$(compile)
+
+define library_rule
+$(B)/lib$(1).a: $(call object,$(call sources,$(1))) $(B)/files
+	@rm -f $$@
+	$$(call say,AR)
+	$$(Q)ar rcs $$@ $$(filter %.o,$$^)
+endef
+$(foreach lib,$(LIBS),$(eval $(call library_rule,$(lib))))
+
+# link PACKAGES: $@ from the objects and, in the order given, the archives among the prerequisites
+define link
+	@mkdir -p $(@D)
+	$(call say,LINK)
+	$(Q)$(CC) $(LINK_FLAGS) -o $@ $(filter %.o,$^) \
+		-Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
+		$(call pkg_config,--libs $(1)) -ldl -lm
+endef
+
+$(B)/bin/locumd: $(B)/obj/dispatcher/main.o $(call archives,dispatcher db base)
+	$(call link,$(PKG_locumd))
+
+$(B)/bin/locum-agent: $(B)/obj/agent/main.o $(call archives,agent base)
+	$(call link,$(PKG_locum-agent))
+
+$(B)/bin/locum: $(B)/obj/tools/locum/main.o $(call archives,tools db base)
+	$(call link,$(PKG_locum))
+
+$(B)/bin/locum-bench: $(call object,$(BENCH_SOURCES)) $(call archives,db base) $(B)/files
+	$(call link,$(PKG_locum-bench))
+
+$(TESTS): $(B)/tests/%: $(B)/obj/tests/%.o $(call archives,support dispatcher agent tools db base)
+	$(call link,$(PKG_tests))
+
+-include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

@@ -1,0 +1,35 @@
+/*
+ * The fence: one page of memory that a dispatcher shares with its agents.
+ *
+ * The pinger writes the deadline after each acknowledged ping; an agent reads it with no message in
+ * between, so that a dispatcher that is stopped, hung or busy cannot hold it back. Writers and readers
+ * need no lock: the deadline is one atomic word.
+ */
+#ifndef LOCUM_BASE_FENCE_H
+#define LOCUM_BASE_FENCE_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct fence; /* the shared page */
+
+/* A deadline that has always passed: nothing may start, all that runs is killed. */
+#define FENCE_DOWN ((int64_t)0)
+
+/* Dispatcher: makes the page, down. *fd is what an agent inherits; it is close-on-exec until the
+ * caller hands it on. Close it after the last agent has started. */
+int fence_create(struct fence **fence, int *fd, struct error *err);
+
+/* Agent: maps the page behind the inherited descriptor and closes the descriptor. */
+int fence_attach(struct fence **fence, int fd, struct error *err);
+
+void fence_close(struct fence *fence);
+
+/* Pinger: sets the deadline, in milliseconds of CLOCK_BOOTTIME, or FENCE_DOWN. */
+void fence_set_ms(struct fence *fence, int64_t deadline_ms);
+
+/* Any thread of either process. */
+int64_t fence_deadline_ms(const struct fence *fence);
+
+#endif

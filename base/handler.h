@@ -1,0 +1,56 @@
+/*
+ * A handler: what runs a job. Read from the configuration by the dispatcher, carried to the agent in
+ * the HELLO frame of the socket protocol (base/wire.h), never named by a job in any other way than by
+ * its name.
+ */
+#ifndef LOCUM_BASE_HANDLER_H
+#define LOCUM_BASE_HANDLER_H
+
+#include <stdint.h>
+
+/* One row per kind: HANDLER_KIND(constant, name in the configuration). */
+#define HANDLER_KINDS(X) X(COMMAND, "command")
+
+enum handler_kind {
+#define HANDLER_KIND_ENUM(constant, name) HANDLER_##constant,
+	HANDLER_KINDS(HANDLER_KIND_ENUM)
+#undef HANDLER_KIND_ENUM
+};
+
+/* What happens to a running handler when its dispatcher can no longer prove that it is alive. */
+enum handler_fence {
+	HANDLER_FENCE_KILL,   /* killed at the deadline: it is dead before a sibling may start */
+	HANDLER_FENCE_FINISH, /* goes on; only the write conflict at the commit decides */
+};
+
+/* Limits of each process of a handler; -1 leaves what the agent itself has. */
+struct handler_limits {
+	int64_t memory_bytes; /* RLIMIT_AS */
+	int64_t files;        /* RLIMIT_NOFILE */
+	int64_t processes;    /* RLIMIT_NPROC: counts the user's processes on the whole machine */
+	int64_t cpu_s;        /* RLIMIT_CPU */
+	int64_t file_bytes;   /* RLIMIT_FSIZE */
+};
+
+struct handler {
+	char *name;
+	enum handler_kind kind;
+	char **argv;        /* NULL-terminated; argv[0] is an absolute path; no shell */
+	char **environment; /* NULL-terminated "KEY=VALUE", added to the whitelist */
+	char *directory;    /* working directory, or NULL for "/" */
+	char *user;         /* user name to run as, or NULL for the agent's own */
+	int64_t timeout_ms; /* of one run; 0: none. A job's own timeout goes before it */
+	enum handler_fence fence;
+	struct handler_limits limits;
+};
+
+/* Frees what *handler owns and leaves it empty. */
+void handler_fini(struct handler *handler);
+
+/* The name of a kind, as written in the configuration. */
+const char *handler_kind_name(enum handler_kind kind);
+
+/* Returns 0 and sets *kind, or -1 when no kind has that name. */
+int handler_kind_read(const char *name, enum handler_kind *kind);
+
+#endif

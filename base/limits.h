@@ -1,0 +1,37 @@
+/*
+ * Every size, count and time that a user controls, named once. The SQL files get these values at
+ * build time: a word LIMIT_… in a file under db/ is replaced by its number.
+ */
+#ifndef LOCUM_BASE_LIMITS_H
+#define LOCUM_BASE_LIMITS_H
+
+enum {
+	LIMIT_NAME_BYTES = 63,             /* names of queues, handlers, agents, keys' queues */
+	LIMIT_KEY_BYTES = 255,             /* a job's unique key */
+	LIMIT_PAYLOAD_BYTES = 1048576,     /* a job's payload */
+	LIMIT_RESULT_BYTES = 1048576,      /* a job's result */
+	LIMIT_LOG_BYTES = 65536,           /* what is kept of a handler's output: its tail */
+	LIMIT_ERROR_BYTES = 4096,          /* a job's error text */
+	LIMIT_PAYLOAD_INLINE_BYTES = 8192, /* larger payloads do not come with the claim */
+	LIMIT_PRIORITY_MAX = 9,            /* priorities are 0 (first) to this */
+	LIMIT_PRIORITY_DEFAULT = 5,
+	LIMIT_ATTEMPTS_DEFAULT = 5,
+	LIMIT_ATTEMPTS_MAX = 1000,
+	LIMIT_INTERRUPTIONS = 9,          /* interruptions before "interrupted too often" */
+	LIMIT_CLAIM_BATCH = 1000,         /* jobs in one claim */
+	LIMIT_COMPLETION_JOBS = 1000,     /* jobs in one completion */
+	LIMIT_COMPLETION_BYTES = 4194304, /* bytes of results, errors and logs in one completion */
+	LIMIT_SUBMIT_BATCH = 10000,       /* jobs in one call of submit_many by the CLI */
+	LIMIT_LINE_BYTES = 2097152,       /* a line of a submission stream */
+	LIMIT_AGENT_SIZE = 10000,         /* slots of one agent */
+	LIMIT_AGENTS = 64,                /* agent sections of one configuration */
+	LIMIT_HANDLERS = 1000,            /* handler sections of one configuration */
+	LIMIT_QUEUE_WEIGHT = 1000,        /* the N in "queue=N" */
+	LIMIT_RETRY_BASE_MS = 1000,       /* first retry back-off, doubled each time */
+	LIMIT_RETRY_CAP_MS = 3600000,     /* longest retry back-off */
+	LIMIT_RETENTION_DAYS = 7,         /* how long finished jobs stay by default */
+	LIMIT_PARTITIONS_AHEAD = 7,       /* days of `finished` made in advance */
+	LIMIT_SIBLINGS_WATCHED = 50,      /* above it, each dispatcher watches its successors */
+};
+
+#endif

@@ -1,0 +1,71 @@
+/*
+ * One connection to the database. It belongs to one thread.
+ *
+ * Statements are the files db/sql/NAME.sql, known by NAME. A run of several is one transaction that leaves
+ * in one write and ends in one Sync, so that a client that is stopped never sits in an open transaction.
+ */
+#ifndef LOCUM_DB_DB_H
+#define LOCUM_DB_DB_H
+
+#include <libpq-fe.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/uuid.h"
+#include "db/args.h"
+
+struct db;
+
+struct db_options {
+	const char *conninfo;      /* of libpq: a URL or key=value; "" takes the environment */
+	const char *role;          /* "pump", "pinger": the middle of application_name locum/ROLE/UUID */
+	struct uuid incarnation;   /* the end of application_name; none: left out */
+	bool prepared;             /* prepare statements on the server; off behind a pooler */
+	bool pinned;               /* pin plans for the session; off behind a pooler */
+	int64_t answer_ms;         /* longest wait for an answer, then the connection counts as lost */
+	int64_t statement_ms;      /* the server's own limit for a statement; 0: none */
+};
+
+struct db_call {
+	const char *statement; /* NAME of db/sql/NAME.sql */
+	struct args args;
+};
+
+/* Connects, within 10 s per host. ERROR_RETRY when nobody answers, ERROR_FATAL when it will never work
+ * (no such database, password refused), ERROR_INPUT for a malformed conninfo. */
+int db_open(struct db **db, const struct db_options *options, struct error *err);
+void db_close(struct db *db);
+
+/* Runs the calls as one transaction and sets results[i], each the caller's to PQclear. Consumes the args
+ * whatever happens. On failure no result is set; after ERROR_RETRY with a lost connection (db_is_lost) it is
+ * unknown whether the transaction was committed. */
+int db_run(struct db *db, struct db_call *calls, size_t count, PGresult **results, struct error *err);
+
+/* db_run for one call. Returns NULL on failure. */
+PGresult *db_call(struct db *db, const char *statement, struct args *args, struct error *err);
+
+/* db_call for a statement whose answer does not matter. */
+int db_do(struct db *db, const char *statement, struct args *args, struct error *err);
+
+/* Runs the text of a migration, a function file, or a command that a statement made; several commands in it
+ * are one transaction. */
+int db_execute(struct db *db, const char *text, struct error *err);
+
+/* Subscribes to a notification channel. */
+int db_listen(struct db *db, const char *channel, struct error *err);
+
+/* Takes in what has arrived and returns whether a notification was among it. */
+bool db_notified(struct db *db);
+
+/* Whether the connection broke; close it and open another. */
+bool db_is_lost(const struct db *db);
+
+/* The descriptor to poll for notifications. It changes with the connection. */
+int db_fd(const struct db *db);
+
+/* The DETAIL of the last error that the server sent, or "". Valid until the next call. */
+const char *db_error_detail(const struct db *db);
+
+#endif

@@ -1,0 +1,106 @@
+-- What a handler with a connection of its own, or a person, may do to a job.
+
+-- locum.complete(job bigint, claim_id uuid, result json): completes a claimed job inside the caller's
+-- transaction, so that the caller's writes and the completion commit together or not at all.
+-- Call it last: it locks the job until the transaction ends. A repetition with the same claim is harmless.
+-- Errors: LC001 "job was reassigned" when the claim is not the job's latest; the caller must roll back and
+-- must not try again.
+create or replace function locum.complete(job bigint, claim_id uuid, result json default null)
+returns void
+language plpgsql set search_path = pg_catalog, locum, pg_temp as $$
+declare
+	held locum.job;
+begin
+	delete from locum.job j where j.id = complete.job and j.claim_id = complete.claim_id returning * into held;
+	if held.id is null then
+		perform from locum.finished f where f.id = complete.job and f.claim_id = complete.claim_id;
+		if found then
+			return;
+		end if;
+		raise 'job was reassigned' using errcode = 'LC001',
+			detail = format('Job %s is no longer held by this claim.', complete.job),
+			hint = 'Roll back, and do not try again: whoever holds the claim now does the job.';
+	end if;
+	perform locum.finish(held, 'completed', complete.result, null);
+end $$;
+
+-- locum.finish(job locum.job, state, result json, error text): stores the finished row of a job that the
+-- caller has just deleted from locum.job, unless its queue keeps none.
+create or replace function locum.finish(job locum.job, state locum.job_state, result json, error text)
+returns void
+language sql set search_path = pg_catalog, locum, pg_temp as $$
+	insert into locum.finished (id, created_at, run_at, started_at, claim_seq, retry_of, queue_id, state,
+		priority, attempt, max_attempts, interruptions, recoveries, claim_id, incarnation, handler,
+		submitted_by, key, traceparent, payload, result, error, log, history)
+	select job.id, job.created_at, job.run_at, coalesce(job.started_at, job.claimed_at), job.claim_seq,
+		job.retry_of, job.queue_id, finish.state, job.priority,
+		job.attempt + (job.claim_id is not null)::int, job.max_attempts, job.interruptions,
+		job.recoveries, job.claim_id, job.incarnation, job.handler, job.submitted_by, job.key,
+		job.traceparent, job.payload, finish.result, finish.error, job.log, job.history
+	from locum.queue q
+	where q.id = job.queue_id and q.keep_finished > interval '0'
+$$;
+revoke all on function locum.finish(locum.job, locum.job_state, json, text) from public;
+
+-- locum.cancel(job bigint): cancels a job that is not claimed at once; asks the worker of a claimed one to
+-- end it. Returns true when the job was unfinished. Never touches a claim.
+create or replace function locum.cancel(job bigint) returns boolean
+language plpgsql set search_path = pg_catalog, locum, pg_temp as $$
+declare
+	target locum.job;
+begin
+	select * into target from locum.job j where j.id = cancel.job for update;
+	if target.id is null then
+		return false;
+	elsif target.claim_id is not null then
+		update locum.job j set cancel_requested = true where j.id = cancel.job;
+		insert into locum.signal (incarnation, job_id, claim_id, kind)
+		values (target.incarnation, target.id, target.claim_id, 'cancel');
+	else
+		delete from locum.job j where j.id = cancel.job;
+		perform locum.finish(target, 'cancelled', null, 'cancelled before it started');
+	end if;
+	return true;
+end $$;
+
+-- locum.retry(job bigint): submits a finished job again, as a new job with retry_of. Returns the new id,
+-- or null when no finished job has that id.
+create or replace function locum.retry(job bigint) returns bigint
+language sql set search_path = pg_catalog, locum, pg_temp as $$
+	with again as (
+		insert into locum.job (retry_of, queue_id, state, priority, lane, max_attempts, handler, key,
+			traceparent, payload)
+		select f.id, f.queue_id, 'pending', f.priority, 1, f.max_attempts, f.handler, f.key,
+			f.traceparent, f.payload
+		from locum.finished f where f.id = retry.job
+		returning id, queue_id
+	), woken as (
+		select count(locum.wake(q.name)) from again join locum.queue q on q.id = again.queue_id
+	)
+	select again.id from again, woken
+$$;
+
+-- locum.interruption_ends(policy, interruptions smallint): whether one more interruption ends the job.
+create or replace function locum.interruption_ends(policy locum.interrupt_policy, interruptions smallint)
+returns boolean
+language sql immutable as $$
+	select policy = 'fail' or (policy = 'retry' and interruptions >= LIMIT_INTERRUPTIONS)
+$$;
+
+-- locum.interruption_error(policy, interruptions smallint): the error of a job that an interruption ended.
+create or replace function locum.interruption_error(policy locum.interrupt_policy, interruptions smallint)
+returns text
+language sql immutable as $$
+	select case when policy = 'retry' then format('interrupted too often (%s times)', interruptions + 1)
+		else 'interrupted, and its policy is to fail' end
+$$;
+
+-- locum.episode(job locum.job, outcome text, error text): the entry for locum.job.history about the claim
+-- that ends now.
+create or replace function locum.episode(job locum.job, outcome text, error text) returns jsonb
+language sql stable as $$
+	select jsonb_strip_nulls(jsonb_build_object(
+		'claim_seq', job.claim_seq, 'attempt', job.attempt + 1, 'incarnation', job.incarnation,
+		'claimed_at', job.claimed_at, 'started_at', job.started_at, 'ended_at', clock_timestamp(),
+		'outcome', outcome, 'error', left(error, LIMIT_ERROR_BYTES / 4)))
+$$;

@@ -1,0 +1,29 @@
+-- dispatcher_death(victim uuid, seq bigint, declared_by uuid, evidence text) -> id
+-- Declares an incarnation dead whose last ping is the one observed, and writes the certificate. The ping's
+-- row goes first, so that no ping can be acknowledged during a death. No row: it pinged meanwhile, or
+-- somebody else declared it. 55P03: its locks are held (backend_terminate).
+with observed as materialized (
+	select incarnation, pinged_at
+	from locum.dispatcher_ping
+	where incarnation = $1::uuid and seq = $2::bigint
+	for update nowait
+), locked as materialized (
+	select dispatcher.incarnation, dispatcher.id
+	from observed
+	join locum.dispatcher using (incarnation)
+	where dispatcher.state in ('running', 'draining')
+	for update of dispatcher nowait
+), unpinged as (
+	delete from locum.dispatcher_ping where incarnation in (select incarnation from locked)
+	returning incarnation, pinged_at
+), dead as (
+	update locum.dispatcher set state = 'dead', ended_at = clock_timestamp()
+	where incarnation in (select incarnation from unpinged)
+	returning incarnation, id
+), agents as (
+	delete from locum.agent where incarnation in (select incarnation from dead)
+)
+insert into locum.death (victim_id, victim_incarnation, declared_by, last_ping, evidence)
+select dead.id, dead.incarnation, $3::uuid, unpinged.pinged_at, $4::text::jsonb
+from dead join unpinged using (incarnation)
+returning id

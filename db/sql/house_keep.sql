@@ -1,0 +1,28 @@
+-- house_keep(most int) -> finished
+-- Deletes up to `most` finished jobs that their queue no longer keeps, requests over a day old, and what
+-- incarnations left behind that ended long ago.
+with requests as (
+	delete from locum.request where created_at < now() - interval '24 hours'
+), signals as (
+	delete from locum.signal where created_at < now() - interval '1 day'
+), receipts as (
+	delete from locum.receipt
+	where not exists (select from locum.dispatcher d
+		where d.incarnation = receipt.incarnation and d.state in ('running', 'draining'))
+), dispatchers as (
+	delete from locum.dispatcher
+	where ended_at < now() - 2 * (select max(keep_finished) from locum.queue)
+		and not exists (select from locum.job where job.incarnation = dispatcher.incarnation)
+), gone as (
+	delete from locum.finished
+	where (tableoid, ctid) in (
+		select f.tableoid, f.ctid
+		from locum.queue q
+		join locum.finished f on f.queue_id = q.id
+		where q.keep_finished < (select max(keep_finished) from locum.queue)
+			and f.finished_at < now() - q.keep_finished
+		limit $1::int
+	)
+	returning 1
+)
+select count(*)::int as finished from gone

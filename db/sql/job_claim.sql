@@ -1,0 +1,40 @@
+-- job_claim(incarnation uuid, claim_id uuid, queues int[], priorities int[], lanes int[], cursors bigint[], handlers text[], most int)
+--   -> id, queue_id, priority, lane, handler, attempt, max_attempts, claim_seq, interruptions, recoveries, on_interrupt, timeout_ms, payload, traceparent
+-- Claims up to `most` ready jobs of these handlers for a running dispatcher, under one claim_id.
+-- queues, priorities, lanes and cursors are the index ranges to scan, in this order; a cursor is the lowest
+-- id that is looked at. Rows that a sibling holds are skipped, so dispatchers never wait for each other.
+-- The share lock on the dispatcher's row keeps it from being declared dead before this commits.
+-- A payload over LIMIT_PAYLOAD_INLINE_BYTES comes as null: job_payload fetches it.
+with self as materialized (
+	select from locum.dispatcher
+	where incarnation = $1::uuid and state = 'running'
+	for share
+)
+update locum.job
+set state = 'assigned', lane = -1 - lane, claim_id = $2::uuid, claim_seq = claim_seq + 1,
+	incarnation = $1::uuid, claimed_at = now(), started_at = null
+where id = any(array(
+	select ready.id
+	from self
+	cross join unnest($3::int[], $4::int[], $5::int[], $6::bigint[])
+		as range (queue_id, priority, lane, lowest)
+	cross join lateral (
+		select candidate.id
+		from locum.job as candidate
+		where candidate.queue_id = range.queue_id
+			and candidate.priority = range.priority
+			and candidate.lane = range.lane
+			and candidate.lane >= 0
+			and candidate.id >= range.lowest
+			and candidate.handler = any($7::text[])
+			and (candidate.expires_at is null or candidate.expires_at > now())
+		order by candidate.id
+		for update skip locked
+	) as ready
+	limit $8::int
+))
+returning id, queue_id, priority::int, (-1 - lane)::int as lane, handler::text, attempt::int,
+	max_attempts::int, claim_seq, interruptions::int, recoveries::int, on_interrupt::text,
+	coalesce(timeout_ms, 0) as timeout_ms,
+	case when octet_length(payload::text) <= LIMIT_PAYLOAD_INLINE_BYTES then payload::text end as payload,
+	traceparent

@@ -1,0 +1,57 @@
+-- job_reclaim(incarnation uuid, most int) -> id, state
+-- Takes up to `most` claims away from an incarnation that is not alive. Rows that somebody holds locked are
+-- skipped; several siblings may reclaim one corpse together. A job that had not started goes back to the
+-- head of its line; one that had was interrupted, and its policy decides; one that somebody wanted
+-- cancelled is. The former owner is told, should it live.
+with held as materialized (
+	select id
+	from locum.job
+	where incarnation = $1::uuid
+		and not exists (select from locum.dispatcher
+			where incarnation = $1::uuid and state in ('running', 'draining'))
+	order by id
+	limit $2::int
+	for update skip locked
+), done as (
+	delete from locum.job
+	where id = any(array(select id from held))
+		and (cancel_requested or (state = 'active'
+			and locum.interruption_ends(on_interrupt, interruptions)))
+	returning job.*
+), kept as (
+	insert into locum.finished (id, created_at, run_at, started_at, claim_seq, retry_of, queue_id, state,
+		priority, attempt, max_attempts, interruptions, recoveries, claim_id, incarnation, handler,
+		submitted_by, key, traceparent, payload, error, log, history)
+	select done.id, done.created_at, run_at, started_at, claim_seq, retry_of, queue_id,
+		case when cancel_requested then 'cancelled' else 'failed' end::locum.job_state, priority,
+		attempt + (state = 'active')::int, max_attempts, interruptions + (state = 'active')::int,
+		recoveries + 1, null, incarnation, handler, submitted_by, key, traceparent, payload,
+		case when cancel_requested then 'cancelled; its worker died'
+			else locum.interruption_error(on_interrupt, interruptions) end,
+		log, history
+	from done
+	join locum.queue on queue.id = done.queue_id and queue.keep_finished > interval '0'
+), before as materialized (
+	select job.id, job.claim_id from locum.job where id = any(array(select id from held))
+), back as (
+	update locum.job
+	set state = case when state = 'active' and on_interrupt = 'hold' then 'held'
+			else 'pending' end::locum.job_state,
+		lane = case when state = 'active' and on_interrupt = 'hold' then null else 0 end,
+		run_at = case when state = 'active' and on_interrupt = 'hold' then null else run_at end,
+		interruptions = interruptions + (state = 'active')::int, recoveries = recoveries + 1,
+		claim_id = null, incarnation = null, started_at = null, claimed_at = null,
+		history = coalesce(history, '[]') || locum.episode(job,
+			case when state = 'active' then 'interrupted' else 'reclaimed' end,
+			'its dispatcher was declared dead')
+	where id = any(array(select id from held))
+		and not (cancel_requested or (state = 'active'
+			and locum.interruption_ends(on_interrupt, interruptions)))
+	returning job.id, job.state
+), told as (
+	insert into locum.signal (incarnation, job_id, claim_id, kind)
+	select $1::uuid, before.id, before.claim_id, 'lost' from before
+)
+select id, state::text from back
+union all
+select id, case when cancel_requested then 'cancelled' else 'failed' end from done

@@ -1,0 +1,3 @@
+-- schema_version() -> version
+-- The newest migration of a database that has the schema.
+select max(version) as version from locum.migration

@@ -1,0 +1,25 @@
+#!/bin/sh
+# install.sh BUILD_DIR PREFIX_DIR: copies the programs and the manual pages.
+set -eu
+build=$1
+prefix=$2
+
+install -d "$prefix/bin"
+for program in "$build"/bin/*; do
+	[ ! -f "$program" ] || install -m 755 "$program" "$prefix/bin/"
+done
+
+for page in doc/man/*.[1-8].scd; do
+	[ -e "$page" ] || continue
+	if ! command -v scdoc > /dev/null; then
+		echo "install: scdoc is missing, the manual pages are left out; run 'make deps'" >&2
+		break
+	fi
+	name=$(basename "$page" .scd)
+	section=$prefix/share/man/man${name##*.}
+	install -d "$section"
+	scdoc < "$page" > "$section/$name"
+	chmod 644 "$section/$name"
+done
+
+echo "installed into $prefix"
