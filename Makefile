@@ -109,7 +109,7 @@ deps-run: ## install only what building and running need (Debian)
 
 # The second make sees what the first one installed.
 run: deps-run ## build, start a private cluster and show a takeover
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc)) all
 	@B='$(B)' tools/demo/run.sh
 
 test: deps ## run every check and every test

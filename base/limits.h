@@ -32,6 +32,7 @@ enum {
 	LIMIT_RETENTION_DAYS = 7,         /* how long finished jobs stay by default */
 	LIMIT_PARTITIONS_AHEAD = 7,       /* days of `finished` made in advance */
 	LIMIT_SIBLINGS_WATCHED = 50,      /* above it, each dispatcher watches its successors */
+	LIMIT_SUCCESSORS_WATCHED = 8,     /* so many of them */
 };
 
 #endif

@@ -149,10 +149,11 @@ int text_check_name(const char *what, const char *name, struct error *err)
 		size_t step = text_character(name + at, length - at);
 
 		if (step == 0)
-			return error_set(err, ERROR_INPUT, "the %s's name is not valid UTF-8", what);
-		if (is_control(name + at))
-			return error_set(err, ERROR_INPUT, "the %s's name holds a control character",
+			return error_set(err, ERROR_INPUT, "the %s's name is not valid UTF-8",
 					 what);
+		if (is_control(name + at))
+			return error_set(err, ERROR_INPUT,
+					 "the %s's name holds a control character", what);
 		at += step;
 	}
 	return 0;

@@ -1,5 +1,6 @@
 #include "base/uuid.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <uuid/uuid.h>
 
@@ -8,6 +9,18 @@ struct uuid uuid_make(void)
 	struct uuid uuid;
 
 	uuid_generate_random(uuid.bytes);
+	return uuid;
+}
+
+struct uuid uuid_derive(struct uuid from, int64_t number)
+{
+	struct uuid uuid;
+	char name[24];
+	int length = snprintf(name, sizeof(name), "%lld", (long long)number);
+
+	if (number == 0)
+		return from;
+	uuid_generate_sha1(uuid.bytes, from.bytes, name, (size_t)length);
 	return uuid;
 }
 

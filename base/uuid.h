@@ -3,6 +3,7 @@
 #define LOCUM_BASE_UUID_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 enum { UUID_BYTES = 16, UUID_TEXT_SIZE = 37 };
 
@@ -12,6 +13,9 @@ struct uuid {
 
 /* A new random one (version 4, libuuid). */
 struct uuid uuid_make(void);
+
+/* The UUID that always belongs to this number under `from`; `from` itself for 0. */
+struct uuid uuid_derive(struct uuid from, int64_t number);
 
 /* Writes 36 characters and a NUL into text, and returns text. */
 const char *uuid_text(struct uuid uuid, char text[static UUID_TEXT_SIZE]);

@@ -219,8 +219,8 @@ int wire_read_hello(const struct wire_frame *frame, struct wire_hello *hello, st
 
 	if (!from.failed && protocol != WIRE_PROTOCOL)
 		return error_set(err, ERROR_FATAL,
-				 "the dispatcher speaks protocol %u, this agent speaks %d", protocol,
-				 WIRE_PROTOCOL);
+				 "the dispatcher speaks protocol %u, this agent speaks %d",
+				 protocol, WIRE_PROTOCOL);
 	read.agent = unpack_string(&from);
 	read.slots = unpack_u32(&from);
 	read.kill_grace_ms = take_duration(&from);

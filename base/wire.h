@@ -52,9 +52,9 @@ struct wire_bytes {
 /* HELLO: who the agent is. Strings and handlers belong to whoever filled the struct; after
  * wire_read_hello that is the reader, who calls wire_hello_fini. */
 struct wire_hello {
-	char *agent;            /* its name */
-	uint32_t slots;         /* jobs that may run at once */
-	int64_t kill_grace_ms;  /* between SIGTERM and SIGKILL */
+	char *agent;           /* its name */
+	uint32_t slots;        /* jobs that may run at once */
+	int64_t kill_grace_ms; /* between SIGTERM and SIGKILL */
 	uint32_t handler_count;
 	struct handler *handlers;
 };
@@ -64,8 +64,8 @@ struct wire_job {
 	int64_t id;
 	struct uuid claim_id;
 	int64_t claim_seq;
-	int32_t attempt;      /* of this run, from 1 */
-	int64_t timeout_ms;   /* the job's own; 0: the handler's */
+	int32_t attempt;    /* of this run, from 1 */
+	int64_t timeout_ms; /* the job's own; 0: the handler's */
 	struct wire_bytes queue;
 	struct wire_bytes handler;
 	struct wire_bytes payload;
@@ -117,13 +117,13 @@ struct wire_outcome {
 	int64_t id;
 	struct uuid claim_id;
 	enum verdict verdict;
-	int32_t exit_code;         /* -1 when there was none */
-	int32_t signal;            /* that ended it, or 0 */
-	int64_t started_ms;        /* CLOCK_BOOTTIME; 0 when it never started */
+	int32_t exit_code;  /* -1 when there was none */
+	int32_t signal;     /* that ended it, or 0 */
+	int64_t started_ms; /* CLOCK_BOOTTIME; 0 when it never started */
 	int64_t ended_ms;
-	struct wire_bytes result;  /* what was written to descriptor 3, or absent */
-	struct wire_bytes error;   /* one sentence, absent when VERDICT_DONE */
-	struct wire_bytes log;     /* the tail of stdout and stderr: valid UTF-8 without NUL */
+	struct wire_bytes result; /* what was written to descriptor 3, or absent */
+	struct wire_bytes error;  /* one sentence, absent when VERDICT_DONE */
+	struct wire_bytes log;    /* the tail of stdout and stderr: valid UTF-8 without NUL */
 };
 
 /* BROKEN: a handler cannot be executed on this machine; its jobs are to go to others. */
@@ -141,7 +141,8 @@ struct wire_frame {
 /* Each appends one frame. The list forms take one entry or more; a frame that would pass
  * WIRE_FRAME_MAX is split. Return -1 only when the buffer's limit or memory ends. */
 int wire_write_hello(struct buffer *out, const struct wire_hello *hello, struct error *err);
-int wire_write_run(struct buffer *out, const struct wire_job *jobs, size_t count, struct error *err);
+int wire_write_run(struct buffer *out, const struct wire_job *jobs, size_t count,
+		   struct error *err);
 int wire_write_cancel(struct buffer *out, const struct wire_cancel *cancels, size_t count,
 		      struct error *err);
 int wire_write_stop(struct buffer *out, const struct wire_stop *stop, struct error *err);

@@ -55,10 +55,12 @@ struct config_agent {
 	X(fence_margin_ms, "fence_margin", 3000, 10,                                               \
 	  "its jobs are dead this long before siblings may take them")                             \
 	X(scan_interval_ms, "scan_interval", 1000, 10, "look for dead siblings this often")        \
-	X(drain_timeout_ms, "drain_timeout", 25000, 0, "running jobs may finish this long on SIGTERM")
+	X(drain_timeout_ms, "drain_timeout", 25000, 0,                                             \
+	  "running jobs may finish this long on SIGTERM")
 #define CONFIG_TEXTS(X)                                                                            \
 	X(database, "database", "", "CONNINFO", "database: a URL or key=value pairs, as for psql") \
-	X(state_dir, "state_dir", "/var/lib/locum", "DIR", "where the dispatcher's identity is kept") \
+	X(state_dir, "state_dir", "/var/lib/locum", "DIR",                                         \
+	  "where the dispatcher's identity is kept")                                               \
 	X(agent_program, "agent_program", "", "FILE", "locum-agent, when it is not beside locumd") \
 	X(log_level, "log_level", "info", "LEVEL", "debug, info, warning or error")
 #define CONFIG_BOOLEANS(X)                                                                         \

@@ -20,11 +20,11 @@ static const struct {
 } SENTENCES[] = {
 	{ "missing equal sign", "= is missing between \"", "\" and its value" },
 	{ "missing title", "a section needs a name: ", " \"NAME\" { … }" },
-	{ "missing opening brace", "{ is missing after the name of the section: ",
-	  " \"NAME\" { … }" },
+	{ "missing opening brace",
+	  "{ is missing after the name of the section: ", " \"NAME\" { … }" },
 	{ "attempt to append", "\"", "\" takes one value: write = instead of +=" },
 	{ "found duplicate title", "the name of a section cannot be empty", NULL },
-	{ "premature end", "the file ends in the middle of a setting: its value is missing", NULL },
+	{ "premature end", "the file ends in the middle of a setting", NULL },
 	{ "invalid octal", "\"", "\" is no character: octal escapes end at \\377" },
 	{ "bad escape", "\"", "\" is no escape: write \\\\ for a backslash" },
 };
@@ -76,37 +76,48 @@ static void list_names(const cfg_t *cfg, char *out, size_t size)
 	}
 }
 
+/* The section that cfg is, after "in". */
+static const char *place(const cfg_t *cfg)
+{
+	if (strcmp(cfg->name, "agent") == 0)
+		return "an agent";
+	return strcmp(cfg->name, "handler") == 0 ? "a handler" : "a configuration";
+}
+
 static void unknown(const cfg_t *cfg, const char *name, char *out, size_t size)
 {
 	const char *meant = nearest(cfg, name);
-	const char *where = strcmp(cfg->name, "root") == 0 ? "the top level" : cfg->name;
 	char word[WORD_MAX];
 	char names[ERROR_TEXT_MAX / 2];
 
 	text_quote(name, word, sizeof(word));
 	if (meant != NULL) {
-		snprintf(out, size, "unknown setting \"%s\" in %s: did you mean \"%s\"?", word, where,
-			 meant);
+		snprintf(out, size, "unknown setting \"%s\" in %s: did you mean \"%s\"?", word,
+			 place(cfg), meant);
 		return;
 	}
 	list_names(cfg, names, sizeof(names));
-	snprintf(out, size, "unknown setting \"%s\" in %s, which has: %s", word, where, names);
+	snprintf(out, size, "unknown setting \"%s\" in %s, which has: %s", word, place(cfg), names);
 }
 
+/* A token, or the end of the file (""), where there should be something else. */
 static void unexpected(const cfg_t *cfg, const char *token, char *out, size_t size)
 {
 	const char *key = awaited(cfg);
 	char word[WORD_MAX];
 
 	text_quote(token, word, sizeof(word));
-	if (key != NULL && token[0] == '{')
+	if (key != NULL && token[0] == '\0')
+		snprintf(out, size, "the value of \"%s\" is missing at the end of the file", key);
+	else if (key != NULL && token[0] == '{')
 		snprintf(out, size, "\"%s\" takes one value, not a list", key);
 	else if (key != NULL)
 		snprintf(out, size, "the value of \"%s\" is missing before \"%s\"", key, word);
 	else
-		snprintf(out, size,
-			 "\"%s\" is not expected here: is a comma, a quote or a } missing before it?",
-			 word);
+		snprintf(
+			out, size,
+			"\"%s\" is not expected here: is a comma, a quote or a } missing before it?",
+			word);
 }
 
 /* Says it with one of SENTENCES; false when there is none. */
@@ -149,7 +160,8 @@ void config_complaint_keep(cfg_t *cfg, const char *format, va_list args)
 	word = first_word(format, again);
 	if (begins(format, "no such option"))
 		unknown(cfg, word, text, sizeof(text));
-	else if (begins(format, "unexpected token"))
+	else if (begins(format, "unexpected token") ||
+		 (begins(format, "premature end") && awaited(cfg) != NULL))
 		unexpected(cfg, word, text, sizeof(text));
 	else if (!rephrase(format, word, text, sizeof(text)))
 		vsnprintf(text, sizeof(text), format, args);
@@ -178,4 +190,26 @@ const char *config_complaint_find(cfg_t *root)
 			found = find_in(opt);
 	}
 	return found;
+}
+
+static int last_line(cfg_opt_t *opt, int line)
+{
+	for (unsigned int i = 0; i < cfg_opt_size(opt); i++) {
+		const cfg_t *section = cfg_opt_getnsec(opt, i);
+
+		if (section != NULL && section->line > line)
+			line = section->line;
+	}
+	return line;
+}
+
+int config_complaint_line(cfg_t *root)
+{
+	int line = root->line;
+
+	for (cfg_opt_t *opt = root->opts; opt->name != NULL; opt++) {
+		if (opt->type == CFGT_SEC)
+			line = last_line(opt, line);
+	}
+	return line;
 }

@@ -16,4 +16,7 @@ void config_complaint_keep(cfg_t *cfg, const char *format, va_list args)
 /* The complaint kept in root or one of its sections, as "LINE: TEXT", or NULL. */
 const char *config_complaint_find(cfg_t *root);
 
+/* The line that was reached, for a failure without a complaint. */
+int config_complaint_line(cfg_t *root);
+
 #endif

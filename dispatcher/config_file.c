@@ -45,12 +45,12 @@ static const struct key AGENT_KEYS[] = {
 	{ "handlers", CFGF_NODEFAULT | CFGF_LIST },
 };
 static const struct key HANDLER_KEYS[] = {
-	{ "kind", CFGF_NODEFAULT },	  { "argv", CFGF_NODEFAULT | CFGF_LIST },
-	{ "timeout", CFGF_NODEFAULT },	  { "user", CFGF_NODEFAULT },
-	{ "fence", CFGF_NODEFAULT },	  { "directory", CFGF_NODEFAULT },
-	{ "memory", CFGF_NODEFAULT },	  { "environment", CFGF_NODEFAULT | CFGF_LIST },
-	{ "files", CFGF_NODEFAULT },	  { "processes", CFGF_NODEFAULT },
-	{ "cpu", CFGF_NODEFAULT },	  { "file_size", CFGF_NODEFAULT },
+	{ "kind", CFGF_NODEFAULT },    { "argv", CFGF_NODEFAULT | CFGF_LIST },
+	{ "timeout", CFGF_NODEFAULT }, { "user", CFGF_NODEFAULT },
+	{ "fence", CFGF_NODEFAULT },   { "directory", CFGF_NODEFAULT },
+	{ "memory", CFGF_NODEFAULT },  { "environment", CFGF_NODEFAULT | CFGF_LIST },
+	{ "files", CFGF_NODEFAULT },   { "processes", CFGF_NODEFAULT },
+	{ "cpu", CFGF_NODEFAULT },     { "file_size", CFGF_NODEFAULT },
 };
 enum {
 	TOP_COUNT = sizeof(TOP_KEYS) / sizeof(TOP_KEYS[0]),
@@ -105,7 +105,8 @@ static void free_mark(void *pointer)
 static cfg_opt_t *fill(cfg_opt_t *options, const struct key *keys, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		options[i] = (cfg_opt_t)CFG_PTR_CB(keys[i].name, 0, keys[i].flags, make_value, free);
+		options[i] = (cfg_opt_t)CFG_PTR_CB(keys[i].name, 0, keys[i].flags, make_value,
+						   free);
 	return options + count;
 }
 
@@ -188,7 +189,8 @@ static int parse(struct config_file *file, struct buffer *text, struct error *er
 		return 0;
 	complaint = config_complaint_find(file->root);
 	if (complaint == NULL)
-		return error_set(err, ERROR_INPUT, "%s: cannot be parsed", file->path);
+		return error_set(err, ERROR_INPUT, "%s:%d: a key is expected here", file->path,
+				 config_complaint_line(file->root));
 	return error_set(err, ERROR_INPUT, "%s:%s", file->path, complaint);
 }
 
@@ -235,7 +237,8 @@ int config_file_sections(const struct config_file *file, const char *kind)
 	return (int)cfg_size(file->root, kind);
 }
 
-struct config_section config_file_section(const struct config_file *file, const char *kind, int index)
+struct config_section config_file_section(const struct config_file *file, const char *kind,
+					  int index)
 {
 	cfg_t *cfg = cfg_getnsec(file->root, kind, (unsigned int)index);
 	const struct mark *mark = cfg_getnptr(cfg, MARK, 0);

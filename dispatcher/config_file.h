@@ -36,7 +36,8 @@ struct config_section config_file_top(const struct config_file *file);
 
 /* How many sections of that kind ("agent", "handler") there are, and each in the order of the file. */
 int config_file_sections(const struct config_file *file, const char *kind);
-struct config_section config_file_section(const struct config_file *file, const char *kind, int index);
+struct config_section config_file_section(const struct config_file *file, const char *kind,
+					  int index);
 
 /* How many values the key has in the section: -1 when it is not there, 0 for an empty list. */
 int config_file_count(const struct config_section *section, const char *key);

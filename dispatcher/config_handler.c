@@ -30,19 +30,20 @@ static int blame(const struct config_section *section, int line, const char *key
 	return error_prefix(err, "%s:%d", section->path, line);
 }
 
-#define KIND_IN_LIST(constant, name) "\"" name "\" "
-static int read_kind(const struct config_section *section, struct handler *handler, struct error *err)
+#define KIND_IN_LIST(constant, name) " \"" name "\""
+static int read_kind(const struct config_section *section, struct handler *handler,
+		     struct error *err)
 {
 	const struct config_value *value = config_file_value(section, "kind", 0);
 	char quoted[QUOTED_SIZE];
 
 	if (value == NULL)
 		return config_file_fail(section, section->line, err,
-					"handler \"%s\" has no kind: write kind = …, one of: %s",
+					"handler \"%s\" has no kind: write kind = …, one of:%s",
 					section->name, HANDLER_KINDS(KIND_IN_LIST));
 	if (handler_kind_read(value->text, &handler->kind) < 0)
 		return config_file_fail(section, value->line, err,
-					"handler \"%s\": unknown kind \"%s\", expected one of: %s",
+					"handler \"%s\": unknown kind \"%s\", expected one of:%s",
 					section->name,
 					text_quote(value->text, quoted, sizeof(quoted)),
 					HANDLER_KINDS(KIND_IN_LIST));
@@ -69,15 +70,17 @@ static int copy_list(const struct config_section *section, const char *key, char
 	return 0;
 }
 
-static int read_argv(const struct config_section *section, struct handler *handler, struct error *err)
+static int read_argv(const struct config_section *section, struct handler *handler,
+		     struct error *err)
 {
 	const struct config_value *program = config_file_value(section, "argv", 0);
 	char quoted[QUOTED_SIZE];
 
 	if (program == NULL)
-		return config_file_fail(section, section->line, err,
-					"handler \"%s\" has no argv: write argv = {\"/PROGRAM\", …}",
-					section->name);
+		return config_file_fail(
+			section, section->line, err,
+			"handler \"%s\" has no argv: write argv = {\"/PROGRAM\", …}",
+			section->name);
 	if (program->text[0] != '/')
 		return config_file_fail(section, program->line, err,
 					"handler \"%s\": argv begins with \"%s\", which is not an "
@@ -170,15 +173,16 @@ static int read_duration(const struct config_section *section, const char *key, 
 		return blame(section, value->line, key, err);
 	if (read_ms < least_ms) {
 		error_set(err, ERROR_INPUT,
-			  "\"%s\" is too short: at least %s; leave it out for no limit", value->text,
-			  duration_text(least_ms, least));
+			  "\"%s\" is too short: at least %s; leave it out for no limit",
+			  value->text, duration_text(least_ms, least));
 		return blame(section, value->line, key, err);
 	}
 	*ms = read_ms;
 	return 0;
 }
 
-static int read_fence(const struct config_section *section, struct handler *handler, struct error *err)
+static int read_fence(const struct config_section *section, struct handler *handler,
+		      struct error *err)
 {
 	const struct config_value *value = config_file_value(section, "fence", 0);
 	char quoted[QUOTED_SIZE];
@@ -187,12 +191,11 @@ static int read_fence(const struct config_section *section, struct handler *hand
 	if (value == NULL || strcmp(value->text, FENCE_NAMES[HANDLER_FENCE_KILL]) == 0)
 		return 0;
 	if (strcmp(value->text, FENCE_NAMES[HANDLER_FENCE_FINISH]) != 0)
-		return config_file_fail(section, value->line, err,
-					"handler \"%s\": fence \"%s\" is neither \"%s\" nor \"%s\"",
-					section->name,
-					text_quote(value->text, quoted, sizeof(quoted)),
-					FENCE_NAMES[HANDLER_FENCE_KILL],
-					FENCE_NAMES[HANDLER_FENCE_FINISH]);
+		return config_file_fail(
+			section, value->line, err,
+			"handler \"%s\": fence \"%s\" is neither \"%s\" nor \"%s\"", section->name,
+			text_quote(value->text, quoted, sizeof(quoted)),
+			FENCE_NAMES[HANDLER_FENCE_KILL], FENCE_NAMES[HANDLER_FENCE_FINISH]);
 	handler->fence = HANDLER_FENCE_FINISH;
 	return 0;
 }
@@ -234,7 +237,8 @@ static int read_limits(const struct config_section *section, struct handler_limi
 		       struct error *err)
 {
 	*limits = (struct handler_limits){ -1, -1, -1, -1, -1 };
-	if (read_size(section, "memory", CONFIG_HANDLER_MEMORY_LEAST, &limits->memory_bytes, err) < 0)
+	if (read_size(section, "memory", CONFIG_HANDLER_MEMORY_LEAST, &limits->memory_bytes, err) <
+	    0)
 		return -1;
 	if (read_number(section, "files", &limits->files, err) < 0)
 		return -1;
@@ -251,9 +255,11 @@ static int read_fields(const struct config_section *section, struct handler *han
 {
 	if (read_kind(section, handler, err) < 0 || read_argv(section, handler, err) < 0)
 		return -1;
-	if (read_environment(section, handler, err) < 0 || read_directory(section, handler, err) < 0)
+	if (read_environment(section, handler, err) < 0 ||
+	    read_directory(section, handler, err) < 0)
 		return -1;
-	if (config_user_read(section, &handler->user, err) < 0 || read_fence(section, handler, err) < 0)
+	if (config_user_read(section, &handler->user, err) < 0 ||
+	    read_fence(section, handler, err) < 0)
 		return -1;
 	if (read_duration(section, "timeout", CONFIG_HANDLER_TIMEOUT_LEAST_MS, &handler->timeout_ms,
 			  err) < 0)

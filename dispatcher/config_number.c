@@ -53,9 +53,10 @@ int config_number_size(const char *text, int64_t least, int64_t *bytes, struct e
 
 	text_quote(text, quoted, sizeof(quoted));
 	if (digits == 0 || digits > DIGITS_MAX || unit == 0)
-		return error_set(err, ERROR_INPUT,
-				 "\"%s\" is not a size: write bytes with K, M, G or T, such as 512M",
-				 quoted);
+		return error_set(
+			err, ERROR_INPUT,
+			"\"%s\" is not a size: write bytes with K, M, G or T, such as 512M",
+			quoted);
 	number = strtoll(text, NULL, 10);
 	if (number > INT64_MAX / unit)
 		return error_set(err, ERROR_INPUT, "\"%s\" is too large", quoted);

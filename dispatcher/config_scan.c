@@ -45,7 +45,8 @@ static int blank_block(struct scan *scan)
 		scan->at++;
 	}
 	if (scan->at == scan->end)
-		return fail(scan, begin, "the comment that begins here is not closed: */ is missing");
+		return fail(scan, begin,
+			    "the comment that begins here is not closed: */ is missing");
 	memset(scan->at, ' ', 2);
 	scan->at += 2;
 	return 0;
@@ -146,10 +147,11 @@ static int close_brace(struct scan *scan)
 static int equals(struct scan *scan)
 {
 	if (scan->depth == DEPTH_MAX)
-		return error_set(scan->err, ERROR_INPUT,
-				 "%s:%d: = inside the list that begins on line %d: its } is missing, "
-				 "or quotes around a value",
-				 scan->path, scan->line, scan->open[DEPTH_MAX - 1]);
+		return error_set(
+			scan->err, ERROR_INPUT,
+			"%s:%d: = inside the list that begins on line %d: its } is missing, "
+			"or quotes around a value",
+			scan->path, scan->line, scan->open[DEPTH_MAX - 1]);
 	scan->at++;
 	return 0;
 }

@@ -117,8 +117,8 @@ static int set_field(struct config *config, const struct config_setting *setting
 	return -1;
 }
 
-int config_setting_set(struct config *config, const struct config_setting *setting, const char *text,
-		       const struct config_origin *origin, struct error *err)
+int config_setting_set(struct config *config, const struct config_setting *setting,
+		       const char *text, const struct config_origin *origin, struct error *err)
 {
 	if (set_field(config, setting, text, err) < 0)
 		return config_setting_blame(config, origin, err);

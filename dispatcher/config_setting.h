@@ -12,19 +12,19 @@ enum config_type { CONFIG_DURATION, CONFIG_TEXT, CONFIG_BOOLEAN };
 struct config_setting {
 	const char *key;
 	enum config_type type;
-	size_t field;        /* offset in struct config of the value … */
-	size_t origin;       /* … and of its origin */
-	int64_t number;      /* default of a duration (ms) or boolean */
-	int64_t least;       /* of a duration, ms */
-	const char *text;    /* default of a text */
-	const char *meta;    /* name of its value in the help, NULL for a boolean */
+	size_t field;     /* offset in struct config of the value … */
+	size_t origin;    /* … and of its origin */
+	int64_t number;   /* default of a duration (ms) or boolean */
+	int64_t least;    /* of a duration, ms */
+	const char *text; /* default of a text */
+	const char *meta; /* name of its value in the help, NULL for a boolean */
 	const char *help;
 };
 
 enum {
 #define CONFIG_SETTING_ONE(...) +1
-	CONFIG_SETTING_COUNT = 0 CONFIG_DURATIONS(CONFIG_SETTING_ONE) CONFIG_TEXTS(
-		CONFIG_SETTING_ONE) CONFIG_BOOLEANS(CONFIG_SETTING_ONE),
+	CONFIG_SETTING_COUNT = 0 CONFIG_DURATIONS(CONFIG_SETTING_ONE)
+		CONFIG_TEXTS(CONFIG_SETTING_ONE) CONFIG_BOOLEANS(CONFIG_SETTING_ONE),
 #undef CONFIG_SETTING_ONE
 	CONFIG_SETTING_MOST_MS = 86400000, /* a day: longer is a typing error */
 };
@@ -39,8 +39,8 @@ const struct config_setting *config_setting_find(const char *key);
 int config_setting_reset(struct config *config, struct error *err);
 
 /* Sets one value from text. The error begins with the origin. */
-int config_setting_set(struct config *config, const struct config_setting *setting, const char *text,
-		       const struct config_origin *origin, struct error *err);
+int config_setting_set(struct config *config, const struct config_setting *setting,
+		       const char *text, const struct config_origin *origin, struct error *err);
 
 /* Frees the texts. */
 void config_setting_fini(struct config *config);

@@ -9,37 +9,40 @@
 
 enum { RECORD_BYTES = 16384, QUOTED_SIZE = 80 };
 
-/* 0 and *found, or an errno. */
-static int look_up(const char *name, struct passwd **found)
+/* 1: there is such a user, 0: there is none, -1 with errno: nobody knows. */
+static int look_up(const char *name)
 {
 	char *record = malloc(RECORD_BYTES);
 	struct passwd entry;
+	struct passwd *found = NULL;
 	int rc;
 
 	if (record == NULL)
-		return ENOMEM;
-	rc = getpwnam_r(name, &entry, record, RECORD_BYTES, found);
+		return -1;
+	rc = getpwnam_r(name, &entry, record, RECORD_BYTES, &found);
 	free(record);
-	return rc;
+	if (found != NULL)
+		return 1;
+	errno = rc;
+	return rc == 0 || rc == ENOENT ? 0 : -1;
 }
 
 int config_user_read(const struct config_section *section, char **user, struct error *err)
 {
 	const struct config_value *value = config_file_value(section, "user", 0);
-	struct passwd *found = NULL;
 	char quoted[QUOTED_SIZE];
 	int rc;
 
 	*user = NULL;
 	if (value == NULL)
 		return 0;
-	rc = look_up(value->text, &found);
 	text_quote(value->text, quoted, sizeof(quoted));
-	if (rc != 0 && found == NULL && rc != ENOENT)
-		return config_file_fail(section, value->line, err,
-					"%s \"%s\": cannot look up the user \"%s\": %s",
-					section->kind, section->name, quoted, strerror(rc));
-	if (found == NULL)
+	rc = look_up(value->text);
+	if (rc < 0) {
+		error_set_errno(err, ERROR_INPUT, errno, "cannot look up the user \"%s\"", quoted);
+		return error_prefix(err, "%s:%d", section->path, value->line);
+	}
+	if (rc == 0)
 		return config_file_fail(section, value->line, err,
 					"%s \"%s\": this system has no user \"%s\"", section->kind,
 					section->name, quoted);

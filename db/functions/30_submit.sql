@@ -94,10 +94,12 @@ create or replace function locum.submit(handler text, payload json default '{}',
 	expires interval default null, on_interrupt text default 'retry', traceparent text default null)
 returns bigint
 language plpgsql set search_path = pg_catalog, locum, pg_temp as $$
+#variable_conflict use_column
 declare
 	due timestamptz := case when submit.delay is null then submit.run_at
 		else coalesce(submit.run_at, now()) + submit.delay end;
 	ready boolean := due is null or due <= now();
+	line int;
 	stored bigint;
 	earlier bigint;
 begin
@@ -111,22 +113,22 @@ begin
 			return earlier;
 		end if;
 	end if;
+	line := locum.queue_id(submit.queue);
 	loop
 		insert into locum.job (run_at, expires_at, timeout_ms, queue_id, state, on_interrupt, priority,
 			lane, max_attempts, handler, key, traceparent, payload)
-		values (due, now() + submit.expires, locum.interval_ms(submit.timeout),
-			locum.queue_id(submit.queue),
+		values (due, now() + submit.expires, locum.interval_ms(submit.timeout), line,
 			case when ready then 'pending' else 'scheduled' end::locum.job_state,
 			submit.on_interrupt::locum.interrupt_policy, submit.priority,
 			case when not ready then null when due is null then 1 else 0 end,
 			coalesce(submit.max_attempts, LIMIT_ATTEMPTS_DEFAULT), submit.handler, submit.key,
 			submit.traceparent, submit.payload)
-		on conflict do nothing
+		on conflict (queue_id, key) where key is not null do nothing
 		returning id into stored;
 		exit when stored is not null;
 		-- The key is taken; the job that has it may finish before it is seen here.
 		select j.id into stored from locum.job j
-		where j.queue_id = locum.queue_id(submit.queue) and j.key = submit.key;
+		where j.queue_id = line and j.key = submit.key;
 		exit when stored is not null;
 	end loop;
 	if submit.request_id is not null then

@@ -7,16 +7,18 @@ language sql immutable set search_path = pg_catalog, pg_temp as $$
 		traceparent}'::text[]
 $$;
 
--- locum.insert_jobs(jobs json[]): submit_many without its explanation of errors.
+-- locum.insert_jobs(jobs json[]): submit_many without its explanation of errors. A null among the ids: the
+-- job that had the key finished before it could be seen. Joins by hashing, for the lists are of equal length.
 create or replace function locum.insert_jobs(jobs json[]) returns setof bigint
-language plpgsql set search_path = pg_catalog, locum, pg_temp as $$
+language plpgsql set search_path = pg_catalog, locum, pg_temp set enable_hashjoin = on
+	set enable_nestloop = off set enable_mergejoin = off set jit = off as $$
 begin
 	return query
 	with given as materialized (
 		select n, value -> 'payload' as payload, option.*,
 			case when option.delay is null then option.run_at
 				else coalesce(option.run_at, now()) + option.delay end as due,
-			nextval(pg_get_serial_sequence('locum.job', 'id')) as id
+			nextval('locum.job_id_seq') as id
 		from unnest(jobs) with ordinality as line (value, n)
 		cross join lateral json_to_record(value) as option (handler text, queue text, priority int,
 			run_at timestamptz, delay interval, key text, max_attempts int, timeout interval,
@@ -37,18 +39,38 @@ begin
 			coalesce(payload, '{}')
 		from given g join queue q on q.name = coalesce(g.queue, 'default')
 		order by g.n
-		on conflict do nothing
+		on conflict (queue_id, key) where key is not null do nothing
 		returning job.id, job.queue_id, job.key
 	), woken as (
 		select count(locum.wake(name)) from queue
 	)
-	select coalesce(
-		case when g.key is null then g.id end,
-		(select s.id from stored s where s.key = g.key and s.queue_id = q.id),
-		(select j.id from locum.job j where j.key = g.key and j.queue_id = q.id))
-	from given g join queue q on q.name = coalesce(g.queue, 'default'), woken
+	select case when g.key is null then g.id when s.id is not null then s.id
+		else (select j.id from locum.job j where j.key = g.key and j.queue_id = q.id) end
+	from woken, given g
+	join queue q on q.name = coalesce(g.queue, 'default')
+	left join stored s on s.key = g.key and s.queue_id = q.id
 	order by g.n;
 end $$;
+
+-- locum.insert_until_seen(jobs json[]): insert_jobs, done anew as long as an id is missing.
+create or replace function locum.insert_until_seen(jobs json[]) returns bigint[]
+language plpgsql set search_path = pg_catalog, locum, pg_temp as $$
+declare
+	stored bigint[];
+begin
+	loop
+		begin
+			select array_agg(id) into stored from locum.insert_jobs(jobs) as id;
+			if array_position(stored, null) is null then
+				return stored;
+			end if;
+			raise 'a key was released meanwhile' using errcode = 'LC002';
+		exception when sqlstate 'LC002' then
+			null; -- what was inserted is undone
+		end;
+	end loop;
+end $$;
+revoke all on function locum.insert_until_seen(json[]) from public;
 
 -- locum.check_line(line text): raises what is wrong with one object of a bulk submission.
 create or replace function locum.check_line(line text) returns void
@@ -85,7 +107,8 @@ returns setof bigint
 language plpgsql set search_path = pg_catalog, locum, pg_temp as $$
 declare
 	stored bigint[];
-	n int;
+	line text;
+	n int := 0;
 begin
 	if submit_lines.request_id is not null then
 		insert into locum.request (request_id, jobs) values (submit_lines.request_id, '{}')
@@ -103,16 +126,12 @@ begin
 		) then
 			raise 'unknown option' using errcode = 'invalid_parameter_value';
 		end if;
-		-- A key that was freed between the insert and the look-up leaves no id: once more finds it.
-		loop
-			select array_agg(id) into stored from locum.insert_jobs(lines::json[]) as id;
-			exit when array_position(stored, null) is null;
-			raise 'a key was released meanwhile' using errcode = 'serialization_failure';
-		end loop;
+		stored := locum.insert_until_seen(lines::json[]);
 	exception when data_exception or integrity_constraint_violation then
-		for n in 1 .. cardinality(lines) loop
+		foreach line in array lines loop
+			n := n + 1;
 			begin
-				perform locum.check_line(lines[n]);
+				perform locum.check_line(line);
 			exception when data_exception or integrity_constraint_violation then
 				raise '%', sqlerrm using errcode = sqlstate, detail = n::text;
 			end;

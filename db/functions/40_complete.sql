@@ -13,7 +13,8 @@ declare
 begin
 	delete from locum.job j where j.id = complete.job and j.claim_id = complete.claim_id returning * into held;
 	if held.id is null then
-		perform from locum.finished f where f.id = complete.job and f.claim_id = complete.claim_id;
+		perform from locum.finished f where f.id = complete.job and f.claim_id = complete.claim_id
+			and f.state = 'completed';
 		if found then
 			return;
 		end if;
@@ -29,11 +30,11 @@ end $$;
 create or replace function locum.finish(job locum.job, state locum.job_state, result json, error text)
 returns void
 language sql set search_path = pg_catalog, locum, pg_temp as $$
-	insert into locum.finished (id, created_at, run_at, started_at, claim_seq, retry_of, queue_id, state,
-		priority, attempt, max_attempts, interruptions, recoveries, claim_id, incarnation, handler,
+	insert into locum.finished (id, created_at, run_at, started_at, claim_seq, retry_of, timeout_ms,
+		queue_id, state, on_interrupt, priority, attempt, max_attempts, interruptions, recoveries, claim_id, incarnation, handler,
 		submitted_by, key, traceparent, payload, result, error, log, history)
 	select job.id, job.created_at, job.run_at, coalesce(job.started_at, job.claimed_at), job.claim_seq,
-		job.retry_of, job.queue_id, finish.state, job.priority,
+		job.retry_of, job.timeout_ms, job.queue_id, finish.state, job.on_interrupt, job.priority,
 		job.attempt + (job.claim_id is not null)::int, job.max_attempts, job.interruptions,
 		job.recoveries, job.claim_id, job.incarnation, job.handler, job.submitted_by, job.key,
 		job.traceparent, job.payload, finish.result, finish.error, job.log, job.history
@@ -65,20 +66,31 @@ end $$;
 
 -- locum.retry(job bigint): submits a finished job again, as a new job with retry_of. Returns the new id,
 -- or null when no finished job has that id.
+-- Errors: 23505 when an unfinished job has the same key.
 create or replace function locum.retry(job bigint) returns bigint
-language sql set search_path = pg_catalog, locum, pg_temp as $$
-	with again as (
-		insert into locum.job (retry_of, queue_id, state, priority, lane, max_attempts, handler, key,
-			traceparent, payload)
-		select f.id, f.queue_id, 'pending', f.priority, 1, f.max_attempts, f.handler, f.key,
-			f.traceparent, f.payload
-		from locum.finished f where f.id = retry.job
-		returning id, queue_id
-	), woken as (
-		select count(locum.wake(q.name)) from again join locum.queue q on q.id = again.queue_id
-	)
-	select again.id from again, woken
-$$;
+language plpgsql set search_path = pg_catalog, locum, pg_temp as $$
+declare
+	former locum.finished;
+	stored bigint;
+begin
+	select * into former from locum.finished f where f.id = retry.job;
+	if former.id is null then
+		return null;
+	end if;
+	insert into locum.job (retry_of, timeout_ms, queue_id, state, on_interrupt, priority, lane,
+		max_attempts, handler, key, traceparent, payload)
+	values (former.id, former.timeout_ms, former.queue_id, 'pending', former.on_interrupt,
+		former.priority, 1, former.max_attempts, former.handler, former.key, former.traceparent,
+		former.payload)
+	on conflict (queue_id, key) where key is not null do nothing
+	returning id into stored;
+	if stored is null then
+		raise 'an unfinished job of the same queue has the key "%"', former.key
+			using errcode = 'unique_violation';
+	end if;
+	perform locum.wake(q.name) from locum.queue q where q.id = former.queue_id;
+	return stored;
+end $$;
 
 -- locum.interruption_ends(policy, interruptions smallint): whether one more interruption ends the job.
 create or replace function locum.interruption_ends(policy locum.interrupt_policy, interruptions smallint)

@@ -4,7 +4,7 @@
 create or replace view locum.jobs as
 select j.id, q.name as queue, j.handler::text, j.state::text, j.priority,
 	j.attempt + (j.state = 'active')::int as attempt, j.max_attempts, j.interruptions, j.recoveries,
-	j.payload, null::json as result, j.error, j.log, j.key, j.submitted_by, j.created_at, j.run_at,
+	j.payload::json, null::json as result, j.error, j.log, j.key, j.submitted_by, j.created_at, j.run_at,
 	j.expires_at, j.claimed_at, j.started_at, null::timestamptz as finished_at,
 	d.id as dispatcher_id, j.incarnation, j.claim_id, j.claim_seq, j.retry_of, j.cancel_requested,
 	j.history
@@ -23,11 +23,12 @@ left join locum.dispatcher d on d.incarnation = f.incarnation;
 -- locum.dispatchers: the latest incarnation of each dispatcher.
 create or replace view locum.dispatchers as
 select distinct on (d.id) d.id, d.incarnation, d.host, d.pid, d.version, d.state::text,
-	p.pinged_at as last_ping, p.death_interval_ms, d.started_at, d.ended_at,
+	coalesce(p.pinged_at, dead.last_ping) as last_ping, p.death_interval_ms, d.started_at, d.ended_at,
 	(select count(*) from locum.job j where j.incarnation = d.incarnation) as claimed,
 	(select sum(a.size) from locum.agent a where a.incarnation = d.incarnation) as slots
 from locum.dispatcher d
 left join locum.dispatcher_ping p on p.incarnation = d.incarnation
+left join locum.death dead on dead.victim_incarnation = d.incarnation
 order by d.id, d.seq desc;
 
 -- locum.queues: each queue with its unfinished jobs by state.

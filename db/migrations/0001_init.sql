@@ -20,6 +20,9 @@ create domain locum.name as text check (
 	octet_length(value) between 1 and LIMIT_NAME_BYTES and value !~ '[[:cntrl:]]'
 );
 
+-- A domain, not a check on the table: a claim would read the whole payload to check it again.
+create domain locum.payload as json check (octet_length(value::text) <= LIMIT_PAYLOAD_BYTES);
+
 create table locum.queue (
 	id int generated always as identity primary key,
 	name locum.name not null unique,
@@ -59,8 +62,7 @@ create table locum.job (
 	submitted_by text not null default session_user,
 	key text check (octet_length(key) between 1 and LIMIT_KEY_BYTES),
 	traceparent text check (octet_length(traceparent) <= LIMIT_KEY_BYTES),
-	payload json not null default '{}'
-		check (octet_length(payload::text) <= LIMIT_PAYLOAD_BYTES),
+	payload locum.payload not null default '{}',
 	error text,                                 -- of the last run that failed
 	log text,                                   -- its output's tail
 	history jsonb,                              -- one object per earlier run or claim that ended badly
@@ -97,8 +99,10 @@ create table locum.finished (
 	finished_at timestamptz not null default now(),
 	claim_seq bigint not null,
 	retry_of bigint,
+	timeout_ms bigint,
 	queue_id int not null,
 	state locum.job_state not null,
+	on_interrupt locum.interrupt_policy not null,
 	priority smallint not null,
 	attempt smallint not null,
 	max_attempts smallint not null,

@@ -1,7 +1,7 @@
 -- dispatcher_register(id uuid, incarnation uuid, former uuid, host text, pid int, machine_id text, version text, death_interval_ms bigint)
 --   -> registered, host, pid, age_ms
 -- Registers a new incarnation, unless another one of the same id is alive: then registered is false and
--- the rest says who. `former` is the incarnation that this process proved to be its own corpse (it holds
+-- the rest says who (nulls: it registered at this very moment; ask again). `former` is the incarnation that this process proved to be its own corpse (it holds
 -- the lock of the state file that names it): on the same machine it is buried at once.
 with alive as materialized (
 	select incarnation, dispatcher.host, dispatcher.pid, dispatcher.machine_id
@@ -32,6 +32,7 @@ with alive as materialized (
 	insert into locum.dispatcher (incarnation, id, host, pid, machine_id, version)
 	select $2::uuid, $1::uuid, $4::text, $5::int, $6::text, $7::text
 	where not exists (select from other) and (select count(*) from buried) >= 0
+	on conflict (id) where state in ('running', 'draining') do nothing
 	returning incarnation
 ), pinging as (
 	insert into locum.dispatcher_ping (incarnation, death_interval_ms)

@@ -15,14 +15,14 @@ with requests as (
 		and not exists (select from locum.job where job.incarnation = dispatcher.incarnation)
 ), gone as (
 	delete from locum.finished
-	where (tableoid, ctid) in (
-		select f.tableoid, f.ctid
-		from locum.queue q
-		join locum.finished f on f.queue_id = q.id
+	where id = any(array(
+		select f.id
+		from locum.finished f
+		join locum.queue q on q.id = f.queue_id
 		where q.keep_finished < (select max(keep_finished) from locum.queue)
 			and f.finished_at < now() - q.keep_finished
 		limit $1::int
-	)
+	))
 	returning 1
 )
 select count(*)::int as finished from gone

@@ -6,7 +6,8 @@
 --   release    counts nothing; ready again at once
 --   interrupt  counts an interruption; the job's policy decides
 -- started_ago_ms is -1 for a run that never started. A run that would go on is cancelled when somebody
--- asked for it. Leaves a receipt, and drops those that the owner confirms. Ids ascend: the lock order.
+-- asked for it. Leaves a receipt, or adds to the one of an earlier part of the same completion, and drops
+-- those that the owner confirms. Ids ascend: the lock order.
 with given as materialized (
 	select *, outcome in ('completed', 'failed', 'cancelled') as ends
 	from unnest($4::bigint[], $5::uuid[], $6::text[], $7::text[], $8::text[], $9::text[],
@@ -22,14 +23,15 @@ with given as materialized (
 			when job.cancel_requested then 'cancelled' else 'failed' end as ending,
 		given.outcome, given.result, given.error as message, given.log as tail, given.ago_ms
 ), kept as (
-	insert into locum.finished (id, created_at, run_at, started_at, claim_seq, retry_of, queue_id, state,
-		priority, attempt, max_attempts, interruptions, recoveries, claim_id, incarnation, handler,
-		submitted_by, key, traceparent, payload, result, error, log, history)
+	insert into locum.finished (id, created_at, run_at, started_at, claim_seq, retry_of, timeout_ms,
+		queue_id, state, on_interrupt, priority, attempt, max_attempts, interruptions, recoveries,
+		claim_id, incarnation, handler, submitted_by, key, traceparent, payload, result, error, log,
+		history)
 	select done.id, done.created_at, run_at,
 		coalesce(started_at, case when ago_ms >= 0
-			then clock_timestamp() - ago_ms * interval '1 millisecond' end),
-		claim_seq, retry_of, queue_id, ending, priority, attempt + (outcome <> 'release')::int,
-		max_attempts, interruptions + (outcome = 'interrupt')::int, recoveries, claim_id,
+			then now() - ago_ms * interval '1 millisecond' end),
+		claim_seq, retry_of, timeout_ms, queue_id, ending, on_interrupt, priority,
+		attempt + (outcome <> 'release')::int, max_attempts, interruptions + (outcome = 'interrupt')::int, recoveries, claim_id,
 		incarnation, handler, submitted_by, key, traceparent, payload, result::json,
 		case when outcome = 'interrupt' and ending = 'failed'
 			then locum.interruption_error(on_interrupt, interruptions) else message end,
@@ -63,6 +65,7 @@ with given as materialized (
 ), receipt as (
 	insert into locum.receipt (completion_id, incarnation, jobs)
 	select $2::uuid, $1::uuid, array_agg(id) from accepted having count(*) > 0
+	on conflict (completion_id) do update set jobs = receipt.jobs || excluded.jobs
 ), confirmed as (
 	delete from locum.receipt where completion_id = any($3::uuid[])
 )

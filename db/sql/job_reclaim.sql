@@ -4,7 +4,7 @@
 -- head of its line; one that had was interrupted, and its policy decides; one that somebody wanted
 -- cancelled is. The former owner is told, should it live.
 with held as materialized (
-	select id
+	select id, claim_id
 	from locum.job
 	where incarnation = $1::uuid
 		and not exists (select from locum.dispatcher
@@ -19,20 +19,18 @@ with held as materialized (
 			and locum.interruption_ends(on_interrupt, interruptions)))
 	returning job.*
 ), kept as (
-	insert into locum.finished (id, created_at, run_at, started_at, claim_seq, retry_of, queue_id, state,
-		priority, attempt, max_attempts, interruptions, recoveries, claim_id, incarnation, handler,
-		submitted_by, key, traceparent, payload, error, log, history)
-	select done.id, done.created_at, run_at, started_at, claim_seq, retry_of, queue_id,
-		case when cancel_requested then 'cancelled' else 'failed' end::locum.job_state, priority,
-		attempt + (state = 'active')::int, max_attempts, interruptions + (state = 'active')::int,
+	insert into locum.finished (id, created_at, run_at, started_at, claim_seq, retry_of, timeout_ms,
+		queue_id, state, on_interrupt, priority, attempt, max_attempts, interruptions, recoveries,
+		claim_id, incarnation, handler, submitted_by, key, traceparent, payload, error, log, history)
+	select done.id, done.created_at, run_at, started_at, claim_seq, retry_of, timeout_ms, queue_id,
+		case when cancel_requested then 'cancelled' else 'failed' end::locum.job_state, on_interrupt,
+		priority, attempt + (state = 'active')::int, max_attempts, interruptions + (state = 'active')::int,
 		recoveries + 1, null, incarnation, handler, submitted_by, key, traceparent, payload,
 		case when cancel_requested then 'cancelled; its worker died'
 			else locum.interruption_error(on_interrupt, interruptions) end,
 		log, history
 	from done
 	join locum.queue on queue.id = done.queue_id and queue.keep_finished > interval '0'
-), before as materialized (
-	select job.id, job.claim_id from locum.job where id = any(array(select id from held))
 ), back as (
 	update locum.job
 	set state = case when state = 'active' and on_interrupt = 'hold' then 'held'
@@ -48,10 +46,12 @@ with held as materialized (
 		and not (cancel_requested or (state = 'active'
 			and locum.interruption_ends(on_interrupt, interruptions)))
 	returning job.id, job.state
+), taken as materialized (
+	select id, state::text from back
+	union all
+	select id, case when cancel_requested then 'cancelled' else 'failed' end from done
 ), told as (
 	insert into locum.signal (incarnation, job_id, claim_id, kind)
-	select $1::uuid, before.id, before.claim_id, 'lost' from before
+	select $1::uuid, held.id, held.claim_id, 'lost' from held where id in (select id from taken)
 )
-select id, state::text from back
-union all
-select id, case when cancel_requested then 'cancelled' else 'failed' end from done
+select id, state from taken

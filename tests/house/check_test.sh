@@ -184,10 +184,10 @@ test_symbols() {
 	"${CC:-gcc}" -c -o "$tree/build/obj/base/clock.o" "$tree/base/clock.c"
 	fires exported_symbol_without_the_files_name 'base/clock.c:1: symbol: '
 
-	file db/job.c 'int job_count = 1;' 'static int other;' 'int *job_other = &other;'
+	file db/queue.c 'int job_count_call = 1;' 'static int other;' 'int *queue_other = &other;'
 	mkdir -p "$tree/build/obj/db"
-	"${CC:-gcc}" -c -o "$tree/build/obj/db/job.o" "$tree/db/job.c"
-	passes statement_gives_its_name_to_a_function_of_db
+	"${CC:-gcc}" -c -o "$tree/build/obj/db/queue.o" "$tree/db/queue.c"
+	passes statement_gives_its_name_to_functions_of_db
 }
 
 test_text() {

@@ -1,6 +1,6 @@
 #!/bin/sh
 # check_symbols.sh BUILD_DIR: what X.c exports begins with X_; in db also with the name of a
-# statement of db/sql, whose function it then is. Looks at the objects that are up to date.
+# statement of db/sql, whose functions these are. Looks at the objects that are up to date.
 set -eu
 export LC_ALL=C
 build=$1
@@ -22,13 +22,20 @@ line_of() {
 
 statements=" $(find db/sql -name '*.sql' 2>/dev/null | sed 's|.*/||; s|\.sql$||' | tr '\n' ' ')"
 symbols | awk -v statements="$statements" '
+# Whether the name, or what stands before one of its underscores, is a statement.
+function of_statement(name) {
+	while (!index(statements, " " name " "))
+		if (!sub(/_[^_]*$/, "", name))
+			return 0
+	return 1
+}
 {
 	stem = $1
 	gsub(/.*\/|\.c$/, "", stem)
 	symbol = tolower($2)
 	if (symbol == stem || index(symbol, stem "_") == 1)
 		next
-	if ($1 ~ /^db\// && index(statements, " " $2 " "))
+	if ($1 ~ /^db\// && of_statement($2))
 		next
 	if (stem == "main" && $2 == "main")
 		next

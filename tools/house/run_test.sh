@@ -9,6 +9,7 @@ set -eu
 export LC_ALL=C.UTF-8
 
 results=$1/$3
+lock=$1/lock
 seconds=$2
 name=$3
 shift 3
@@ -50,9 +51,12 @@ failures() {
 	cat "$results"/*.xml 2> /dev/null | awk '
 	/<testcase / { split($0, part, "\""); test = part[2] }
 	/<(failure|error)/ { print "  " test; inside = 1 }
-	inside { gsub(/ *<\/?(failure|error)>|<!\[CDATA\[|\]\]>/, ""); print "    " $0 }
-	/<\/(failure|error)>|\]\]>/ { inside = 0 }
-	/<\/testcase>/ { inside = 0 }'
+	inside {
+		last = /<\/(failure|error)>|\]\]>/
+		gsub(/ *<\/?(failure|error)>|<!\[CDATA\[|\]\]>/, "")
+		print "    " $0
+		inside = !last
+	}'
 }
 
 count > "$results/counts"
@@ -71,4 +75,5 @@ read -r passed failed skipped < "$results/counts"
 		tail -n 200 "$results/output" | sed 's/^/  | /'
 	fi
 } > "$results/summary"
-cat "$results/summary"
+# One at a time, so that the lines of two programs neither mix nor overwrite each other.
+flock "$lock" cat "$results/summary"

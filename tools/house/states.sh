@@ -114,7 +114,9 @@ begin
 	if present is not distinct from wanted then
 		return;
 	end if;
-	alter table locum.$1 drop constraint if exists $2;
+	if found then
+		alter table locum.$1 drop constraint $2;
+	end if;
 	alter table locum.$1 add constraint $2 check (state in ($3));
 	execute format('comment on constraint $2 on locum.$1 is %L', wanted);
 end

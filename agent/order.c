@@ -1,0 +1,238 @@
+#include "agent/order.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "base/log.h"
+
+/* What may wait; more is handed back. The dispatcher sends no more than it expects to run soon. */
+enum { WAITING_JOBS_MAX = 16384, WAITING_BYTES_MAX = 64 * 1024 * 1024 };
+
+static void fail(struct agent *agent, const struct error *err, int exit_status)
+{
+	log_error("cannot go on with this dispatcher", log_text("agent", agent->hello.agent),
+		  log_err(err));
+	agent_end(agent, exit_status);
+}
+
+/* --- HELLO ------------------------------------------------------------------------------------- */
+
+void order_break(struct agent *agent, struct program *program, const char *reason)
+{
+	struct error err;
+	struct run *run;
+	struct run *next;
+
+	program->broken = true;
+	log_warning("handler cannot be executed here", log_text("handler", program->handler->name),
+		    log_text("reason", reason));
+	if (report_broken(&agent->report, program, reason, &err) != 0)
+		fail(agent, &err, EX_SOFTWARE);
+	for (run = TAILQ_FIRST(&agent->roster.waiting); run != NULL; run = next) {
+		next = TAILQ_NEXT(run, link);
+		if (run->program != program)
+			continue;
+		run_release(run, reason);
+		roster_move(&agent->roster, run);
+	}
+}
+
+static void resolve_programs(struct agent *agent)
+{
+	struct error err;
+
+	for (uint32_t i = 0; i < agent->hello.handler_count; i++) {
+		struct program *program = &agent->programs[i];
+
+		if (program_resolve(program, &agent->hello.handlers[i], &err) != 0)
+			order_break(agent, program, err.text);
+	}
+}
+
+static void greet(struct agent *agent, const struct wire_frame *frame)
+{
+	struct error err;
+
+	if (wire_read_hello(frame, &agent->hello, &err) != 0) {
+		fail(agent, &err, EX_CONFIG);
+		return;
+	}
+	agent->programs = calloc((size_t)agent->hello.handler_count + 1, sizeof(struct program));
+	if (agent->programs == NULL) {
+		error_set(&err, ERROR_FATAL, "out of memory for the handlers");
+		fail(agent, &err, EX_SOFTWARE);
+		return;
+	}
+	agent->shared.kill_grace_ms = agent->hello.kill_grace_ms;
+	guard_set_grace(&agent->shared.guard, agent->hello.kill_grace_ms);
+	agent->state = AGENT_SERVING;
+	if (report_ready(&agent->report, &err) != 0)
+		fail(agent, &err, EX_SOFTWARE);
+	resolve_programs(agent);
+}
+
+/* --- RUN --------------------------------------------------------------------------------------- */
+
+static bool names(struct wire_bytes bytes, const char *name)
+{
+	return bytes.length == strlen(name) && memcmp(bytes.bytes, name, bytes.length) == 0;
+}
+
+static struct program *find_program(struct agent *agent, struct wire_bytes name)
+{
+	for (uint32_t i = 0; i < agent->hello.handler_count; i++) {
+		if (names(name, agent->hello.handlers[i].name))
+			return &agent->programs[i];
+	}
+	return NULL;
+}
+
+/* Returns why a job cannot wait here, or NULL. */
+static const char *refusal(const struct agent *agent, const struct program *program)
+{
+	if (agent->state != AGENT_SERVING)
+		return "released: the agent is stopping";
+	if (program == NULL)
+		return "released: the agent does not know this handler";
+	if (program->broken)
+		return "released: the handler cannot be executed here";
+	if (agent->roster.waiting_count >= WAITING_JOBS_MAX ||
+	    agent->roster.waiting_bytes >= WAITING_BYTES_MAX)
+		return "released: too many jobs wait here";
+	return NULL;
+}
+
+static int accept_job(struct agent *agent, const struct wire_job *job, struct error *err)
+{
+	struct program *program = find_program(agent, job->handler);
+	const char *why = refusal(agent, program);
+	struct run *run = run_make(&agent->shared, job, program, err);
+
+	if (run == NULL)
+		return -1;
+	if (why != NULL)
+		run_release(run, why);
+	roster_add(&agent->roster, run);
+	return 0;
+}
+
+static void run_jobs(struct agent *agent, const struct wire_frame *frame)
+{
+	struct wire_job job;
+	struct error err;
+	size_t at = 0;
+	int got;
+
+	while ((got = wire_read_run(frame, &at, &job, &err)) == 1) {
+		if (accept_job(agent, &job, &err) != 0) {
+			got = -1;
+			break;
+		}
+	}
+	if (got < 0)
+		fail(agent, &err, EX_SOFTWARE);
+}
+
+/* --- CANCEL ------------------------------------------------------------------------------------ */
+
+static void cancel_waiting(struct agent *agent, struct run *run, enum wire_cancel_reason reason)
+{
+	run_cancel_waiting(run);
+	if (reason == WIRE_CANCEL_LOST)
+		run->reason = RUN_LOST;
+	roster_move(&agent->roster, run);
+}
+
+static void cancel_one(struct agent *agent, const struct wire_cancel *cancel)
+{
+	struct run *run = roster_by_claim(&agent->roster, cancel->id, cancel->claim_id);
+
+	if (run == NULL)
+		return;
+	if (run->state == RUN_WAITING) {
+		cancel_waiting(agent, run, cancel->reason);
+		return;
+	}
+	switch (cancel->reason) {
+	case WIRE_CANCEL_REQUESTED:
+		run_terminate(run, RUN_CANCELLED, agent->shared.kill_grace_ms);
+		break;
+	case WIRE_CANCEL_LOST:
+		run_kill(run, RUN_LOST);
+		break;
+	}
+}
+
+static void cancel_jobs(struct agent *agent, const struct wire_frame *frame)
+{
+	struct wire_cancel cancel;
+	struct error err;
+	size_t at = 0;
+	int got;
+
+	while ((got = wire_read_cancel(frame, &at, &cancel, &err)) == 1)
+		cancel_one(agent, &cancel);
+	if (got < 0)
+		fail(agent, &err, EX_SOFTWARE);
+}
+
+/* --- STOP -------------------------------------------------------------------------------------- */
+
+static void stop(struct agent *agent, const struct wire_frame *frame)
+{
+	struct wire_stop order;
+	struct error err;
+	struct run *run;
+
+	if (wire_read_stop(frame, &order, &err) != 0) {
+		fail(agent, &err, EX_SOFTWARE);
+		return;
+	}
+	log_info("stopping", log_text("agent", agent->hello.agent),
+		 log_number("running", (int64_t)roster_busy(&agent->roster)),
+		 log_number("grace_ms", order.grace_ms));
+	agent->state = AGENT_STOPPING;
+	while ((run = TAILQ_FIRST(&agent->roster.waiting)) != NULL) {
+		run_release(run, "released: the agent is stopping");
+		roster_move(&agent->roster, run);
+	}
+	for (run = TAILQ_FIRST(&agent->roster.running); run != NULL; run = TAILQ_NEXT(run, link))
+		run_terminate(run, RUN_STOPPED, order.grace_ms);
+}
+
+static void refuse(struct agent *agent)
+{
+	struct error err;
+
+	error_set(&err, ERROR_FATAL, "the dispatcher sent a frame that is not its to send");
+	fail(agent, &err, EX_PROTOCOL);
+}
+
+void order_obey(struct agent *agent, const struct wire_frame *frame)
+{
+	if ((frame->type == WIRE_HELLO) != (agent->state == AGENT_EXPECTING)) {
+		refuse(agent);
+		return;
+	}
+	switch (frame->type) {
+	case WIRE_HELLO:
+		greet(agent, frame);
+		break;
+	case WIRE_RUN:
+		run_jobs(agent, frame);
+		break;
+	case WIRE_CANCEL:
+		cancel_jobs(agent, frame);
+		break;
+	case WIRE_STOP:
+		stop(agent, frame);
+		break;
+	case WIRE_READY:
+	case WIRE_STARTED:
+	case WIRE_OUTCOME:
+	case WIRE_BROKEN:
+		refuse(agent);
+		break;
+	}
+}

@@ -1,0 +1,33 @@
+/*
+ * The descriptors between the agent and one process: the payload down, output and result up. Owned by
+ * the loop's thread.
+ *
+ * The payload is a sealed file in memory rather than a pipe: it is written at once however slowly the
+ * handler reads, and it is the same bytes for whoever opens it again.
+ */
+#ifndef LOCUM_AGENT_PIPES_H
+#define LOCUM_AGENT_PIPES_H
+
+#include "agent/program.h"
+#include "base/error.h"
+#include "base/wire.h"
+
+/* -1 where none is open. */
+struct pipes {
+	int input;        /* the process's end */
+	int output_write; /* the process's end */
+	int result_write; /* the process's end */
+	int output_read;  /* ours */
+	int result_read;  /* ours */
+};
+
+/* Opens all of them, so that the program's user may open them by name (/dev/stderr). */
+int pipes_open(struct pipes *pipes, struct wire_bytes payload, const struct program *program,
+	       struct error *err);
+
+/* Closes the process's ends, once it has its own. */
+void pipes_close_theirs(struct pipes *pipes);
+
+void pipes_close(struct pipes *pipes);
+
+#endif

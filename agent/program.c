@@ -1,0 +1,97 @@
+#include "agent/program.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/environment.h"
+
+enum { GROUPS_FIRST = 16 };
+
+static int check_file(const struct handler *handler, struct error *err)
+{
+	const char *path = handler->argv == NULL ? NULL : handler->argv[0];
+	struct stat file;
+
+	if (path == NULL)
+		return error_set(err, ERROR_INPUT, "no program is configured");
+	if (path[0] != '/')
+		return error_set(err, ERROR_INPUT, "%s is not an absolute path", path);
+	if (stat(path, &file) != 0)
+		return error_set_errno(err, ERROR_INPUT, errno, "cannot execute %s", path);
+	if (!S_ISREG(file.st_mode))
+		return error_set(err, ERROR_INPUT, "cannot execute %s: not a file", path);
+	if ((file.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)) == 0)
+		return error_set(err, ERROR_INPUT, "cannot execute %s: not executable", path);
+	return 0;
+}
+
+static int find_groups(struct program *program, const struct passwd *user, struct error *err)
+{
+	int size = GROUPS_FIRST;
+
+	for (;;) {
+		int count = size;
+		gid_t *groups = reallocarray(program->groups, (size_t)size, sizeof(gid_t));
+
+		if (groups == NULL)
+			return error_set(err, ERROR_RETRY, "out of memory for the groups of %s",
+					 user->pw_name);
+		program->groups = groups;
+		if (getgrouplist(user->pw_name, user->pw_gid, groups, &count) >= 0) {
+			program->group_count = count;
+			return 0;
+		}
+		size = count > size ? count : size * 2;
+	}
+}
+
+static int find_user(struct program *program, const struct passwd **found, struct error *err)
+{
+	const char *name = program->handler->user;
+	const struct passwd *user;
+
+	if (name == NULL) {
+		*found = getpwuid(geteuid());
+		return 0;
+	}
+	errno = 0;
+	user = getpwnam(name);
+	if (user == NULL && errno != 0)
+		return error_set_errno(err, ERROR_INPUT, errno, "cannot look up the user %s", name);
+	if (user == NULL)
+		return error_set(err, ERROR_INPUT, "there is no user %s", name);
+	*found = user;
+	if (geteuid() != 0 && user->pw_uid == geteuid())
+		return 0;
+	if (geteuid() != 0)
+		return error_set(err, ERROR_INPUT, "cannot run as %s: the agent is not root", name);
+	program->switches_user = true;
+	program->uid = user->pw_uid;
+	program->gid = user->pw_gid;
+	return find_groups(program, user, err);
+}
+
+int program_resolve(struct program *program, const struct handler *handler, struct error *err)
+{
+	const struct passwd *user = NULL;
+
+	*program = (struct program){ .handler = handler, .broken = true };
+	if (find_user(program, &user, err) != 0 || check_file(handler, err) != 0)
+		return -1;
+	program->environment = environment_base(handler, user, err);
+	if (program->environment == NULL)
+		return -1;
+	program->broken = false;
+	return 0;
+}
+
+void program_fini(struct program *program)
+{
+	environment_free_base(program->environment);
+	free(program->groups);
+	*program = (struct program){ 0 };
+}

@@ -1,0 +1,124 @@
+/*
+ * A run: one job given to this agent, from the RUN frame to the OUTCOME. Owned by the loop's thread.
+ *
+ *   waiting → running → terminating → killing → clearing → done
+ *
+ * waiting: no process yet. running: its main process lives. terminating: SIGTERM was sent. killing:
+ * SIGKILL was sent. clearing: the main process is dead, what it left behind is being killed. done: the
+ * outcome is known. Steps are left out, never taken back.
+ */
+#ifndef LOCUM_AGENT_RUN_H
+#define LOCUM_AGENT_RUN_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <uv.h>
+
+#include "agent/guard.h"
+#include "agent/output.h"
+#include "agent/pipes.h"
+#include "agent/program.h"
+#include "agent/shim.h"
+#include "base/buffer.h"
+#include "base/wire.h"
+
+enum { RUN_SCRATCH_BYTES = 64 * 1024 };
+
+enum run_state {
+	RUN_WAITING,
+	RUN_RUNNING,
+	RUN_TERMINATING,
+	RUN_KILLING,
+	RUN_CLEARING,
+	RUN_DONE,
+};
+
+/* Why the agent ends a run. The first one stays, except that a cancel and a loss go before all others. */
+enum run_reason {
+	RUN_UNDISTURBED,
+	RUN_TIMED_OUT,
+	RUN_STOPPED,
+	RUN_FENCED,
+	RUN_CANCELLED,
+	RUN_LOST, /* its claim: nobody wants the outcome */
+};
+
+/* What all runs share. */
+struct run_shared {
+	uv_loop_t *loop;
+	struct shim shim;
+	struct guard guard;
+	int64_t kill_grace_ms;
+	char *scratch;     /* RUN_SCRATCH_BYTES for reading */
+	bool sweep_wanted; /* a run was killed or ended: look for what it left behind */
+};
+
+struct run {
+	TAILQ_ENTRY(run) link;   /* of the roster (agent/roster.h) */
+	SLIST_ENTRY(run) by_pid; /* of the roster */
+	struct run_shared *shared;
+	struct program *program;
+	struct wire_job job; /* its texts are in `texts` */
+	char *texts;         /* NULL once the process has them */
+	enum run_state state;
+	enum run_state place; /* where the roster keeps it */
+	enum run_reason reason;
+	bool has_strays; /* clearing: the last sweep found some */
+	pid_t pid;       /* of the main process; also its session and its process group */
+	int64_t timeout_ms;
+	int64_t started_ms; /* CLOCK_BOOTTIME, 0 when it never started */
+	int64_t ended_ms;
+	struct pipes pipes;
+	unsigned handles; /* open at the loop */
+	uv_timer_t timer;
+	uv_poll_t output_poll;
+	uv_poll_t result_poll;
+	struct output output;
+	struct buffer result;
+	bool result_too_large;
+	/* Of the outcome: */
+	enum verdict verdict;
+	int exit_code; /* -1: none */
+	int signal;    /* 0: none */
+	char *log;
+	size_t log_length;
+	char error[512];
+};
+
+/* A waiting run with its own copy of *job. program may be NULL for a run that will be released. NULL
+ * when memory ends. */
+struct run *run_make(struct run_shared *shared, const struct wire_job *job, struct program *program,
+		     struct error *err);
+
+/* Ends a waiting run as released, with a sentence. */
+void run_release(struct run *run, const char *why);
+
+/* Ends a waiting run as cancelled. */
+void run_cancel_waiting(struct run *run);
+
+/* Starts a waiting run. On failure it is only good for run_release: ERROR_RETRY for a shortage, ERROR_INPUT when the
+ * handler cannot be executed here. */
+int run_start(struct run *run, struct error *err);
+
+/* SIGTERM now, SIGKILL after grace_ms. Does nothing to a run that has got either, or that has ended
+ * by itself already. */
+void run_terminate(struct run *run, enum run_reason reason, int64_t grace_ms);
+
+/* SIGKILL now. Does nothing to a run that has ended. */
+void run_kill(struct run *run, enum run_reason reason);
+
+/* Its main process is dead and not reaped yet. */
+void run_exited(struct run *run, const siginfo_t *how);
+
+/* Nothing of it lives any more: reads what is left in the pipes, and judges. */
+void run_finish(struct run *run);
+
+/* The outcome of a done run; borrows from it. */
+void run_outcome(const struct run *run, struct wire_outcome *outcome);
+
+/* Frees the run once the loop has let go of it. */
+void run_free(struct run *run);
+
+#endif

@@ -1,0 +1,253 @@
+#include "db/job.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Columns of an array of ranges, as the statement takes them. */
+static void add_ranges(struct args *args, const struct job_range *ranges, size_t count)
+{
+	int32_t *numbers = calloc(count + 1, sizeof(*numbers));
+	int64_t *lowest = calloc(count + 1, sizeof(*lowest));
+
+	if (numbers == NULL || lowest == NULL) {
+		args->failed = true;
+		goto out;
+	}
+	for (size_t i = 0; i < count; i++)
+		numbers[i] = ranges[i].queue_id;
+	args_int4_array(args, numbers, count);
+	for (size_t i = 0; i < count; i++)
+		numbers[i] = ranges[i].priority;
+	args_int4_array(args, numbers, count);
+	for (size_t i = 0; i < count; i++)
+		numbers[i] = ranges[i].lane;
+	args_int4_array(args, numbers, count);
+	for (size_t i = 0; i < count; i++)
+		lowest[i] = ranges[i].lowest;
+	args_int8_array(args, lowest, count);
+out:
+	free(lowest);
+	free(numbers);
+}
+
+void job_claim_call(struct db_call *call, const struct job_claim_args *claim)
+{
+	call->statement = "job_claim";
+	args_init(&call->args);
+	args_uuid(&call->args, claim->incarnation);
+	args_uuid(&call->args, claim->claim_id);
+	add_ranges(&call->args, claim->ranges, claim->range_count);
+	args_string_array(&call->args, claim->handlers, claim->handler_count);
+	args_int4(&call->args, claim->most);
+}
+
+enum claim_column {
+	CLAIM_ID,
+	CLAIM_QUEUE_ID,
+	CLAIM_PRIORITY,
+	CLAIM_LANE,
+	CLAIM_HANDLER,
+	CLAIM_ATTEMPT,
+	CLAIM_MAX_ATTEMPTS,
+	CLAIM_SEQ,
+	CLAIM_INTERRUPTIONS,
+	CLAIM_RECOVERIES,
+	CLAIM_ON_INTERRUPT,
+	CLAIM_TIMEOUT_MS,
+	CLAIM_PAYLOAD,
+	CLAIM_TRACEPARENT,
+	CLAIM_COLUMNS,
+};
+
+static const char *const CLAIM_NAMES[CLAIM_COLUMNS] = {
+	[CLAIM_ID] = "id",
+	[CLAIM_QUEUE_ID] = "queue_id",
+	[CLAIM_PRIORITY] = "priority",
+	[CLAIM_LANE] = "lane",
+	[CLAIM_HANDLER] = "handler",
+	[CLAIM_ATTEMPT] = "attempt",
+	[CLAIM_MAX_ATTEMPTS] = "max_attempts",
+	[CLAIM_SEQ] = "claim_seq",
+	[CLAIM_INTERRUPTIONS] = "interruptions",
+	[CLAIM_RECOVERIES] = "recoveries",
+	[CLAIM_ON_INTERRUPT] = "on_interrupt",
+	[CLAIM_TIMEOUT_MS] = "timeout_ms",
+	[CLAIM_PAYLOAD] = "payload",
+	[CLAIM_TRACEPARENT] = "traceparent",
+};
+
+static void read_claimed(const PGresult *rows, int row, const int *at, struct job_claimed *job)
+{
+	*job = (struct job_claimed){
+		.id = rows_int(rows, row, at[CLAIM_ID]),
+		.queue_id = (int)rows_int(rows, row, at[CLAIM_QUEUE_ID]),
+		.priority = (int)rows_int(rows, row, at[CLAIM_PRIORITY]),
+		.lane = (int)rows_int(rows, row, at[CLAIM_LANE]),
+		.handler = rows_text(rows, row, at[CLAIM_HANDLER]),
+		.attempt = (int)rows_int(rows, row, at[CLAIM_ATTEMPT]),
+		.max_attempts = (int)rows_int(rows, row, at[CLAIM_MAX_ATTEMPTS]),
+		.claim_seq = rows_int(rows, row, at[CLAIM_SEQ]),
+		.interruptions = (int)rows_int(rows, row, at[CLAIM_INTERRUPTIONS]),
+		.recoveries = (int)rows_int(rows, row, at[CLAIM_RECOVERIES]),
+		.retries_when_interrupted =
+			strcmp(rows_text(rows, row, at[CLAIM_ON_INTERRUPT]), "retry") == 0,
+		.timeout_ms = rows_int(rows, row, at[CLAIM_TIMEOUT_MS]),
+		.payload = rows_text(rows, row, at[CLAIM_PAYLOAD]),
+		.payload_length = rows_length(rows, row, at[CLAIM_PAYLOAD]),
+		.traceparent = rows_text(rows, row, at[CLAIM_TRACEPARENT]),
+	};
+}
+
+struct job_claimed *job_claim_rows(const PGresult *rows, size_t *count, struct error *err)
+{
+	size_t found = (size_t)rows_count(rows);
+	struct job_claimed *jobs;
+	int at[CLAIM_COLUMNS];
+
+	*count = 0;
+	if (rows_columns(rows, CLAIM_NAMES, CLAIM_COLUMNS, at, err) != 0 || found == 0)
+		return NULL;
+	jobs = calloc(found, sizeof(*jobs));
+	if (jobs == NULL) {
+		error_set(err, ERROR_RETRY, "out of memory for %zu claimed jobs", found);
+		return NULL;
+	}
+	for (size_t i = 0; i < found; i++)
+		read_claimed(rows, (int)i, at, &jobs[i]);
+	*count = found;
+	return jobs;
+}
+
+void job_complete_call(struct db_call *call, const struct job_completion *completion)
+{
+	struct args *args = &call->args;
+
+	call->statement = "job_complete";
+	args_init(args);
+	args_uuid(args, completion->incarnation);
+	args_uuid(args, completion->completion_id);
+	args_uuid_array(args, completion->confirmed, completion->confirmed_count);
+	args_int8_array(args, completion->ids, completion->count);
+	args_uuid_array(args, completion->claim_ids, completion->count);
+	args_text_array(args, completion->outcomes, completion->count);
+	args_text_array(args, completion->results, completion->count);
+	args_text_array(args, completion->errors, completion->count);
+	args_text_array(args, completion->logs, completion->count);
+	args_int8_array(args, completion->started_ago_ms, completion->count);
+	args_int8_array(args, completion->delay_ms, completion->count);
+}
+
+static enum job_lookup lookup_verdict(const char *name)
+{
+	if (strcmp(name, "mine") == 0)
+		return JOB_MINE;
+	if (strcmp(name, "held") == 0)
+		return JOB_HELD;
+	if (strcmp(name, "lost") == 0)
+		return JOB_LOST;
+	return JOB_GONE;
+}
+
+int completion_lookup(struct db *db, struct uuid completion_id, const int64_t *ids,
+		      const struct uuid *claim_ids, size_t count, enum job_lookup *verdicts,
+		      struct error *err)
+{
+	static const char *const NAMES[] = { "id", "verdict" };
+	struct args args;
+	PGresult *rows;
+	int at[2];
+
+	args_init(&args);
+	args_uuid(&args, completion_id);
+	args_int8_array(&args, ids, count);
+	args_uuid_array(&args, claim_ids, count);
+	rows = db_call(db, "completion_lookup", &args, err);
+	if (rows == NULL || rows_columns(rows, NAMES, 2, at, err) != 0) {
+		PQclear(rows);
+		return -1;
+	}
+	for (size_t i = 0; i < count; i++)
+		verdicts[i] = JOB_GONE;
+	for (int row = 0; row < rows_count(rows); row++)
+		for (size_t i = 0; i < count; i++)
+			if (ids[i] == rows_int(rows, row, at[0]))
+				verdicts[i] = lookup_verdict(rows_text(rows, row, at[1]));
+	PQclear(rows);
+	return 0;
+}
+
+void receipt_confirm_call(struct db_call *call, const struct uuid *confirmed, size_t count)
+{
+	call->statement = "receipt_confirm";
+	args_init(&call->args);
+	args_uuid_array(&call->args, confirmed, count);
+}
+
+void job_start_call(struct db_call *call, const int64_t *ids, const struct uuid *claim_ids,
+		    const int64_t *started_ago_ms, size_t count)
+{
+	call->statement = "job_start";
+	args_init(&call->args);
+	args_int8_array(&call->args, ids, count);
+	args_uuid_array(&call->args, claim_ids, count);
+	args_int8_array(&call->args, started_ago_ms, count);
+}
+
+void job_payload_call(struct db_call *call, const int64_t *ids, const struct uuid *claim_ids,
+		      size_t count)
+{
+	call->statement = "job_payload";
+	args_init(&call->args);
+	args_int8_array(&call->args, ids, count);
+	args_uuid_array(&call->args, claim_ids, count);
+}
+
+void job_due_call(struct db_call *call, int most)
+{
+	call->statement = "job_due";
+	args_init(&call->args);
+	args_int4(&call->args, most);
+}
+
+void job_expire_call(struct db_call *call, int most)
+{
+	call->statement = "job_expire";
+	args_init(&call->args);
+	args_int4(&call->args, most);
+}
+
+void claim_reconcile_call(struct db_call *call, struct uuid incarnation, const int64_t *known,
+			  size_t count)
+{
+	call->statement = "claim_reconcile";
+	args_init(&call->args);
+	args_uuid(&call->args, incarnation);
+	args_int8_array(&call->args, known, count);
+}
+
+bool job_rows_have(const PGresult *rows, int64_t id)
+{
+	int column = PQfnumber(rows, "id");
+
+	for (int row = 0; column >= 0 && row < rows_count(rows); row++)
+		if (rows_int(rows, row, column) == id)
+			return true;
+	return false;
+}
+
+int job_reclaim(struct db *db, struct uuid incarnation, int most, struct error *err)
+{
+	struct args args;
+	PGresult *rows;
+	int taken;
+
+	args_init(&args);
+	args_uuid(&args, incarnation);
+	args_int4(&args, most);
+	rows = db_call(db, "job_reclaim", &args, err);
+	if (rows == NULL)
+		return -1;
+	taken = rows_count(rows);
+	PQclear(rows);
+	return taken;
+}

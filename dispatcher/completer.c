@@ -1,0 +1,239 @@
+#include "dispatcher/completer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "db/house.h"
+#include "db/job.h"
+
+enum { CONFIRM_MS = 1000 };
+
+/* The columns of job_complete; one allocation holds them all. */
+struct columns {
+	int64_t ids[LIMIT_COMPLETION_JOBS];
+	struct uuid claim_ids[LIMIT_COMPLETION_JOBS];
+	struct args_text outcomes[LIMIT_COMPLETION_JOBS];
+	struct args_text results[LIMIT_COMPLETION_JOBS];
+	struct args_text errors[LIMIT_COMPLETION_JOBS];
+	struct args_text logs[LIMIT_COMPLETION_JOBS];
+	int64_t started_ago_ms[LIMIT_COMPLETION_JOBS];
+	int64_t delay_ms[LIMIT_COMPLETION_JOBS];
+};
+
+static void fill_column(struct columns *columns, size_t i, const struct ended *ended, int64_t boot_ms)
+{
+	columns->ids[i] = ended->id;
+	columns->claim_ids[i] = ended->claim_id;
+	columns->outcomes[i] = (struct args_text){ ended->outcome, strlen(ended->outcome) };
+	columns->results[i] = (struct args_text){ ended->result, ended->result_length };
+	columns->errors[i] = (struct args_text){ ended->error, ended->error_length };
+	columns->logs[i] = (struct args_text){ ended->log, ended->log_length };
+	columns->started_ago_ms[i] = ended->started_ms > 0 ? boot_ms - ended->started_ms : -1;
+	columns->delay_ms[i] = ended->delay_ms;
+}
+
+void completer_call(struct pump *pump, const struct outbox_batch *batch, struct db_call *call)
+{
+	struct columns *columns = malloc(sizeof(*columns));
+	int64_t boot_ms = clock_boottime_ms();
+	struct job_completion completion = {
+		.incarnation = pump->incarnation,
+		.completion_id = batch->completion_id,
+		.confirmed = pump->receipts,
+		.confirmed_count = pump->receipt_count,
+		.count = batch->count,
+	};
+
+	if (columns == NULL) {
+		call->statement = "job_complete";
+		args_init(&call->args);
+		call->args.failed = true; /* the run fails with "out of memory" and comes again */
+		return;
+	}
+	for (size_t i = 0; i < batch->count; i++)
+		fill_column(columns, i, batch->ended[i], boot_ms);
+	completion.ids = columns->ids;
+	completion.claim_ids = columns->claim_ids;
+	completion.outcomes = columns->outcomes;
+	completion.results = columns->results;
+	completion.errors = columns->errors;
+	completion.logs = columns->logs;
+	completion.started_ago_ms = columns->started_ago_ms;
+	completion.delay_ms = columns->delay_ms;
+	job_complete_call(call, &completion);
+	free(columns);
+}
+
+static void drop_holding(struct pump *pump, const struct ended *ended)
+{
+	struct holding *holding = ledger_find(pump->ledger, ended->id, ended->claim_id);
+
+	if (holding != NULL)
+		ledger_drop(pump->ledger, holding);
+}
+
+static void accept(struct pump *pump, const struct ended *ended)
+{
+	pump->counts.completed++;
+	if (strcmp(ended->outcome, "completed") == 0)
+		log_debug("job completed", log_number("job", ended->id));
+	else
+		log_info("job ended", log_number("job", ended->id),
+			 log_text("outcome", ended->outcome), log_text("reason", ended->error));
+	drop_holding(pump, ended);
+}
+
+static void abandon(struct pump *pump, const struct ended *ended)
+{
+	const struct holding *holding = ledger_find(pump->ledger, ended->id, ended->claim_id);
+
+	log_error("job was reassigned", log_number("job", ended->id),
+		  log_number("claim_seq", holding == NULL ? 0 : holding->claim_seq),
+		  log_text("outcome", ended->outcome),
+		  log_text("likely_cause", "this dispatcher was silent for longer than its "
+					   "ping_death_interval; the outcome is dropped"));
+	pump->counts.reassigned++;
+	drop_holding(pump, ended);
+}
+
+/* What became of the entries that were not accepted. Returns -1 when that could not be found out. */
+static int look_up(struct pump *pump, struct outbox_batch *batch, const size_t *open, size_t count,
+		   struct error *err)
+{
+	int64_t *ids = calloc(count, sizeof(*ids));
+	struct uuid *claim_ids = calloc(count, sizeof(*claim_ids));
+	enum job_lookup *verdicts = calloc(count, sizeof(*verdicts));
+	int status = -1;
+
+	if (ids == NULL || claim_ids == NULL || verdicts == NULL) {
+		error_set(err, ERROR_RETRY, "out of memory");
+		goto out;
+	}
+	for (size_t i = 0; i < count; i++) {
+		ids[i] = batch->ended[open[i]]->id;
+		claim_ids[i] = batch->ended[open[i]]->claim_id;
+	}
+	status = completion_lookup(pump->db, batch->completion_id, ids, claim_ids, count, verdicts, err);
+	for (size_t i = 0; status == 0 && i < count; i++) {
+		struct ended *ended = batch->ended[open[i]];
+
+		switch (verdicts[i]) {
+		case JOB_MINE:
+			accept(pump, ended);
+			break;
+		case JOB_HELD:
+			outbox_again(pump->outbox, open[i]);
+			break;
+		case JOB_LOST:
+			abandon(pump, ended);
+			break;
+		case JOB_GONE:
+			log_warning("job is gone", log_number("job", ended->id));
+			pump->counts.gone++;
+			drop_holding(pump, ended);
+			break;
+		}
+	}
+out:
+	free(ids);
+	free(claim_ids);
+	free(verdicts);
+	return status;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	const int64_t *left = a;
+	const int64_t *right = b;
+
+	return (*left > *right) - (*left < *right);
+}
+
+/* The ids that an answer holds, in order. */
+static int64_t *accepted_ids(const PGresult *rows, size_t *count)
+{
+	int64_t *ids = calloc((size_t)rows_count(rows) + 1, sizeof(*ids));
+
+	*count = (size_t)rows_count(rows);
+	for (size_t i = 0; ids != NULL && i < *count; i++)
+		ids[i] = rows_int(rows, (int)i, 0);
+	if (ids != NULL)
+		qsort(ids, *count, sizeof(*ids), by_number);
+	return ids;
+}
+
+/* The batch was accepted in part or whole; its receipt waits to be confirmed. */
+static void remember_receipt(struct pump *pump, struct uuid completion_id)
+{
+	if (pump->receipt_count < PUMP_RECEIPTS_MAX)
+		pump->receipts[pump->receipt_count++] = completion_id;
+	pump->confirm_due_ms = clock_monotonic_ms() + CONFIRM_MS;
+}
+
+void completer_take(struct pump *pump, struct outbox_batch *batch, const PGresult *rows)
+{
+	struct uuid completion_id = batch->completion_id;
+	struct error err = { ERROR_NONE, "", "" };
+	size_t accepted_count;
+	int64_t *accepted = accepted_ids(rows, &accepted_count);
+	size_t *open = calloc(batch->count + 1, sizeof(*open));
+	size_t open_count = 0;
+
+	pump->receipt_count = 0; /* those that went along are dropped */
+	if (accepted == NULL || open == NULL) {
+		error_set(&err, ERROR_RETRY, "out of memory");
+		goto failed;
+	}
+	for (size_t i = 0; i < batch->count; i++)
+		if (bsearch(&batch->ended[i]->id, accepted, accepted_count, sizeof(*accepted),
+			    by_number) == NULL)
+			open[open_count++] = i;
+	if (open_count > 0 && look_up(pump, batch, open, open_count, &err) != 0)
+		goto failed;
+	for (size_t i = 0; i < batch->count; i++)
+		if (batch->ended[i] != NULL && bsearch(&batch->ended[i]->id, accepted, accepted_count,
+						       sizeof(*accepted), by_number) != NULL)
+			accept(pump, batch->ended[i]);
+	outbox_settle(pump->outbox);
+	remember_receipt(pump, completion_id);
+	goto out;
+failed:
+	/* Sent again as it is: its receipt tells then what was accepted now. */
+	pump_lose_db(pump, &err);
+out:
+	free(accepted);
+	free(open);
+}
+
+void completer_refused(struct pump *pump, struct error *err)
+{
+	struct error failure = { ERROR_NONE, "", "" };
+
+	if (strcmp(err->sqlstate, "23514") == 0 && strstr(err->text, "no partition") != NULL) {
+		if (partition_prepare(pump->db, &failure) < 0)
+			pump_fail(pump, &failure);
+		return;
+	}
+	log_debug("a value of a completion was refused", log_err(err));
+	if (outbox_bisect(pump->outbox, err->text, &failure) != 0)
+		pump_fail(pump, &failure);
+}
+
+void completer_confirm(struct pump *pump, int64_t now_ms)
+{
+	struct error err = { ERROR_NONE, "", "" };
+	struct db_call call;
+	PGresult *rows = NULL;
+
+	if (pump->receipt_count == 0 || now_ms < pump->confirm_due_ms || pump->db == NULL)
+		return;
+	receipt_confirm_call(&call, pump->receipts, pump->receipt_count);
+	if (db_run(pump->db, &call, 1, &rows, &err) != 0) {
+		pump_fail(pump, &err);
+		return;
+	}
+	PQclear(rows);
+	pump->receipt_count = 0;
+}

@@ -1,0 +1,20 @@
+/* Completion by compare-and-swap, and what to make of its answer. */
+#ifndef LOCUM_DISPATCHER_COMPLETER_H
+#define LOCUM_DISPATCHER_COMPLETER_H
+
+#include "dispatcher/pump_state.h"
+
+/* Fills the call that completes the batch in hand. */
+void completer_call(struct pump *pump, const struct outbox_batch *batch, struct db_call *call);
+
+/* The transaction with that call was committed: settles what was accepted, and finds out about the rest. A
+ * lost connection on the way leaves the batch in hand, to be sent again. */
+void completer_take(struct pump *pump, struct outbox_batch *batch, const PGresult *rows);
+
+/* The server refused a value of the batch; nothing was stored. */
+void completer_refused(struct pump *pump, struct error *err);
+
+/* Drops receipts in the database that nobody needs any more, when that is due. */
+void completer_confirm(struct pump *pump, int64_t now_ms);
+
+#endif

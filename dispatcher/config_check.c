@@ -1,0 +1,137 @@
+#include "dispatcher/config_check.h"
+
+#include "base/duration.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "dispatcher/config_setting.h"
+
+enum { QUOTED_SIZE = 160 };
+
+/* The origin to name when several settings disagree: the first that somebody chose. */
+static const struct config_origin *chosen(const struct config *config)
+{
+	const struct config_origin *const origins[] = {
+		&config->ping_death_interval_ms_origin,
+		&config->ping_interval_ms_origin,
+		&config->kill_grace_ms_origin,
+		&config->fence_margin_ms_origin,
+	};
+	enum { COUNT = sizeof(origins) / sizeof(origins[0]) };
+
+	for (int i = 0; i < COUNT; i++) {
+		if (origins[i]->source != CONFIG_DEFAULT)
+			return origins[i];
+	}
+	return origins[0];
+}
+
+/* D >= 3P + G + M: three lost pings are no death, and a dead dispatcher's jobs are dead before a sibling
+ * takes them. */
+static int check_liveness(const struct config *config, struct error *err)
+{
+	int64_t least_ms = 3 * config->ping_interval_ms + config->kill_grace_ms +
+			   config->fence_margin_ms;
+	char death[DURATION_TEXT_SIZE];
+	char ping[DURATION_TEXT_SIZE];
+	char grace[DURATION_TEXT_SIZE];
+	char margin[DURATION_TEXT_SIZE];
+	char least[DURATION_TEXT_SIZE];
+
+	if (config->ping_death_interval_ms >= least_ms)
+		return 0;
+	error_set(err, ERROR_INPUT,
+		  "ping_death_interval %s is too short: it must be at least 3 × ping_interval %s + "
+		  "kill_grace %s + fence_margin %s = %s",
+		  duration_text(config->ping_death_interval_ms, death),
+		  duration_text(config->ping_interval_ms, ping),
+		  duration_text(config->kill_grace_ms, grace),
+		  duration_text(config->fence_margin_ms, margin), duration_text(least_ms, least));
+	return config_setting_blame(config, chosen(config), err);
+}
+
+static int check_log_level(const struct config *config, struct error *err)
+{
+	enum log_level level;
+	char quoted[QUOTED_SIZE];
+
+	if (log_level_read(config->log_level, &level) == 0)
+		return 0;
+	error_set(err, ERROR_INPUT, "log_level \"%s\" is none of debug, info, warning, error",
+		  text_quote(config->log_level, quoted, sizeof(quoted)));
+	return config_setting_blame(config, &config->log_level_origin, err);
+}
+
+static int check_absolute(const struct config *config, const char *key, const char *path,
+			  const struct config_origin *origin, struct error *err)
+{
+	char quoted[QUOTED_SIZE];
+
+	if (path[0] == '/')
+		return 0;
+	error_set(err, ERROR_INPUT, "%s \"%s\" is not an absolute path", key,
+		  text_quote(path, quoted, sizeof(quoted)));
+	return config_setting_blame(config, origin, err);
+}
+
+static int check_paths(const struct config *config, struct error *err)
+{
+	if (check_absolute(config, "state_dir", config->state_dir, &config->state_dir_origin, err) <
+	    0)
+		return -1;
+	if (config->agent_program[0] == '\0')
+		return 0;
+	return check_absolute(config, "agent_program", config->agent_program,
+			      &config->agent_program_origin, err);
+}
+
+static int check_some_handler(const struct config *config, struct error *err)
+{
+	if (config->handler_count > 0)
+		return 0;
+	if (config->file == NULL)
+		return error_set(
+			err, ERROR_INPUT,
+			"no handler is configured: there is no %s; name another file with -c",
+			CONFIG_DEFAULT_FILE);
+	return error_set(err, ERROR_INPUT,
+			 "%s: no handler is configured: write at least one section "
+			 "handler \"NAME\" { kind = \"command\" argv = {\"/PROGRAM\"} }",
+			 config->file);
+}
+
+static int check_agent_users(const struct config *config, const struct config_agent *agent,
+			     struct error *err)
+{
+	for (int i = 0; i < agent->handler_count && agent->user == NULL; i++) {
+		int index = agent->handlers[i];
+
+		if (config->handlers[index].user == NULL)
+			return error_set(
+				err, ERROR_INPUT,
+				"%s:%d: handler \"%s\" would run as root: set user = … in the "
+				"handler or its agent \"%s\", or root_handlers = true",
+				config->file, config->handler_lines[index],
+				config->handlers[index].name, agent->name);
+	}
+	return 0;
+}
+
+static int check_users(const struct config *config, uid_t user, struct error *err)
+{
+	if (user != 0 || config->root_handlers)
+		return 0;
+	for (int i = 0; i < config->agent_count; i++) {
+		if (check_agent_users(config, &config->agents[i], err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int config_check(const struct config *config, uid_t user, struct error *err)
+{
+	if (check_log_level(config, err) < 0 || check_paths(config, err) < 0)
+		return -1;
+	if (check_liveness(config, err) < 0 || check_some_handler(config, err) < 0)
+		return -1;
+	return check_users(config, user, err);
+}

@@ -1,0 +1,13 @@
+/* What must hold among the settings when each alone is right. */
+#ifndef LOCUM_DISPATCHER_CONFIG_CHECK_H
+#define LOCUM_DISPATCHER_CONFIG_CHECK_H
+
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "dispatcher/config.h"
+
+/* `user` is whom the dispatcher runs as. Returns 0, or -1 with ERROR_INPUT. */
+int config_check(const struct config *config, uid_t user, struct error *err);
+
+#endif

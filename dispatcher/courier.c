@@ -1,0 +1,322 @@
+#include "dispatcher/courier.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+static void say_broken(struct pump *pump, int agent, const struct wire_frame *frame)
+{
+	const struct config_agent *section = &pump->options.config->agents[agent];
+	struct error err = { ERROR_NONE, "", "" };
+	struct wire_broken broken;
+	char handler[LIMIT_NAME_BYTES + 1] = "";
+	char reason[512] = "";
+
+	if (wire_read_broken(frame, &broken, &err) != 0) {
+		log_error("a frame of the agent cannot be read", log_err(&err));
+		return;
+	}
+	if (!claimer_break(pump->claimers[agent], broken.handler.bytes, broken.handler.length))
+		return;
+	memcpy(handler, broken.handler.bytes,
+	       broken.handler.length < sizeof(handler) ? broken.handler.length : sizeof(handler) - 1);
+	memcpy(reason, broken.reason.bytes,
+	       broken.reason.length < sizeof(reason) ? broken.reason.length : sizeof(reason) - 1);
+	log_error("handler cannot be executed here; its jobs are left to others",
+		  log_text("handler", handler), log_text("agent", section->name),
+		  log_text("reason", reason));
+	pump->agents_dirty = true;
+}
+
+static void take_ready(struct pump *pump, int agent, const struct wire_frame *frame)
+{
+	struct error err = { ERROR_NONE, "", "" };
+	struct wire_ready ready;
+
+	if (wire_read_ready(frame, &ready, &err) != 0 || ready.protocol != WIRE_PROTOCOL) {
+		log_error("the agent speaks another protocol",
+			  log_text("agent", pump->options.config->agents[agent].name));
+		return;
+	}
+	pump->links[agent].ready = true;
+	claimer_wake(pump->claimers[agent]);
+	log_info("agent ready", log_text("agent", pump->options.config->agents[agent].name),
+		 log_number("pid", ready.pid));
+}
+
+static int take_started(struct pump *pump, const struct wire_frame *frame, struct error *err)
+{
+	struct wire_started started;
+	size_t at = 0;
+	int more;
+
+	while ((more = wire_read_started(frame, &at, &started, err)) == 1) {
+		struct holding *holding = ledger_find(pump->ledger, started.id, started.claim_id);
+
+		if (holding == NULL)
+			continue;
+		holding->started_ms = started.started_ms;
+		ledger_advance(pump->ledger, holding, HOLDING_STARTED);
+	}
+	return more;
+}
+
+static int take_outcomes(struct pump *pump, int agent, const struct wire_frame *frame,
+			 struct error *err)
+{
+	struct wire_outcome outcome;
+	size_t at = 0;
+	int more;
+
+	while ((more = wire_read_outcome(frame, &at, &outcome, err)) == 1) {
+		struct holding *holding = ledger_find(pump->ledger, outcome.id, outcome.claim_id);
+
+		if (holding == NULL || holding->stage == HOLDING_ENDED)
+			continue;
+		if (outcome.started_ms > 0 && outcome.verdict != VERDICT_INTERRUPTED)
+			claimer_measure(pump->claimers[agent], outcome.ended_ms - outcome.started_ms);
+		if (outbox_add(pump->outbox, holding, &outcome, err) != 0)
+			return -1;
+		ledger_advance(pump->ledger, holding, HOLDING_ENDED);
+	}
+	return more;
+}
+
+static int take_frame(struct pump *pump, int agent, const struct wire_frame *frame, struct error *err)
+{
+	switch (frame->type) {
+	case WIRE_READY:
+		take_ready(pump, agent, frame);
+		return 0;
+	case WIRE_STARTED:
+		return take_started(pump, frame, err);
+	case WIRE_OUTCOME:
+		return take_outcomes(pump, agent, frame, err);
+	case WIRE_BROKEN:
+		say_broken(pump, agent, frame);
+		return 0;
+	case WIRE_HELLO:
+	case WIRE_RUN:
+	case WIRE_CANCEL:
+	case WIRE_STOP:
+		break;
+	}
+	return error_set(err, ERROR_FATAL, "frame of type %d", (int)frame->type);
+}
+
+static void take_frames(struct pump *pump, int agent)
+{
+	struct link *link = &pump->links[agent];
+	struct error err = { ERROR_NONE, "", "" };
+	struct wire_frame frame;
+	int found;
+
+	while ((found = wire_next(&link->in, &frame, &err)) == 1) {
+		if (take_frame(pump, agent, &frame, &err) < 0)
+			log_error("a frame of the agent cannot be taken", log_err(&err));
+		wire_done(&link->in, &frame);
+	}
+	if (found < 0) {
+		log_error("the agent's socket is out of step", log_err(&err));
+		link_close(link); /* the agent sees the end and goes; main starts another */
+	}
+}
+
+void courier_receive(struct pump *pump, int agent)
+{
+	struct link *link = &pump->links[agent];
+	struct error err = { ERROR_NONE, "", "" };
+	int more;
+
+	do {
+		more = link_fill(link, &err);
+		take_frames(pump, agent);
+	} while (more == 1);
+	/* Its process ends soon, or has: main will tell. Nothing is to be read any more. */
+	if (more < 0)
+		link_close(link);
+}
+
+static int greet(struct pump *pump, int agent, struct error *err)
+{
+	const struct config *config = pump->options.config;
+	const struct config_agent *section = &config->agents[agent];
+	struct handler *handlers = calloc((size_t)section->handler_count + 1, sizeof(*handlers));
+	struct wire_hello hello = {
+		.agent = section->name,
+		.slots = (uint32_t)section->size,
+		.kill_grace_ms = config->kill_grace_ms,
+		.handler_count = (uint32_t)section->handler_count,
+		.handlers = handlers,
+	};
+	int status;
+
+	if (handlers == NULL)
+		return error_set(err, ERROR_RETRY, "out of memory");
+	for (int i = 0; i < section->handler_count; i++) {
+		handlers[i] = config->handlers[section->handlers[i]];
+		if (handlers[i].user == NULL)
+			handlers[i].user = section->user;
+	}
+	status = wire_write_hello(&pump->links[agent].out, &hello, err);
+	free(handlers);
+	return status;
+}
+
+void courier_meet(struct pump *pump, int agent, int fd)
+{
+	struct error err = { ERROR_NONE, "", "" };
+
+	link_open(&pump->links[agent], fd);
+	if (greet(pump, agent, &err) != 0)
+		log_error("the agent cannot be greeted", log_err(&err));
+	courier_flush(pump);
+}
+
+struct parting {
+	struct pump *pump;
+	int agent;
+	int64_t interrupted;
+	int64_t released;
+};
+
+static void hand_back(struct holding *holding, void *context)
+{
+	struct parting *parting = context;
+	bool started = holding->stage == HOLDING_STARTED || holding->started_ms > 0;
+	struct error err = { ERROR_NONE, "", "" };
+
+	if (holding->agent != parting->agent || holding->stage == HOLDING_ENDED)
+		return;
+	if (outbox_add_plain(parting->pump->outbox, holding, started ? "interrupt" : "release",
+			     started ? "its agent died" : NULL, &err) != 0) {
+		log_error("a job cannot be handed back", log_number("job", holding->id), log_err(&err));
+		return;
+	}
+	ledger_advance(parting->pump->ledger, holding, HOLDING_ENDED);
+	parting->interrupted += started;
+	parting->released += !started;
+}
+
+void courier_part(struct pump *pump, int agent)
+{
+	struct parting parting = { .pump = pump, .agent = agent };
+
+	if (pump->links[agent].fd >= 0)
+		courier_receive(pump, agent);
+	link_close(&pump->links[agent]);
+	ledger_each(pump->ledger, hand_back, &parting);
+	if (parting.interrupted + parting.released > 0)
+		log_warning("jobs of a dead agent handed back",
+			    log_text("agent", pump->options.config->agents[agent].name),
+			    log_number("interrupted", parting.interrupted),
+			    log_number("not_started", parting.released));
+}
+
+void courier_flush(struct pump *pump)
+{
+	struct error err = { ERROR_NONE, "", "" };
+
+	for (int i = 0; i < pump->agent_count; i++)
+		if (link_flush(&pump->links[i], &err) != 0)
+			link_close(&pump->links[i]);
+}
+
+static const char *queue_name(const struct pump *pump, int agent, int queue_id)
+{
+	return claimer_queue_name(pump->claimers[agent], queue_id);
+}
+
+static struct wire_bytes bytes_of(const char *text)
+{
+	return (struct wire_bytes){ text, text == NULL ? 0 : (uint32_t)strlen(text) };
+}
+
+static int enter(struct pump *pump, int agent, struct uuid claim_id, const struct job_claimed *job,
+		 struct wire_job *wire, struct error *err)
+{
+	struct holding holding = {
+		.id = job->id,
+		.claim_id = claim_id,
+		.claim_seq = job->claim_seq,
+		.agent = agent,
+		.stage = HOLDING_SENT,
+		.attempt = job->attempt + 1,
+		.max_attempts = job->max_attempts,
+		.written = job->recoveries > 0 || !job->retries_when_interrupted,
+	};
+
+	/* What was written as started counts as started, whatever the agent gets to say. */
+	if (holding.written)
+		holding.started_ms = clock_boottime_ms();
+	*wire = (struct wire_job){
+		.id = job->id,
+		.claim_id = claim_id,
+		.claim_seq = job->claim_seq,
+		.attempt = holding.attempt,
+		.timeout_ms = job->timeout_ms,
+		.queue = bytes_of(queue_name(pump, agent, job->queue_id)),
+		.handler = bytes_of(job->handler),
+		.payload = { job->payload, (uint32_t)job->payload_length },
+		.traceparent = bytes_of(job->traceparent),
+	};
+	if (ledger_add(pump->ledger, &holding) == NULL)
+		return error_set(err, ERROR_RETRY, "out of memory for a claimed job");
+	return 0;
+}
+
+int courier_send(struct pump *pump, int agent, struct uuid claim_id, const struct job_claimed *jobs,
+		 size_t count, struct error *err)
+{
+	struct wire_job *wires = calloc(count + 1, sizeof(*wires));
+	size_t entered = 0;
+	int status = -1;
+
+	if (wires == NULL)
+		return error_set(err, ERROR_RETRY, "out of memory for claimed jobs");
+	while (entered < count) {
+		if (enter(pump, agent, claim_id, &jobs[entered], &wires[entered], err) != 0)
+			goto out;
+		entered++;
+	}
+	if (count > 0 && wire_write_run(&pump->links[agent].out, wires, count, err) != 0)
+		goto out;
+	status = 0;
+out:
+	for (size_t i = 0; status != 0 && i < entered; i++)
+		ledger_drop(pump->ledger, ledger_find(pump->ledger, jobs[i].id, claim_id));
+	free(wires);
+	return status;
+}
+
+void courier_cancel(struct pump *pump, const struct holding *holding, enum wire_cancel_reason reason)
+{
+	struct wire_cancel cancel = { holding->id, holding->claim_id, reason };
+	struct error err = { ERROR_NONE, "", "" };
+
+	if (pump->links[holding->agent].fd >= 0 &&
+	    wire_write_cancel(&pump->links[holding->agent].out, &cancel, 1, &err) != 0)
+		log_error("a job cannot be cancelled", log_number("job", holding->id), log_err(&err));
+}
+
+void courier_stop(struct pump *pump, int64_t grace_ms)
+{
+	struct wire_stop stop = { grace_ms };
+	struct error err = { ERROR_NONE, "", "" };
+
+	for (int i = 0; i < pump->agent_count; i++)
+		if (pump->links[i].fd >= 0 && wire_write_stop(&pump->links[i].out, &stop, &err) != 0)
+			log_error("an agent cannot be stopped", log_err(&err));
+}
+
+void courier_lose(struct pump *pump, struct holding *holding, const char *cause)
+{
+	log_error("job was reassigned", log_number("job", holding->id),
+		  log_number("claim_seq", holding->claim_seq), log_text("likely_cause", cause));
+	pump->counts.reassigned++;
+	if (holding->stage != HOLDING_ENDED)
+		courier_cancel(pump, holding, WIRE_CANCEL_LOST);
+	ledger_drop(pump->ledger, holding);
+}

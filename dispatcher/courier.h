@@ -1,0 +1,34 @@
+/* Frames between the pump and its agents. */
+#ifndef LOCUM_DISPATCHER_COURIER_H
+#define LOCUM_DISPATCHER_COURIER_H
+
+#include "db/job.h"
+#include "dispatcher/pump_state.h"
+
+/* A new agent process: greets it. */
+void courier_meet(struct pump *pump, int agent, int fd);
+
+/* The agent's process is gone, and so is all that it ran: takes its last frames, hands back the rest. */
+void courier_part(struct pump *pump, int agent);
+
+/* Takes in what an agent sent. */
+void courier_receive(struct pump *pump, int agent);
+
+/* Writes what waits for the agents. */
+void courier_flush(struct pump *pump);
+
+/* Sends claimed jobs to an agent and enters them into the ledger. */
+int courier_send(struct pump *pump, int agent, struct uuid claim_id, const struct job_claimed *jobs,
+		 size_t count, struct error *err);
+
+/* Tells the agent of a job to end it. */
+void courier_cancel(struct pump *pump, const struct holding *holding,
+		    enum wire_cancel_reason reason);
+
+/* Tells all agents to hand everything back. */
+void courier_stop(struct pump *pump, int64_t grace_ms);
+
+/* The job was reassigned: says so, has it ended, and drops the holding. */
+void courier_lose(struct pump *pump, struct holding *holding, const char *cause);
+
+#endif

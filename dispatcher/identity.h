@@ -1,0 +1,35 @@
+/*
+ * Who this dispatcher is: a stable UUID in a state file that is held by flock, and the incarnation that it
+ * lived last. Whoever holds the lock knows that no process of that incarnation is left, its handlers
+ * included, for agents inherit the lock and go last.
+ */
+#ifndef LOCUM_DISPATCHER_IDENTITY_H
+#define LOCUM_DISPATCHER_IDENTITY_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/uuid.h"
+
+enum { IDENTITY_TEXT_MAX = 256 };
+
+struct identity {
+	struct uuid id;
+	struct uuid former; /* the incarnation that the file named; none: zero */
+	int fd;             /* of the state file, locked */
+	char path[IDENTITY_TEXT_MAX * 2];
+	char host[IDENTITY_TEXT_MAX];
+	char machine_id[IDENTITY_TEXT_MAX];
+};
+
+/* Opens or makes state_dir/dispatcher and locks it, waiting up to wait_ms for agents of an earlier process
+ * to finish. ERROR_INPUT when the folder cannot be used, or when another live dispatcher holds the file:
+ * the sentence names its pid. */
+int identity_open(struct identity *identity, const char *state_dir, int64_t wait_ms,
+		  struct error *err);
+void identity_close(struct identity *identity);
+
+/* Writes the incarnation that begins into the file, durably, before it is registered. */
+int identity_write(struct identity *identity, struct uuid incarnation, struct error *err);
+
+#endif

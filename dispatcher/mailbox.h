@@ -1,0 +1,42 @@
+/* News for the pump, from any thread. The pump polls mailbox_fd and takes all at once. */
+#ifndef LOCUM_DISPATCHER_MAILBOX_H
+#define LOCUM_DISPATCHER_MAILBOX_H
+
+#include "base/error.h"
+#include "base/uuid.h"
+#include "db/dispatcher.h"
+
+enum mail_kind {
+	MAIL_BORN,       /* incarnation: registered, the fence is up: claim */
+	MAIL_DEAD,       /* this incarnation was declared dead: drop everything */
+	MAIL_SIGNAL,     /* signal: about one job */
+	MAIL_DRAIN,      /* claim nothing more, finish what runs */
+	MAIL_RELEASE,    /* hand everything back at once */
+	MAIL_AGENT_BORN, /* agent, fd: a new process with its socket */
+	MAIL_AGENT_DEAD, /* agent: its process is gone and so is all that it ran */
+};
+
+struct mail {
+	enum mail_kind kind;
+	struct uuid incarnation;
+	struct signal signal;
+	int agent; /* index into the configuration */
+	int fd;    /* the receiver's to close */
+	struct mail *next;
+};
+
+struct mailbox;
+
+int mailbox_open(struct mailbox **box, struct error *err);
+void mailbox_close(struct mailbox *box);
+
+/* Readable when there is mail. */
+int mailbox_fd(const struct mailbox *box);
+
+/* Copies *mail into the box. Any thread. Ends the process when memory does: news must not be lost. */
+void mailbox_post(struct mailbox *box, const struct mail *mail);
+
+/* Takes all mail, oldest first, as a list; free each. Never blocks. */
+struct mail *mailbox_take(struct mailbox *box);
+
+#endif

@@ -1,0 +1,222 @@
+/* locumd: start-up in order, the loop, and the same nouns in reverse. */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fence.h"
+#include "base/log.h"
+#include "base/version.h"
+#include "dispatcher/config.h"
+#include "dispatcher/crew.h"
+#include "dispatcher/identity.h"
+#include "dispatcher/mailbox.h"
+#include "dispatcher/options.h"
+#include "dispatcher/pinger.h"
+#include "dispatcher/pump.h"
+#include "dispatcher/reaper.h"
+
+enum { LOCK_WAIT_EXTRA_MS = 1000, AGENT_END_MS = 5000 };
+
+/* Everything that lives as long as the process does. */
+struct daemon {
+	struct config config;
+	struct identity identity;
+	struct fence *fence;
+	int fence_fd;
+	int signal_fd;
+	int done_fd; /* the pump's drain is over */
+	struct mailbox *box;
+	struct crew *crew;
+	struct reaper *reaper;
+	struct pinger *pinger;
+	struct pump *pump;
+	bool draining;
+};
+
+static int open_signals(struct daemon *daemon, struct error *err)
+{
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGCHLD);
+	sigaddset(&signals, SIGPIPE);
+	if (sigprocmask(SIG_BLOCK, &signals, NULL) != 0)
+		return error_set_errno(err, ERROR_FATAL, errno, "cannot block signals");
+	sigdelset(&signals, SIGPIPE);
+	daemon->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	daemon->done_fd = eventfd(0, EFD_CLOEXEC);
+	if (daemon->signal_fd < 0 || daemon->done_fd < 0)
+		return error_set_errno(err, ERROR_FATAL, errno, "cannot make a signal descriptor");
+	return 0;
+}
+
+static int start(struct daemon *daemon, struct error *err)
+{
+	const struct config *config = &daemon->config;
+	struct crew_options crew = { .config = config };
+	struct pinger_options pinger = { .config = config };
+	struct pump_options pump = { .config = config };
+
+	if (open_signals(daemon, err) != 0 ||
+	    identity_open(&daemon->identity, config->state_dir,
+			  config->kill_grace_ms + LOCK_WAIT_EXTRA_MS, err) != 0 ||
+	    fence_create(&daemon->fence, &daemon->fence_fd, err) != 0 ||
+	    mailbox_open(&daemon->box, err) != 0)
+		return -1;
+	crew.fence_fd = daemon->fence_fd;
+	crew.lock_fd = daemon->identity.fd;
+	crew.pump = daemon->box;
+	if (crew_start(&daemon->crew, &crew, err) != 0)
+		return -1;
+	if (reaper_start(&daemon->reaper, config, err) != 0)
+		return -1;
+	pinger.identity = &daemon->identity;
+	pinger.fence = daemon->fence;
+	pinger.pump = daemon->box;
+	if (pinger_start(&daemon->pinger, &pinger, err) != 0)
+		return -1;
+	pump.box = daemon->box;
+	pump.pinger = daemon->pinger;
+	pump.reaper = daemon->reaper;
+	pump.done_fd = daemon->done_fd;
+	return pump_start(&daemon->pump, &pump, err);
+}
+
+static void take_signal(struct daemon *daemon)
+{
+	struct signalfd_siginfo info;
+	struct mail mail = { .kind = daemon->draining ? MAIL_RELEASE : MAIL_DRAIN };
+
+	while (read(daemon->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+		if (info.ssi_signo == SIGCHLD) {
+			crew_reap(daemon->crew);
+			continue;
+		}
+		log_info(daemon->draining ? "stopping at once" : "stopping",
+			 log_number("signal", (int64_t)info.ssi_signo));
+		mailbox_post(daemon->box, &mail);
+		daemon->draining = true;
+		mail.kind = MAIL_RELEASE;
+	}
+}
+
+static int wait_ms(const struct daemon *daemon)
+{
+	int64_t due_ms = crew_due_ms(daemon->crew);
+	int64_t left_ms;
+
+	if (due_ms == INT64_MAX)
+		return -1;
+	left_ms = due_ms - clock_monotonic_ms();
+	return left_ms < 0 ? 0 : (int)left_ms;
+}
+
+/* Until the pump has drained. */
+static void loop(struct daemon *daemon)
+{
+	struct pollfd fds[] = {
+		{ .fd = daemon->signal_fd, .events = POLLIN },
+		{ .fd = daemon->done_fd, .events = POLLIN },
+	};
+
+	for (;;) {
+		if (poll(fds, 2, wait_ms(daemon)) < 0 && errno != EINTR)
+			return;
+		if (fds[0].revents != 0)
+			take_signal(daemon);
+		if (fds[1].revents != 0)
+			return;
+		crew_restart(daemon->crew);
+	}
+}
+
+static void stop(struct daemon *daemon)
+{
+	size_t remaining = daemon->pump == NULL ? 0 : pump_join(daemon->pump);
+
+	pinger_stop(daemon->pinger);
+	reaper_stop(daemon->reaper);
+	if (daemon->box != NULL)
+		mailbox_close(daemon->box); /* sockets that the pump never took close with it */
+	if (daemon->crew != NULL)
+		crew_stop(daemon->crew, AGENT_END_MS);
+	fence_close(daemon->fence);
+	identity_close(&daemon->identity);
+	if (daemon->draining)
+		log_info(remaining == 0 ? "stopped" : "stopped by force",
+			 log_number("remaining", (int64_t)remaining));
+	config_fini(&daemon->config);
+}
+
+static int exit_code(const struct error *err)
+{
+	switch (err->kind) {
+	case ERROR_NONE:
+		return EX_OK;
+	case ERROR_RETRY:
+		return EX_UNAVAILABLE;
+	case ERROR_LOST:
+	case ERROR_INPUT:
+	case ERROR_FATAL:
+		break;
+	}
+	return EX_CONFIG;
+}
+
+static int complain(const struct error *err, int code)
+{
+	fprintf(stderr, "locumd: %s\n", err->text);
+	return code;
+}
+
+static int run(struct daemon *daemon)
+{
+	struct error err = { ERROR_NONE, "", "" };
+	enum log_level level = LOG_LEVEL_INFO;
+	int code;
+
+	log_set_program("locumd");
+	log_level_read(daemon->config.log_level, &level);
+	log_set_level(level);
+	code = start(daemon, &err) == 0 ? EX_OK : complain(&err, exit_code(&err));
+	if (code == EX_OK)
+		loop(daemon);
+	stop(daemon);
+	return code;
+}
+
+int main(int argc, char **argv)
+{
+	struct daemon daemon = { .fence_fd = -1, .signal_fd = -1, .done_fd = -1 };
+	struct options options;
+	struct error err = { ERROR_NONE, "", "" };
+
+	if (options_read(&options, argc, argv, &err) != 0)
+		return complain(&err, EX_USAGE);
+	if (options.action == OPTIONS_HELP) {
+		options_help(stdout);
+		return EX_OK;
+	}
+	if (options.action == OPTIONS_VERSION) {
+		puts("locumd " LOCUM_VERSION);
+		return EX_OK;
+	}
+	if (config_load(&daemon.config, options.file, options.overrides, options.override_count, &err) != 0)
+		return complain(&err, EX_CONFIG);
+	if (options.action == OPTIONS_CHECK) {
+		int status = config_print(&daemon.config, stdout, &err);
+
+		config_fini(&daemon.config);
+		return status == 0 ? EX_OK : complain(&err, EX_CONFIG);
+	}
+	return run(&daemon);
+}

@@ -1,0 +1,239 @@
+#include "dispatcher/outbox.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "dispatcher/policy.h"
+
+struct outbox {
+	struct ended *first;
+	struct ended *last;
+	size_t count;
+	struct outbox_batch batch;
+	bool in_hand;
+};
+
+struct outbox *outbox_open(void)
+{
+	return calloc(1, sizeof(struct outbox));
+}
+
+static void ended_free(struct ended *ended)
+{
+	free(ended->result);
+	free(ended->error);
+	free(ended->log);
+	free(ended);
+}
+
+void outbox_close(struct outbox *outbox)
+{
+	if (outbox == NULL)
+		return;
+	outbox_clear(outbox);
+	free(outbox);
+}
+
+static void append(struct outbox *outbox, struct ended *ended)
+{
+	ended->next = NULL;
+	if (outbox->last == NULL)
+		outbox->first = ended;
+	else
+		outbox->last->next = ended;
+	outbox->last = ended;
+	outbox->count++;
+}
+
+static struct ended *take_first(struct outbox *outbox)
+{
+	struct ended *ended = outbox->first;
+
+	outbox->first = ended->next;
+	if (outbox->first == NULL)
+		outbox->last = NULL;
+	outbox->count--;
+	return ended;
+}
+
+/* Copies bytes into *copy; absent bytes stay NULL. */
+static int copy_bytes(struct wire_bytes bytes, size_t limit, char **copy, size_t *length)
+{
+	*length = bytes.length > limit ? limit : bytes.length;
+	*copy = NULL;
+	if (bytes.bytes == NULL)
+		return 0;
+	*copy = malloc(*length + 1);
+	if (*copy == NULL)
+		return -1;
+	memcpy(*copy, bytes.bytes, *length);
+	(*copy)[*length] = '\0';
+	return 0;
+}
+
+int outbox_add(struct outbox *outbox, const struct holding *holding,
+	       const struct wire_outcome *outcome, struct error *err)
+{
+	struct ended *ended = calloc(1, sizeof(*ended));
+
+	if (ended == NULL)
+		return error_set(err, ERROR_RETRY, "out of memory for an outcome");
+	ended->id = holding->id;
+	ended->claim_id = holding->claim_id;
+	ended->outcome = policy_outcome(outcome->verdict, holding->attempt, holding->max_attempts);
+	ended->started_ms = outcome->started_ms;
+	if (outcome->verdict == VERDICT_RETRY)
+		ended->delay_ms = policy_retry_delay_ms(holding->attempt);
+	if (copy_bytes(outcome->result, LIMIT_RESULT_BYTES, &ended->result, &ended->result_length) != 0 ||
+	    copy_bytes(outcome->error, LIMIT_ERROR_BYTES, &ended->error, &ended->error_length) != 0 ||
+	    copy_bytes(outcome->log, LIMIT_LOG_BYTES * 4, &ended->log, &ended->log_length) != 0) {
+		ended_free(ended);
+		return error_set(err, ERROR_RETRY, "out of memory for an outcome");
+	}
+	append(outbox, ended);
+	return 0;
+}
+
+int outbox_add_plain(struct outbox *outbox, const struct holding *holding, const char *outcome,
+		     const char *error, struct error *err)
+{
+	struct ended *ended = calloc(1, sizeof(*ended));
+
+	if (ended != NULL && error != NULL)
+		ended->error = strdup(error);
+	if (ended == NULL || (error != NULL && ended->error == NULL)) {
+		free(ended);
+		return error_set(err, ERROR_RETRY, "out of memory for an outcome");
+	}
+	ended->id = holding->id;
+	ended->claim_id = holding->claim_id;
+	ended->outcome = outcome;
+	ended->error_length = error == NULL ? 0 : strlen(error);
+	ended->started_ms = holding->started_ms;
+	append(outbox, ended);
+	return 0;
+}
+
+size_t outbox_count(const struct outbox *outbox)
+{
+	return outbox->count;
+}
+
+static int by_id(const void *a, const void *b)
+{
+	const struct ended *const *left = a;
+	const struct ended *const *right = b;
+
+	return ((*left)->id > (*right)->id) - ((*left)->id < (*right)->id);
+}
+
+static size_t ended_bytes(const struct ended *ended)
+{
+	return ended->result_length + ended->error_length + ended->log_length;
+}
+
+/* How many of the first in line make a batch. */
+static size_t batch_size(const struct outbox *outbox)
+{
+	size_t bytes = 0;
+	size_t count = 0;
+
+	for (const struct ended *e = outbox->first; e != NULL && count < LIMIT_COMPLETION_JOBS;
+	     e = e->next) {
+		bytes += ended_bytes(e);
+		if (count > 0 && bytes > LIMIT_COMPLETION_BYTES)
+			break;
+		count++;
+	}
+	return count;
+}
+
+struct outbox_batch *outbox_batch(struct outbox *outbox, struct error *err)
+{
+	struct outbox_batch *batch = &outbox->batch;
+	size_t count = batch_size(outbox);
+
+	if (outbox->in_hand)
+		return batch;
+	if (count == 0)
+		return NULL;
+	batch->ended = calloc(count, sizeof(struct ended *));
+	if (batch->ended == NULL) {
+		error_set(err, ERROR_RETRY, "out of memory for a completion");
+		return NULL;
+	}
+	for (size_t i = 0; i < count; i++)
+		batch->ended[i] = take_first(outbox);
+	batch->count = count;
+	batch->completion_id = uuid_make();
+	qsort(batch->ended, count, sizeof(struct ended *), by_id);
+	outbox->in_hand = true;
+	return batch;
+}
+
+void outbox_settle(struct outbox *outbox)
+{
+	struct outbox_batch *batch = &outbox->batch;
+
+	if (!outbox->in_hand)
+		return;
+	for (size_t i = 0; i < batch->count; i++)
+		if (batch->ended[i] != NULL)
+			ended_free(batch->ended[i]);
+	free(batch->ended);
+	memset(batch, 0, sizeof(*batch));
+	outbox->in_hand = false;
+}
+
+void outbox_again(struct outbox *outbox, size_t i)
+{
+	append(outbox, outbox->batch.ended[i]);
+	outbox->batch.ended[i] = NULL;
+}
+
+/* The one job of a batch whose values the server refused. */
+static int blame(struct ended *ended, const char *reason, struct error *err)
+{
+	static const char PREFIX[] = "the database refused the outcome: ";
+	size_t size = sizeof(PREFIX) + strlen(reason);
+	char *error = malloc(size);
+
+	if (error == NULL)
+		return error_set(err, ERROR_RETRY, "out of memory for an outcome");
+	memcpy(error, PREFIX, sizeof(PREFIX) - 1);
+	memcpy(error + sizeof(PREFIX) - 1, reason, strlen(reason) + 1);
+	free(ended->result);
+	free(ended->error);
+	free(ended->log);
+	ended->result = NULL;
+	ended->log = NULL;
+	ended->result_length = 0;
+	ended->log_length = 0;
+	ended->error = error;
+	ended->error_length = size - 1;
+	ended->outcome = "failed";
+	return 0;
+}
+
+int outbox_bisect(struct outbox *outbox, const char *reason, struct error *err)
+{
+	struct outbox_batch *batch = &outbox->batch;
+	size_t half = batch->count / 2;
+
+	/* Nothing was stored, so that the id is free for other contents: but a new one costs nothing. */
+	batch->completion_id = uuid_make();
+	if (batch->count == 1)
+		return blame(batch->ended[0], reason, err);
+	for (size_t i = half; i < batch->count; i++)
+		append(outbox, batch->ended[i]);
+	batch->count = half;
+	return 0;
+}
+
+void outbox_clear(struct outbox *outbox)
+{
+	outbox_settle(outbox);
+	while (outbox->first != NULL)
+		ended_free(take_first(outbox));
+}

@@ -1,0 +1,74 @@
+/*
+ * The outbox: runs that ended and whose outcome the database has not accepted yet. Nothing leaves it for
+ * the loss of a connection. Owned by the pump's thread.
+ */
+#ifndef LOCUM_DISPATCHER_OUTBOX_H
+#define LOCUM_DISPATCHER_OUTBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/uuid.h"
+#include "base/wire.h"
+#include "db/job.h"
+#include "dispatcher/ledger.h"
+
+/* One run that ended, as job_complete takes it. Texts are owned; NULL is null. */
+struct ended {
+	int64_t id;
+	struct uuid claim_id;
+	const char *outcome; /* a name of job_complete's; not owned */
+	char *result;
+	char *error;
+	char *log;
+	size_t result_length;
+	size_t error_length;
+	size_t log_length;
+	int64_t started_ms; /* CLOCK_BOOTTIME; 0: never */
+	int64_t delay_ms;
+	struct ended *next;
+};
+
+/* What is sent to the database in one transaction, until it is known what became of it. */
+struct outbox_batch {
+	struct uuid completion_id;
+	size_t count;
+	struct ended **ended; /* ids ascend */
+};
+
+struct outbox;
+
+struct outbox *outbox_open(void);
+void outbox_close(struct outbox *outbox);
+
+/* Adds what an agent reported, as the job's policy turns it into an outcome. -1 when memory ends. */
+int outbox_add(struct outbox *outbox, const struct holding *holding,
+	       const struct wire_outcome *outcome, struct error *err);
+
+/* Adds an outcome that the dispatcher itself decided, without result or log. */
+int outbox_add_plain(struct outbox *outbox, const struct holding *holding, const char *outcome,
+		     const char *error, struct error *err);
+
+/* How many wait, those of the batch in hand not counted. */
+size_t outbox_count(const struct outbox *outbox);
+
+/* The batch in hand: one that was sent and not resolved, else a new one of at most
+ * LIMIT_COMPLETION_JOBS jobs and LIMIT_COMPLETION_BYTES bytes. NULL when there is nothing to send. */
+struct outbox_batch *outbox_batch(struct outbox *outbox, struct error *err);
+
+/* The batch was resolved: frees it with all that is in it. */
+void outbox_settle(struct outbox *outbox);
+
+/* Takes entry i out of the batch in hand and puts it back into the line, to be sent again. */
+void outbox_again(struct outbox *outbox, size_t i);
+
+/* The server refused a value in the batch, so that nothing of it was stored: halves it; a batch of one loses
+ * what may have been refused and fails with the server's words. */
+int outbox_bisect(struct outbox *outbox, const char *reason, struct error *err);
+
+/* Forgets everything: the claims are lost. */
+void outbox_clear(struct outbox *outbox);
+
+#endif

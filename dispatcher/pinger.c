@@ -1,0 +1,344 @@
+#include "dispatcher/pinger.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/version.h"
+#include "db/db.h"
+#include "db/dispatcher.h"
+#include "db/house.h"
+#include "db/schema.h"
+#include "dispatcher/policy.h"
+
+/* A life of so many death intervals ends a series of deaths. */
+enum { LONG_LIFE_INTERVALS = 10 };
+
+struct pinger {
+	struct pinger_options options;
+	struct db *db;
+	struct uuid incarnation;
+	int deaths;  /* in a row, without a long life between */
+	int failures; /* to reach the database, in a row */
+	_Atomic int64_t ack_boot_ms;
+	pthread_t thread;
+	pthread_mutex_t lock; /* guards stopping and dropped */
+	pthread_cond_t changed;
+	bool stopping;
+	bool dropped; /* the pump holds nothing of the life that is over */
+};
+
+static void post(struct pinger *pinger, enum mail_kind kind)
+{
+	struct mail mail = { .kind = kind, .incarnation = pinger->incarnation };
+
+	mailbox_post(pinger->options.pump, &mail);
+}
+
+static int connect_db(struct pinger *pinger, struct error *err)
+{
+	const struct config *config = pinger->options.config;
+	struct db_options options = {
+		.conninfo = config->database,
+		.role = "pinger",
+		.incarnation = pinger->incarnation,
+		.prepared = config->prepared != 0,
+		.pinned = false,
+		.answer_ms = config->ping_interval_ms > 1000 ? config->ping_interval_ms : 1000,
+		.statement_ms = config->prepared != 0 ? config->ping_interval_ms : 0,
+	};
+
+	if (options.statement_ms > 0 && options.statement_ms < 1000)
+		options.statement_ms = 1000;
+	return db_open(&pinger->db, &options, err);
+}
+
+/* Waits until the time or until told to stop. Returns whether to go on. */
+static bool wait_until(struct pinger *pinger, int64_t monotonic_ms)
+{
+	struct timespec until = { .tv_sec = monotonic_ms / 1000,
+				  .tv_nsec = (monotonic_ms % 1000) * 1000000 };
+	bool go_on;
+
+	pthread_mutex_lock(&pinger->lock);
+	while (!pinger->stopping && clock_monotonic_ms() < monotonic_ms)
+		pthread_cond_timedwait(&pinger->changed, &pinger->lock, &until);
+	go_on = !pinger->stopping;
+	pthread_mutex_unlock(&pinger->lock);
+	return go_on;
+}
+
+/* Registers the next incarnation. 1: done; 0: somebody else lives under our id; -1: failed. */
+static int be_born(struct pinger *pinger, struct dispatcher_twin *twin, struct error *err)
+{
+	struct identity *identity = pinger->options.identity;
+	struct dispatcher_birth birth = {
+		.id = identity->id,
+		.incarnation = pinger->incarnation,
+		.former = identity->former,
+		.host = identity->host,
+		.pid = (int)getpid(),
+		.machine_id = identity->machine_id,
+		.version = LOCUM_VERSION,
+		.death_interval_ms = pinger->options.config->ping_death_interval_ms,
+	};
+	int born = dispatcher_register(pinger->db, &birth, twin, err);
+
+	if (born != 1)
+		return born;
+	/* From now on the file names the life that holds claims; a crash in between leaves one that holds
+	 * none, and its death is found by siblings. */
+	if (identity_write(identity, pinger->incarnation, err) != 0)
+		return -1;
+	identity->former = pinger->incarnation;
+	log_info("dispatcher registered", log_uuid("dispatcher", identity->id),
+		 log_uuid("incarnation", pinger->incarnation));
+	return 1;
+}
+
+static int ping_once(struct pinger *pinger, struct error *err)
+{
+	const struct config *config = pinger->options.config;
+	int64_t sent_boot_ms = clock_boottime_ms();
+	int alive = ping(pinger->db, pinger->incarnation, config->ping_death_interval_ms, err);
+
+	if (alive != 1)
+		return alive;
+	atomic_store(&pinger->ack_boot_ms, sent_boot_ms);
+	fence_set_ms(pinger->options.fence,
+		     sent_boot_ms + config->ping_death_interval_ms - config->fence_margin_ms);
+	return 1;
+}
+
+static int take_signals(struct pinger *pinger, struct error *err)
+{
+	struct signal *signals;
+	size_t count;
+
+	if (signal_take(pinger->db, pinger->incarnation, &signals, &count, err) != 0)
+		return -1;
+	for (size_t i = 0; i < count; i++) {
+		struct mail mail = { .kind = MAIL_SIGNAL, .signal = signals[i] };
+
+		mailbox_post(pinger->options.pump, &mail);
+	}
+	free(signals);
+	return 0;
+}
+
+/* Was it a newer life of our own id, which this process did not begin? */
+static void say_death(struct pinger *pinger)
+{
+	struct error err = { ERROR_NONE, "", "" };
+	struct uuid by = { { 0 } };
+
+	if (dispatcher_return(pinger->db, pinger->incarnation, &by, &err) != 0)
+		log_warning("the return could not be recorded", log_err(&err));
+	log_error("this dispatcher was declared dead", log_uuid("incarnation", pinger->incarnation),
+		  log_uuid("declared_by", by),
+		  log_number("silent_ms", clock_boottime_ms() - pinger_ack_boot_ms(pinger)),
+		  log_text("likely_cause", "it was stopped, starved, or cut off from the database for "
+					   "longer than ping_death_interval"));
+}
+
+/* Waits until the pump holds nothing of the life that is over. Returns whether to go on. */
+static bool wait_for_drop(struct pinger *pinger)
+{
+	bool go_on;
+
+	pthread_mutex_lock(&pinger->lock);
+	while (!pinger->stopping && !pinger->dropped)
+		pthread_cond_wait(&pinger->changed, &pinger->lock);
+	go_on = !pinger->stopping;
+	pthread_mutex_unlock(&pinger->lock);
+	return go_on;
+}
+
+/* The end of a life: nothing runs on, the pump drops what it holds, and the next life begins after a pause
+ * that grows when deaths follow each other. Returns whether to go on. */
+static bool end_life(struct pinger *pinger, int64_t born_ms)
+{
+	int64_t death_interval_ms = pinger->options.config->ping_death_interval_ms;
+	int64_t pause_ms = 0;
+
+	fence_set_ms(pinger->options.fence, FENCE_DOWN);
+	pthread_mutex_lock(&pinger->lock);
+	pinger->dropped = false;
+	pthread_mutex_unlock(&pinger->lock);
+	post(pinger, MAIL_DEAD);
+	say_death(pinger);
+	db_close(pinger->db);
+	pinger->db = NULL;
+	if (!wait_for_drop(pinger))
+		return false;
+	if (clock_monotonic_ms() - born_ms > LONG_LIFE_INTERVALS * death_interval_ms)
+		pinger->deaths = 0;
+	if (pinger->deaths > 0)
+		pause_ms = policy_reconnect_delay_ms(pinger->deaths, death_interval_ms);
+	pinger->deaths++;
+	pinger->incarnation = uuid_make();
+	return wait_until(pinger, clock_monotonic_ms() + pause_ms);
+}
+
+/* Registers, again and again until it works. Returns whether to go on. */
+static bool begin_life(struct pinger *pinger)
+{
+	const struct config *config = pinger->options.config;
+	struct dispatcher_twin twin;
+	struct error err;
+	int born = -1;
+
+	for (;;) {
+		error_clear(&err);
+		if (pinger->db != NULL || connect_db(pinger, &err) == 0)
+			born = be_born(pinger, &twin, &err);
+		if (born == 1)
+			break;
+		if (born == 0)
+			log_error("another dispatcher lives under this id; waiting for its death",
+				  log_text("host", twin.host), log_number("pid", twin.pid),
+				  log_number("last_ping_ms", twin.age_ms));
+		else
+			log_warning("cannot register", log_err(&err));
+		db_close(pinger->db);
+		pinger->db = NULL;
+		if (!wait_until(pinger, clock_monotonic_ms() + config->ping_interval_ms))
+			return false;
+	}
+	return true;
+}
+
+/* One ping, with a connection made when there is none. 1: alive; 0: dead; -1: no answer. */
+static int live_once(struct pinger *pinger)
+{
+	struct error err = { ERROR_NONE, "", "" };
+	int alive = -1;
+
+	if (pinger->db == NULL && connect_db(pinger, &err) != 0)
+		goto failed;
+	alive = ping_once(pinger, &err);
+	if (alive < 0)
+		goto failed;
+	if (alive == 0)
+		return 0;
+	if (pinger->failures > 0)
+		log_info("pings are answered again", log_number("failed", pinger->failures));
+	pinger->failures = 0;
+	if (take_signals(pinger, &err) == 0)
+		return 1;
+failed:
+	if (pinger->failures++ == 0)
+		log_warning("ping failed", log_err(&err));
+	if (pinger->db != NULL && (db_is_lost(pinger->db) || alive < 0)) {
+		db_close(pinger->db);
+		pinger->db = NULL;
+	}
+	return alive == 1 ? 1 : -1;
+}
+
+/* Pings until death or the end. Returns true after a death. */
+static bool live(struct pinger *pinger)
+{
+	const struct config *config = pinger->options.config;
+	bool announced = false;
+	int64_t wait_ms;
+
+	do {
+		int64_t began_ms = clock_monotonic_ms();
+		int alive = live_once(pinger);
+
+		if (alive == 0)
+			return true;
+		if (alive > 0 && !announced)
+			post(pinger, MAIL_BORN);
+		announced = announced || alive > 0;
+		wait_ms = config->ping_interval_ms - (clock_monotonic_ms() - began_ms);
+		if (alive < 0)
+			wait_ms = policy_reconnect_delay_ms(pinger->failures, config->ping_interval_ms);
+	} while (wait_until(pinger, clock_monotonic_ms() + wait_ms));
+	return false;
+}
+
+static void *run(void *context)
+{
+	struct pinger *pinger = context;
+
+	while (begin_life(pinger)) {
+		int64_t born_ms = clock_monotonic_ms();
+
+		if (!live(pinger) || !end_life(pinger, born_ms))
+			break;
+	}
+	return NULL;
+}
+
+static int start_life(struct pinger *pinger, struct error *err)
+{
+	if (connect_db(pinger, err) != 0 || schema_check(pinger->db, err) != 0 ||
+	    epoch_ensure(pinger->db, err) != 0 || partition_prepare(pinger->db, err) < 0)
+		return -1;
+	return 0;
+}
+
+int pinger_start(struct pinger **pinger, const struct pinger_options *options, struct error *err)
+{
+	struct pinger *started = calloc(1, sizeof(*started));
+	pthread_condattr_t attributes;
+	int failed;
+
+	if (started == NULL)
+		return error_set(err, ERROR_FATAL, "out of memory");
+	started->options = *options;
+	started->incarnation = uuid_make();
+	pthread_mutex_init(&started->lock, NULL);
+	pthread_condattr_init(&attributes);
+	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	pthread_cond_init(&started->changed, &attributes);
+	pthread_condattr_destroy(&attributes);
+	if (start_life(started, err) != 0)
+		goto fail;
+	failed = pthread_create(&started->thread, NULL, run, started);
+	if (failed == 0) {
+		*pinger = started;
+		return 0;
+	}
+	error_set_errno(err, ERROR_FATAL, failed, "cannot start the pinger");
+fail:
+	db_close(started->db);
+	free(started);
+	return -1;
+}
+
+void pinger_stop(struct pinger *pinger)
+{
+	if (pinger == NULL)
+		return;
+	pthread_mutex_lock(&pinger->lock);
+	pinger->stopping = true;
+	pthread_cond_signal(&pinger->changed);
+	pthread_mutex_unlock(&pinger->lock);
+	pthread_join(pinger->thread, NULL);
+	fence_set_ms(pinger->options.fence, FENCE_DOWN);
+	db_close(pinger->db);
+	pthread_cond_destroy(&pinger->changed);
+	pthread_mutex_destroy(&pinger->lock);
+	free(pinger);
+}
+
+int64_t pinger_ack_boot_ms(const struct pinger *pinger)
+{
+	return atomic_load(&pinger->ack_boot_ms);
+}
+
+void pinger_dropped(struct pinger *pinger)
+{
+	pthread_mutex_lock(&pinger->lock);
+	pinger->dropped = true;
+	pthread_cond_signal(&pinger->changed);
+	pthread_mutex_unlock(&pinger->lock);
+}

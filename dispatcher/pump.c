@@ -1,0 +1,487 @@
+#include "dispatcher/pump.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "db/dispatcher.h"
+#include "db/job.h"
+#include "dispatcher/completer.h"
+#include "dispatcher/courier.h"
+#include "dispatcher/lookout.h"
+#include "dispatcher/policy.h"
+#include "dispatcher/pump_state.h"
+#include "dispatcher/turn.h"
+
+enum {
+	QUEUES_INTERVAL_MS = 1000,
+	PAUSE_MS = 100,           /* after an error that a repetition may mend */
+	END_MS = 10000,           /* longest wait for the last outcomes after the agents were stopped */
+	WAIT_MAX_MS = 60000,
+};
+
+void pump_lose_db(struct pump *pump, const struct error *err)
+{
+	const struct config *config = pump->options.config;
+
+	if (pump->failures++ == 0)
+		log_warning("connection to the database lost; results are kept", log_err(err));
+	db_close(pump->db);
+	pump->db = NULL;
+	pump->idle = false;
+	pump->reconcile = true;
+	pump->retry_due_ms = clock_monotonic_ms() +
+			     policy_reconnect_delay_ms(pump->failures, config->ping_interval_ms);
+	if (pump->observer != NULL)
+		observer_restart(pump->observer);
+}
+
+void pump_fail(struct pump *pump, const struct error *err)
+{
+	if (pump->db == NULL || db_is_lost(pump->db)) {
+		pump_lose_db(pump, err);
+		return;
+	}
+	log_warning("a transaction failed and comes again", log_err(err),
+		    log_text("sqlstate", err->sqlstate));
+	pump->retry_due_ms = clock_monotonic_ms() + PAUSE_MS + clock_jitter_ms(PAUSE_MS);
+}
+
+static int save_agents(struct pump *pump, struct error *err)
+{
+	const struct config *config = pump->options.config;
+
+	for (int i = 0; i < pump->agent_count; i++) {
+		struct agent_row row = { .name = config->agents[i].name, .size = config->agents[i].size };
+
+		row.queues = claimer_queues(pump->claimers[i], &row.queue_count);
+		row.handlers = claimer_handlers(pump->claimers[i], &row.handler_count);
+		row.broken = claimer_broken(pump->claimers[i], &row.broken_count);
+		if (agent_save(pump->db, pump->incarnation, &row, err) != 0)
+			return -1;
+	}
+	pump->agents_dirty = false;
+	return 0;
+}
+
+static int find_queues(struct pump *pump, struct error *err)
+{
+	for (int i = 0; i < pump->agent_count; i++) {
+		size_t count;
+		const char *const *names = claimer_queues(pump->claimers[i], &count);
+		struct queue_row *rows = calloc(count + 1, sizeof(*rows));
+		int found = rows == NULL ? -1 : queue_find(pump->db, names, count, rows, err);
+
+		if (found > 0)
+			claimer_set_queues(pump->claimers[i], rows, (size_t)found);
+		free(rows);
+		if (found < 0)
+			return -1;
+	}
+	return 0;
+}
+
+struct known {
+	int64_t *ids;
+	size_t count;
+};
+
+static void note_id(struct holding *holding, void *context)
+{
+	struct known *known = context;
+
+	known->ids[known->count++] = holding->id;
+}
+
+/* Gives back what the database counts as ours and we do not have. */
+static int reconcile(struct pump *pump, struct error *err)
+{
+	struct known known = { calloc(ledger_count(pump->ledger) + 1, sizeof(int64_t)), 0 };
+	struct db_call call;
+	PGresult *rows = NULL;
+	int status;
+
+	if (known.ids == NULL)
+		return error_set(err, ERROR_RETRY, "out of memory");
+	ledger_each(pump->ledger, note_id, &known);
+	claim_reconcile_call(&call, pump->incarnation, known.ids, known.count);
+	status = db_run(pump->db, &call, 1, &rows, err);
+	if (status == 0 && rows_count(rows) > 0)
+		log_info("claims whose answer was lost were given back",
+			 log_number("jobs", rows_count(rows)));
+	if (status == 0)
+		pump->reconcile = false;
+	PQclear(rows);
+	free(known.ids);
+	return status;
+}
+
+static int open_db(struct pump *pump, struct error *err)
+{
+	const struct config *config = pump->options.config;
+	struct db_options options = {
+		.conninfo = config->database,
+		.role = "pump",
+		.incarnation = pump->incarnation,
+		.prepared = config->prepared != 0,
+		.pinned = config->prepared != 0,
+		.answer_ms = config->ping_death_interval_ms,
+	};
+	char channel[64];
+	char uuid[UUID_TEXT_SIZE];
+
+	if (db_open(&pump->db, &options, err) != 0)
+		return -1;
+	snprintf(channel, sizeof(channel), "locum_%s", uuid_text(pump->incarnation, uuid));
+	if (config->listen != 0 && db_listen(pump->db, channel, err) != 0)
+		return -1;
+	if (save_agents(pump, err) != 0 || find_queues(pump, err) != 0)
+		return -1;
+	if (pump->failures > 0)
+		log_info("connected to the database again", log_number("failed", pump->failures));
+	pump->failures = 0;
+	for (int i = 0; i < pump->agent_count; i++)
+		claimer_restart(pump->claimers[i]);
+	return 0;
+}
+
+static void begin_life(struct pump *pump, struct uuid incarnation)
+{
+	const struct config *config = pump->options.config;
+	struct observer_settings settings = {
+		.self = incarnation,
+		.scan_interval_ms = config->scan_interval_ms,
+		.ping_interval_ms = config->ping_interval_ms,
+		.margin_ms = config->fence_margin_ms,
+	};
+
+	pump->incarnation = incarnation;
+	pump->alive = true;
+	pump->failures = 0;
+	pump->retry_due_ms = 0;
+	pump->sweep_due_ms = 0;
+	pump->reconcile = false;
+	observer_close(pump->observer);
+	pump->observer = observer_open(&settings);
+	reaper_set_life(pump->options.reaper, incarnation);
+}
+
+static void drop_dead(struct holding *holding, void *context)
+{
+	courier_lose(context, holding,
+		     "this dispatcher was silent for longer than its ping_death_interval");
+}
+
+/* Declared dead: whatever is held belongs to others now. */
+static void end_life(struct pump *pump)
+{
+	pump->alive = false;
+	db_close(pump->db);
+	pump->db = NULL;
+	pump->idle = false;
+	pump->receipt_count = 0;
+	ledger_each(pump->ledger, drop_dead, pump);
+	outbox_clear(pump->outbox);
+	courier_flush(pump);
+	pinger_dropped(pump->options.pinger);
+}
+
+static void take_signal(struct pump *pump, const struct signal *signal)
+{
+	struct holding *holding = ledger_find(pump->ledger, signal->job_id, signal->claim_id);
+
+	if (holding == NULL)
+		return;
+	switch (signal->kind) {
+	case SIGNAL_CANCEL:
+		courier_cancel(pump, holding, WIRE_CANCEL_REQUESTED);
+		return;
+	case SIGNAL_LOST:
+		if (holding->stage == HOLDING_ENDED)
+			return; /* the refusal of its outcome says so */
+		courier_lose(pump, holding, "its claim was taken away");
+		return;
+	}
+}
+
+static void begin_drain(struct pump *pump)
+{
+	if (pump->draining)
+		return;
+	pump->draining = true;
+	pump->drain_deadline_ms = clock_monotonic_ms() + pump->options.config->drain_timeout_ms;
+	log_info("draining", log_number("remaining", (int64_t)ledger_count(pump->ledger)));
+}
+
+/* The time for finishing is over, or somebody is in a hurry. */
+static void release_all(struct pump *pump, int64_t grace_ms)
+{
+	if (pump->releasing)
+		return;
+	pump->draining = true;
+	pump->releasing = true;
+	pump->drain_deadline_ms = clock_monotonic_ms() + grace_ms + END_MS;
+	if (ledger_count(pump->ledger) > 0)
+		log_warning("handing back what remains",
+			    log_number("remaining", (int64_t)ledger_count(pump->ledger)));
+	courier_stop(pump, grace_ms);
+}
+
+static void take_mail(struct pump *pump, const struct mail *mail)
+{
+	switch (mail->kind) {
+	case MAIL_BORN:
+		begin_life(pump, mail->incarnation);
+		return;
+	case MAIL_DEAD:
+		end_life(pump);
+		return;
+	case MAIL_SIGNAL:
+		take_signal(pump, &mail->signal);
+		return;
+	case MAIL_DRAIN:
+		begin_drain(pump);
+		return;
+	case MAIL_RELEASE:
+		release_all(pump, 0);
+		return;
+	case MAIL_AGENT_BORN:
+		courier_meet(pump, mail->agent, mail->fd);
+		return;
+	case MAIL_AGENT_DEAD:
+		courier_part(pump, mail->agent);
+		return;
+	}
+}
+
+static void read_mail(struct pump *pump)
+{
+	struct mail *mail = mailbox_take(pump->options.box);
+
+	while (mail != NULL) {
+		struct mail *next = mail->next;
+
+		take_mail(pump, mail);
+		free(mail);
+		mail = next;
+	}
+}
+
+/* All claimers are dry: a submitter should wake us. One of them is not: it need not. */
+static int say_idle(struct pump *pump, struct error *err)
+{
+	bool idle = pump->alive && !pump->draining && pump->options.config->listen != 0;
+	struct db_call call;
+	PGresult *rows = NULL;
+
+	for (int i = 0; i < pump->agent_count; i++)
+		idle = idle && claimer_is_dry(pump->claimers[i]);
+	if (idle == pump->idle)
+		return 0;
+	agent_idle_call(&call, pump->incarnation, idle);
+	if (db_run(pump->db, &call, 1, &rows, err) != 0)
+		return -1;
+	PQclear(rows);
+	pump->idle = idle;
+	return 0;
+}
+
+/* What must be in order before a turn. */
+static int prepare(struct pump *pump, int64_t now_ms, struct error *err)
+{
+	if (pump->db == NULL && open_db(pump, err) != 0)
+		return -1;
+	if (pump->reconcile && reconcile(pump, err) != 0)
+		return -1;
+	if (pump->agents_dirty && save_agents(pump, err) != 0)
+		return -1;
+	if (now_ms >= pump->queues_due_ms) {
+		pump->queues_due_ms = now_ms + QUEUES_INTERVAL_MS;
+		if (!pump->draining && find_queues(pump, err) != 0)
+			return -1;
+	}
+	return say_idle(pump, err);
+}
+
+static bool work(struct pump *pump)
+{
+	int64_t now_ms = clock_monotonic_ms();
+	struct error err = { ERROR_NONE, "", "" };
+	bool more;
+
+	if (!pump->alive || now_ms < pump->retry_due_ms)
+		return false;
+	if (prepare(pump, now_ms, &err) != 0) {
+		pump_fail(pump, &err);
+		return false;
+	}
+	more = turn_run(pump, now_ms);
+	completer_confirm(pump, now_ms);
+	lookout_run(pump, now_ms);
+	return more && pump->db != NULL;
+}
+
+static void earliest(int64_t *due_ms, int64_t candidate_ms)
+{
+	if (candidate_ms < *due_ms)
+		*due_ms = candidate_ms;
+}
+
+static int wait_ms(const struct pump *pump)
+{
+	int64_t now_ms = clock_monotonic_ms();
+	int64_t due_ms = now_ms + WAIT_MAX_MS;
+
+	if (pump->alive && pump->db == NULL)
+		earliest(&due_ms, pump->retry_due_ms);
+	if (pump->alive && pump->db != NULL) {
+		earliest(&due_ms, turn_due_ms(pump));
+		earliest(&due_ms, pump->scan_due_ms);
+		if (pump->receipt_count > 0)
+			earliest(&due_ms, pump->confirm_due_ms);
+		if (due_ms < pump->retry_due_ms)
+			due_ms = pump->retry_due_ms;
+	}
+	if (pump->draining)
+		earliest(&due_ms, pump->drain_deadline_ms);
+	return due_ms <= now_ms ? 0 : (int)(due_ms - now_ms);
+}
+
+static void wait_for_events(struct pump *pump, bool at_once)
+{
+	struct pollfd fds[LIMIT_AGENTS + 2];
+	nfds_t count = (nfds_t)pump->agent_count;
+
+	for (int i = 0; i < pump->agent_count; i++)
+		fds[i] = (struct pollfd){
+			.fd = pump->links[i].fd,
+			.events = (short)(POLLIN |
+					  (buffer_length(&pump->links[i].out) > 0 ? POLLOUT : 0)),
+		};
+	fds[count++] = (struct pollfd){ .fd = mailbox_fd(pump->options.box), .events = POLLIN };
+	fds[count++] = (struct pollfd){ .fd = pump->db == NULL ? -1 : db_fd(pump->db),
+					.events = POLLIN };
+	if (poll(fds, count, at_once ? 0 : wait_ms(pump)) <= 0)
+		return;
+	for (int i = 0; i < pump->agent_count; i++)
+		if ((fds[i].revents & (POLLIN | POLLHUP | POLLERR)) != 0)
+			courier_receive(pump, i);
+	if (fds[pump->agent_count].revents != 0)
+		read_mail(pump);
+	if (pump->db == NULL || fds[pump->agent_count + 1].revents == 0)
+		return;
+	if (db_notified(pump->db))
+		for (int i = 0; i < pump->agent_count; i++)
+			claimer_wake(pump->claimers[i]);
+	if (db_is_lost(pump->db))
+		pump_lose_db(pump, &(struct error){ .text = "the server closed the connection" });
+}
+
+/* Whether the drain is over. */
+static bool is_drained(struct pump *pump)
+{
+	if (!pump->draining)
+		return false;
+	if (ledger_count(pump->ledger) == 0)
+		return true;
+	if (clock_monotonic_ms() < pump->drain_deadline_ms)
+		return false;
+	if (pump->releasing)
+		return true;
+	release_all(pump, pump->options.config->kill_grace_ms);
+	return false;
+}
+
+/* Says goodbye to the database. What is still held there is swept up by siblings. */
+static void leave(struct pump *pump)
+{
+	struct error err = { ERROR_NONE, "", "" };
+
+	if (pump->db != NULL && pump->alive &&
+	    dispatcher_stop(pump->db, pump->incarnation, &err) != 0)
+		log_warning("the end could not be recorded; siblings will find out", log_err(&err));
+	log_info("pump stopped", log_number("completed", (int64_t)pump->counts.completed),
+		 log_number("reassigned", (int64_t)pump->counts.reassigned),
+		 log_number("remaining", (int64_t)ledger_count(pump->ledger)));
+}
+
+static void *run(void *context)
+{
+	struct pump *pump = context;
+	bool drain_said = false;
+	bool more = false;
+	uint64_t one = 1;
+	ssize_t written;
+
+	while (!is_drained(pump)) {
+		wait_for_events(pump, more);
+		more = work(pump);
+		courier_flush(pump);
+		if (pump->draining && !drain_said && pump->db != NULL && pump->alive) {
+			struct error err = { ERROR_NONE, "", "" };
+
+			drain_said = true;
+			if (dispatcher_drain(pump->db, pump->incarnation, &err) != 0)
+				log_warning("the drain could not be recorded", log_err(&err));
+		}
+	}
+	leave(pump);
+	written = write(pump->options.done_fd, &one, sizeof(one));
+	(void)written;
+	return NULL;
+}
+
+static void pump_free(struct pump *pump)
+{
+	for (int i = 0; i < pump->agent_count; i++) {
+		link_close(&pump->links[i]);
+		claimer_close(pump->claimers[i]);
+	}
+	ledger_close(pump->ledger);
+	outbox_close(pump->outbox);
+	observer_close(pump->observer);
+	db_close(pump->db);
+	free(pump);
+}
+
+int pump_start(struct pump **pump, const struct pump_options *options, struct error *err)
+{
+	struct pump *started = calloc(1, sizeof(*started));
+	bool complete;
+	int failed;
+
+	if (started == NULL)
+		return error_set(err, ERROR_FATAL, "out of memory");
+	started->options = *options;
+	started->agent_count = options->config->agent_count;
+	started->ledger = ledger_open();
+	started->outbox = outbox_open();
+	complete = started->ledger != NULL && started->outbox != NULL;
+	for (int i = 0; i < started->agent_count; i++) {
+		link_init(&started->links[i]);
+		started->claimers[i] = claimer_open(options->config, &options->config->agents[i]);
+		complete = complete && started->claimers[i] != NULL;
+	}
+	failed = complete ? pthread_create(&started->thread, NULL, run, started) : 0;
+	if (!complete || failed != 0) {
+		pump_free(started);
+		return failed == 0 ? error_set(err, ERROR_FATAL, "out of memory")
+				   : error_set_errno(err, ERROR_FATAL, failed, "cannot start the pump");
+	}
+	*pump = started;
+	return 0;
+}
+
+size_t pump_join(struct pump *pump)
+{
+	size_t remaining;
+
+	pthread_join(pump->thread, NULL);
+	remaining = ledger_count(pump->ledger);
+	pump_free(pump);
+	return remaining;
+}

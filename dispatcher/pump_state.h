@@ -1,0 +1,72 @@
+/* What the parts of the pump share: pump.c, turn.c, courier.c, lookout.c. One thread only. */
+#ifndef LOCUM_DISPATCHER_PUMP_STATE_H
+#define LOCUM_DISPATCHER_PUMP_STATE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/limits.h"
+#include "db/db.h"
+#include "dispatcher/claimer.h"
+#include "dispatcher/ledger.h"
+#include "dispatcher/link.h"
+#include "dispatcher/observer.h"
+#include "dispatcher/outbox.h"
+#include "dispatcher/pump.h"
+
+enum { PUMP_RECEIPTS_MAX = 64 };
+
+/* What happened, for the log at the end. */
+struct pump_counts {
+	uint64_t completed; /* outcomes that the database accepted */
+	uint64_t reassigned;
+	uint64_t gone;
+};
+
+struct pump {
+	struct pump_options options;
+	pthread_t thread;
+
+	struct uuid incarnation;
+	bool alive;     /* between MAIL_BORN and MAIL_DEAD */
+	bool draining;
+	bool releasing; /* agents were told to stop */
+	bool finished;
+	int64_t drain_deadline_ms;
+
+	struct db *db; /* NULL: none at the moment */
+	int failures;  /* to reach the database, in a row */
+	int64_t retry_due_ms;
+	bool reconcile; /* the database may count jobs as ours that we know nothing of */
+	bool idle;      /* the database says that we want to be woken */
+	bool agents_dirty; /* what the database knows of our agents is out of date */
+
+	int agent_count;
+	struct link links[LIMIT_AGENTS];
+	struct claimer *claimers[LIMIT_AGENTS];
+	int next_agent; /* whose turn it is to claim */
+
+	struct ledger *ledger;
+	struct outbox *outbox;
+	struct observer *observer;
+	struct uuid receipts[PUMP_RECEIPTS_MAX]; /* of accepted batches, to be confirmed */
+	size_t receipt_count;
+
+	int64_t confirm_due_ms;
+	int64_t write_due_ms; /* next time that started jobs are written as active */
+	int64_t scan_due_ms;
+	int64_t sweep_due_ms;
+	int64_t due_due_ms; /* next time that scheduled jobs are looked at */
+	int64_t queues_due_ms;
+	struct pump_counts counts;
+};
+
+/* The connection failed or must not be used any more: closes it and schedules the next try. */
+void pump_lose_db(struct pump *pump, const struct error *err);
+
+/* A transaction failed. A lost connection is closed and opened again later; after another error nothing is
+ * tried before a pause. */
+void pump_fail(struct pump *pump, const struct error *err);
+
+#endif

@@ -1,0 +1,463 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "base/limits.h"
+#include "db/rows.h"
+#include "tests/support/database.h"
+#include "tests/support/fleet.h"
+
+/* --- ping -------------------------------------------------------------------------------------- */
+
+static int64_t ping(struct database *d, struct uuid incarnation)
+{
+	struct args args;
+
+	args_init(&args);
+	args_uuid(&args, incarnation);
+	args_int8(&args, 12345);
+	return database_count(d, "ping", &args);
+}
+
+static void a_ping_counts_and_says_the_time_and_the_interval(void **state)
+{
+	struct database *d = *state;
+	struct uuid dispatcher = fleet_dispatcher(d);
+
+	database_do(d, "update locum.dispatcher_ping set pinged_at = pinged_at - interval '1 h'");
+	assert_int_equal(ping(d, dispatcher), 1);
+	assert_int_equal(ping(d, dispatcher), 1);
+	assert_sql(d, "2|12345|t",
+		   "select seq, death_interval_ms, clock_timestamp() - pinged_at < '1 min' "
+		   "from locum.dispatcher_ping");
+}
+
+static void the_dead_cannot_ping(void **state)
+{
+	struct database *d = *state;
+	struct uuid dispatcher = fleet_dispatcher(d);
+
+	fleet_kill(d, dispatcher);
+	assert_int_equal(ping(d, dispatcher), 0);
+	assert_int_equal(ping(d, uuid_make()), 0);
+	assert_sql(d, "0", "select count(*) from locum.dispatcher_ping");
+}
+
+/* Runs NAME in an explicit transaction and returns how that commits. */
+static const char *commit_of(struct database *d, const char *name, struct args *args)
+{
+	assert_int_equal(db_execute(d->db, "begin", &d->err), 0);
+	database_count(d, name, args);
+	assert_int_equal(db_execute(d->db, "do $$ begin execute format('comment on table public.left_job "
+					   "is %L', current_setting('synchronous_commit')); end $$; "
+					   "commit",
+				    &d->err),
+			 0);
+	return database_text(d, "select obj_description('public.left_job'::regclass)");
+}
+
+static void a_ping_does_not_wait_for_the_disk_and_nothing_else_is_changed(void **state)
+{
+	struct database *d = *state;
+	struct uuid dispatcher = fleet_dispatcher(d);
+	struct args args;
+
+	args_init(&args);
+	args_uuid(&args, dispatcher);
+	args_int8(&args, 30000);
+	assert_string_equal(commit_of(d, "ping", &args), "off");
+	args_init(&args);
+	args_uuid(&args, dispatcher);
+	assert_string_equal(commit_of(d, "signal_take", &args), "on");
+}
+
+static void idleness_does_not_wait_for_the_disk(void **state)
+{
+	struct database *d = *state;
+	struct uuid dispatcher = fleet_dispatcher(d);
+	static const char *const QUEUES[] = { "default" };
+	struct args args;
+
+	args_init(&args);
+	args_uuid(&args, dispatcher);
+	args_text(&args, "main");
+	args_int4(&args, 8);
+	args_string_array(&args, QUEUES, 1);
+	args_string_array(&args, QUEUES, 1);
+	args_string_array(&args, NULL, 0);
+	assert_int_equal(database_count(d, "agent_save", &args), 1);
+	args_init(&args);
+	args_uuid(&args, dispatcher);
+	args_bool(&args, true);
+	assert_string_equal(commit_of(d, "agent_idle", &args), "off");
+	assert_sql(d, "main|8|{default}|{}|t", "select name, size, queues, broken, idle from locum.agent");
+}
+
+static void the_pings_update_is_heap_only(void **state)
+{
+	static const char HOT[] =
+		"select pg_stat_get_xact_tuples_hot_updated('locum.dispatcher_ping'::regclass)";
+	struct database *d = *state;
+	int64_t before;
+
+	fleet_dispatcher(d);
+	database_do(d, "begin");
+	before = database_int(d, "%s", HOT);
+	database_do(d, "update locum.dispatcher_ping set seq = seq + 1, pinged_at = clock_timestamp()");
+	assert_int_equal(database_int(d, "%s", HOT), before + 1);
+	database_do(d, "commit");
+}
+
+/* --- death ------------------------------------------------------------------------------------- */
+
+static struct args *death_of(struct args *args, struct uuid victim, int64_t seq, struct uuid reaper)
+{
+	args_init(args);
+	args_uuid(args, victim);
+	args_int8(args, seq);
+	args_uuid(args, reaper);
+	args_text(args, "{\"age_ms\": 31000}");
+	return args;
+}
+
+static void a_death_leaves_a_certificate_and_no_ping(void **state)
+{
+	struct database *d = *state;
+	struct uuid victim = fleet_dispatcher(d);
+	struct uuid reaper = fleet_dispatcher(d);
+	struct args args;
+	char text[2][UUID_TEXT_SIZE];
+
+	ping(d, victim);
+	database_do(d, "create table public.last as select pinged_at from locum.dispatcher_ping "
+		       "where incarnation = '%s'",
+		    uuid_text(victim, text[0]));
+	assert_int_equal(database_count(d, "dispatcher_death", death_of(&args, victim, 1, reaper)), 1);
+	assert_int_equal(database_int(d,
+				      "select count(*) from locum.deaths join public.last "
+				      "on last_ping = pinged_at where victim_incarnation = '%s' and "
+				      "declared_by = '%s' and victim_id = (select id from "
+				      "locum.dispatcher where incarnation = victim_incarnation) and "
+				      "evidence = '{\"age_ms\": 31000}' and returned_at is null",
+				      uuid_text(victim, text[0]), uuid_text(reaper, text[1])),
+			 1);
+	assert_sql(d, "dead|t|0",
+		   "select state, ended_at is not null, (select count(*) from locum.dispatcher_ping p "
+		   "where p.incarnation = d.incarnation) from locum.dispatcher d where incarnation = '%s'",
+		   text[0]);
+	database_do(d, "drop table public.last");
+}
+
+static void one_that_pinged_meanwhile_is_not_declared_dead(void **state)
+{
+	struct database *d = *state;
+	struct uuid victim = fleet_dispatcher(d);
+	struct args args;
+
+	ping(d, victim);
+	assert_int_equal(database_count(d, "dispatcher_death", death_of(&args, victim, 0, uuid_make())), 0);
+	assert_sql(d, "running|0", "select state, (select count(*) from locum.death) "
+				   "from locum.dispatcher");
+	assert_int_equal(ping(d, victim), 1);
+}
+
+static void nobody_dies_twice(void **state)
+{
+	struct database *d = *state;
+	struct uuid victim = fleet_dispatcher(d);
+	struct args args;
+
+	assert_int_equal(database_count(d, "dispatcher_death", death_of(&args, victim, 0, uuid_make())), 1);
+	assert_int_equal(database_count(d, "dispatcher_death", death_of(&args, victim, 0, uuid_make())), 0);
+	assert_sql(d, "1", "select count(*) from locum.death");
+}
+
+static void a_death_does_not_wait_for_the_victims_locks(void **state)
+{
+	static const char *const TABLES[] = { "dispatcher", "dispatcher_ping" };
+	struct database *d = *state;
+	struct uuid victim = fleet_dispatcher(d);
+	struct args args;
+
+	for (size_t i = 0; i < 2; i++) {
+		database_do(d, "begin; select from locum.%s for share", TABLES[i]);
+		assert_null(database_try(d, "dispatcher_death", death_of(&args, victim, 0, uuid_make())));
+		assert_string_equal(d->err.sqlstate, "55P03");
+		database_do(d, "rollback");
+	}
+	assert_sql(d, "running", "select state from locum.dispatcher");
+}
+
+static void a_victim_that_returns_is_recorded(void **state)
+{
+	struct database *d = *state;
+	struct uuid victim = fleet_dispatcher(d);
+	struct args args;
+
+	fleet_kill(d, victim);
+	args_init(&args);
+	args_uuid(&args, victim);
+	assert_int_equal(database_count(d, "dispatcher_return", &args), 1);
+	assert_sql(d, "t", "select returned_at >= declared_at from locum.deaths");
+}
+
+static void only_the_victims_connections_are_ended(void **state)
+{
+	struct database *d = *state;
+	struct uuid victim = uuid_make();
+	char text[UUID_TEXT_SIZE];
+	struct args args;
+	PGconn *pump = database_connection(d);
+	PGconn *other = database_connection(d);
+
+	PQclear(PQexec(pump, "begin"));
+	uuid_text(victim, text);
+	database_do(d, "select 1");
+	{
+		char command[128];
+
+		snprintf(command, sizeof(command), "set application_name = 'locum/pump/%s'", text);
+		PQclear(PQexec(pump, command));
+	}
+	args_init(&args);
+	args_uuid(&args, victim);
+	assert_int_equal(database_count(d, "backend_terminate", &args), 1);
+	PQclear(PQexec(pump, "select 1"));
+	assert_int_equal(PQstatus(pump), CONNECTION_BAD);
+	PQclear(PQexec(other, "select 1"));
+	assert_int_equal(PQstatus(other), CONNECTION_OK);
+	assert_sql(d, "1", "select 1");
+	PQfinish(pump);
+	PQfinish(other);
+}
+
+/* --- register ---------------------------------------------------------------------------------- */
+
+static PGresult *born(struct database *d, struct fleet_birth *birth, bool expected)
+{
+	PGresult *result;
+
+	birth->incarnation = uuid_make();
+	result = fleet_register(d, birth);
+	assert_int_equal(rows_count(result), 1);
+	assert_int_equal(rows_bool(result, 0, 0), expected);
+	return result;
+}
+
+static void a_second_process_with_the_same_id_is_refused_by_name(void **state)
+{
+	struct database *d = *state;
+	struct fleet_birth birth = { .id = uuid_make() };
+	PGresult *result;
+
+	PQclear(born(d, &birth, true));
+	database_do(d, "update locum.dispatcher_ping set pinged_at = pinged_at - interval '7 s'");
+	result = born(d, &birth, false);
+	assert_string_equal(rows_text(result, 0, PQfnumber(result, "host")), "host");
+	assert_int_equal(rows_int(result, 0, PQfnumber(result, "pid")), 4711);
+	assert_in_range(rows_int(result, 0, PQfnumber(result, "age_ms")), 7000, 60000);
+	PQclear(result);
+	assert_sql(d, "1|1", "select (select count(*) from locum.dispatcher), "
+			     "(select count(*) from locum.dispatcher_ping)");
+}
+
+static void its_own_corpse_is_buried_at_once(void **state)
+{
+	struct database *d = *state;
+	struct fleet_birth birth = { .id = uuid_make() };
+	char text[UUID_TEXT_SIZE];
+
+	PQclear(born(d, &birth, true));
+	fleet_submit(d, "'h'");
+	fleet_claim_one(d, birth.incarnation, NULL);
+	birth.former = birth.incarnation;
+	PQclear(born(d, &birth, true));
+	assert_sql(d, "dead\nrunning", "select state from locum.dispatcher order by seq");
+	assert_int_equal(database_int(d,
+				      "select count(*) from locum.deaths where declared_by = '%s' "
+				      "and evidence = '{\"own_corpse\": true}' and last_ping is not null",
+				      uuid_text(birth.incarnation, text)),
+			 1);
+	assert_sql(d, text, "select incarnation from locum.dispatcher_ping");
+	assert_int_equal(fleet_reclaim(d, birth.former, 10), 1);
+}
+
+static void a_state_file_copied_to_another_machine_proves_nothing(void **state)
+{
+	struct database *d = *state;
+	struct fleet_birth birth = { .id = uuid_make() };
+
+	PQclear(born(d, &birth, true));
+	birth.former = birth.incarnation;
+	birth.machine = "another";
+	PQclear(born(d, &birth, false));
+	assert_sql(d, "running|0", "select state, (select count(*) from locum.death) "
+				   "from locum.dispatcher");
+}
+
+static void an_older_corpse_proves_nothing(void **state)
+{
+	struct database *d = *state;
+	struct fleet_birth birth = { .id = uuid_make() };
+	struct uuid first;
+
+	PQclear(born(d, &birth, true));
+	first = birth.incarnation;
+	birth.former = first;
+	PQclear(born(d, &birth, true));
+	birth.former = first;
+	PQclear(born(d, &birth, false));
+}
+
+static void the_dead_and_the_stopped_are_followed(void **state)
+{
+	struct database *d = *state;
+	struct fleet_birth birth = { .id = uuid_make() };
+	struct args args;
+
+	PQclear(born(d, &birth, true));
+	fleet_kill(d, birth.incarnation);
+	PQclear(born(d, &birth, true));
+	args_init(&args);
+	args_uuid(&args, birth.incarnation);
+	database_count(d, "dispatcher_stop", &args);
+	PQclear(born(d, &birth, true));
+	assert_sql(d, "dead\nstopped\nrunning", "select state from locum.dispatcher order by seq");
+	assert_sql(d, "1", "select count(*) from locum.dispatcher_ping");
+}
+
+static void a_drain_ends_claiming_and_idleness(void **state)
+{
+	struct database *d = *state;
+	struct uuid dispatcher = fleet_dispatcher(d);
+	struct args args;
+
+	args_init(&args);
+	args_uuid(&args, dispatcher);
+	assert_int_equal(database_count(d, "dispatcher_drain", &args), 1);
+	assert_sql(d, "draining", "select state from locum.dispatcher");
+	assert_int_equal(ping(d, dispatcher), 1);
+}
+
+/* --- siblings ---------------------------------------------------------------------------------- */
+
+static PGresult *scan(struct database *d, struct uuid self)
+{
+	struct args args;
+
+	args_init(&args);
+	args_uuid(&args, self);
+	return database_call(d, "sibling_scan", &args);
+}
+
+static void a_scan_sees_every_living_sibling_and_the_epoch(void **state)
+{
+	struct database *d = *state;
+	struct uuid self = fleet_dispatcher(d);
+	PGresult *result;
+
+	fleet_dispatcher(d);
+	fleet_kill(d, fleet_dispatcher(d));
+	database_do(d, "update locum.dispatcher_ping set pinged_at = pinged_at - interval '9 s'");
+	result = scan(d, self);
+	assert_int_equal(rows_count(result), 2);
+	assert_in_range(rows_int(result, 0, PQfnumber(result, "age_ms")), 9000, 60000);
+	assert_int_equal(rows_int(result, 0, PQfnumber(result, "death_interval_ms")), 30000);
+	assert_true(rows_int(result, 0, PQfnumber(result, "server_age_ms")) > 0);
+	assert_false(rows_is_null(result, 0, PQfnumber(result, "epoch")));
+	assert_false(rows_is_null(result, 0, PQfnumber(result, "epoch_age_ms")));
+	PQclear(result);
+}
+
+static void an_epoch_that_is_missing_is_null_and_made_again(void **state)
+{
+	struct database *d = *state;
+	struct uuid self = fleet_dispatcher(d);
+	PGresult *result;
+
+	database_do(d, "delete from locum.epoch");
+	result = scan(d, self);
+	assert_true(rows_is_null(result, 0, PQfnumber(result, "epoch")));
+	PQclear(result);
+	database_count(d, "epoch_ensure", NULL);
+	database_count(d, "epoch_ensure", NULL);
+	assert_sql(d, "1", "select count(*) from locum.epoch");
+}
+
+static void in_a_large_fleet_each_watches_its_successors(void **state)
+{
+	struct database *d = *state;
+	struct uuid self;
+	PGresult *result;
+
+	for (int i = 0; i < LIMIT_SIBLINGS_WATCHED; i++)
+		fleet_dispatcher(d);
+	self = fleet_dispatcher(d);
+	result = scan(d, self);
+	assert_int_equal(rows_count(result), LIMIT_SUCCESSORS_WATCHED + 1);
+	PQclear(result);
+	fleet_kill(d, self);
+	result = scan(d, self);
+	assert_int_equal(rows_count(result), LIMIT_SIBLINGS_WATCHED);
+	PQclear(result);
+}
+
+static void each_of_a_large_fleet_is_watched(void **state)
+{
+	struct database *d = *state;
+	struct uuid fleet[LIMIT_SIBLINGS_WATCHED + 5];
+	size_t count = sizeof(fleet) / sizeof(fleet[0]);
+
+	database_do(d, "create table public.watched (incarnation text)");
+	for (size_t i = 0; i < count; i++)
+		fleet[i] = fleet_dispatcher(d);
+	for (size_t i = 0; i < count; i++) {
+		PGresult *result = scan(d, fleet[i]);
+
+		for (int row = 0; row < rows_count(result); row++) {
+			char text[UUID_TEXT_SIZE];
+
+			database_do(d, "insert into public.watched values ('%s')",
+				    uuid_text(rows_uuid(result, row, 0), text));
+		}
+		PQclear(result);
+	}
+	assert_int_equal(database_int(d, "select count(*) from (select from public.watched "
+					 "group by incarnation having count(*) = %d) as w",
+				      LIMIT_SUCCESSORS_WATCHED + 1),
+			 count);
+	database_do(d, "drop table public.watched");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		DATABASE_TEST(a_ping_counts_and_says_the_time_and_the_interval),
+		DATABASE_TEST(the_dead_cannot_ping),
+		DATABASE_TEST(a_ping_does_not_wait_for_the_disk_and_nothing_else_is_changed),
+		DATABASE_TEST(idleness_does_not_wait_for_the_disk),
+		DATABASE_TEST(the_pings_update_is_heap_only),
+		DATABASE_TEST(a_death_leaves_a_certificate_and_no_ping),
+		DATABASE_TEST(one_that_pinged_meanwhile_is_not_declared_dead),
+		DATABASE_TEST(nobody_dies_twice),
+		DATABASE_TEST(a_death_does_not_wait_for_the_victims_locks),
+		DATABASE_TEST(a_victim_that_returns_is_recorded),
+		DATABASE_TEST(only_the_victims_connections_are_ended),
+		DATABASE_TEST(a_second_process_with_the_same_id_is_refused_by_name),
+		DATABASE_TEST(its_own_corpse_is_buried_at_once),
+		DATABASE_TEST(a_state_file_copied_to_another_machine_proves_nothing),
+		DATABASE_TEST(an_older_corpse_proves_nothing),
+		DATABASE_TEST(the_dead_and_the_stopped_are_followed),
+		DATABASE_TEST(a_drain_ends_claiming_and_idleness),
+		DATABASE_TEST(a_scan_sees_every_living_sibling_and_the_epoch),
+		DATABASE_TEST(an_epoch_that_is_missing_is_null_and_made_again),
+		DATABASE_TEST(in_a_large_fleet_each_watches_its_successors),
+		DATABASE_TEST(each_of_a_large_fleet_is_watched),
+	};
+
+	return cmocka_run_group_tests_name("dispatcher", tests, database_open, database_close);
+}

@@ -1,0 +1,246 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/limits.h"
+#include "db/rows.h"
+#include "tests/support/database.h"
+#include "tests/support/fleet.h"
+
+/* A dead dispatcher that still has one job. */
+struct scene {
+	struct uuid dispatcher;
+	int64_t id;
+	struct uuid claim_id;
+};
+
+static struct scene left(struct database *d, const char *options, bool started)
+{
+	struct scene scene = { .dispatcher = fleet_dispatcher(d) };
+
+	fleet_submit(d, "%s", options);
+	scene.id = fleet_claim_one(d, scene.dispatcher, &scene.claim_id);
+	if (started)
+		assert_true(fleet_start(d, scene.id, scene.claim_id));
+	fleet_kill(d, scene.dispatcher);
+	return scene;
+}
+
+static void an_assigned_job_goes_back_to_the_head_of_its_line(void **state)
+{
+	struct database *d = *state;
+	struct scene scene = left(d, "'h', on_interrupt => 'fail'", false);
+
+	fleet_submit(d, "'h'");
+	assert_int_equal(fleet_reclaim(d, scene.dispatcher, 10), 1);
+	assert_sql(d, "pending|0|0|1|0|-|-|-|-",
+		   "select state, lane, interruptions, recoveries, attempt, claim_id, incarnation, "
+		   "claimed_at, started_at from locum.job where id = 1");
+	assert_sql(d, "reclaimed|its dispatcher was declared dead|1",
+		   "select e ->> 'outcome', e ->> 'error', e ->> 'claim_seq' "
+		   "from locum.job, jsonb_array_elements(history) as e");
+	assert_int_equal(fleet_claim_one(d, fleet_dispatcher(d), NULL), 1);
+}
+
+static void an_active_job_was_interrupted(void **state)
+{
+	struct database *d = *state;
+	struct scene scene = left(d, "'h'", true);
+
+	assert_int_equal(fleet_reclaim(d, scene.dispatcher, 10), 1);
+	assert_sql(d, "pending|0|1|1|0",
+		   "select state, lane, interruptions, recoveries, attempt from locum.job");
+}
+
+static void an_active_job_under_hold_is_held(void **state)
+{
+	struct database *d = *state;
+	struct scene scene = left(d, "'h', on_interrupt => 'hold', run_at => now()", true);
+
+	assert_int_equal(fleet_reclaim(d, scene.dispatcher, 10), 1);
+	assert_sql(d, "held|-|1|1|-",
+		   "select state, lane, interruptions, recoveries, run_at from locum.job");
+}
+
+static void an_active_job_under_fail_fails(void **state)
+{
+	struct database *d = *state;
+	struct scene scene = left(d, "'h', on_interrupt => 'fail', timeout => '1 s'", true);
+
+	assert_int_equal(fleet_reclaim(d, scene.dispatcher, 10), 1);
+	assert_sql(d, "failed|1|1|-|interrupted, and its policy is to fail|fail|1000",
+		   "select state, interruptions, recoveries, claim_id, error, on_interrupt, timeout_ms "
+		   "from locum.finished");
+}
+
+static void the_interruption_after_the_last_allowed_one_fails(void **state)
+{
+	struct database *d = *state;
+	struct scene scene = left(d, "'h'", true);
+
+	database_do(d, "update locum.job set interruptions = %d", LIMIT_INTERRUPTIONS);
+	assert_int_equal(fleet_reclaim(d, scene.dispatcher, 10), 1);
+	assert_sql(d, "failed|10|interrupted too often (10 times)",
+		   "select state, interruptions, error from locum.finished");
+}
+
+static void a_job_that_was_to_be_cancelled_is(void **state)
+{
+	struct database *d = *state;
+	struct scene scene = left(d, "'h'", false);
+
+	database_do(d, "select locum.cancel(1)");
+	assert_int_equal(fleet_reclaim(d, scene.dispatcher, 10), 1);
+	assert_sql(d, "cancelled|cancelled; its worker died", "select state, error from locum.finished");
+}
+
+static void the_former_owner_is_told_with_the_claim_it_had(void **state)
+{
+	struct database *d = *state;
+	struct scene scene = left(d, "'h'", false);
+	struct args args;
+	PGresult *result;
+
+	fleet_reclaim(d, scene.dispatcher, 10);
+	args_init(&args);
+	args_uuid(&args, scene.dispatcher);
+	result = database_call(d, "signal_take", &args);
+	assert_int_equal(rows_count(result), 1);
+	assert_int_equal(rows_int(result, 0, 0), scene.id);
+	assert_true(uuid_same(rows_uuid(result, 0, 1), scene.claim_id));
+	assert_string_equal(rows_text(result, 0, 2), "lost");
+	PQclear(result);
+	assert_sql(d, "0", "select count(*) from locum.signal");
+}
+
+static void it_goes_in_chunks(void **state)
+{
+	struct database *d = *state;
+	struct uuid dispatcher = fleet_dispatcher(d);
+
+	database_do(d, "select locum.submit('h') from generate_series(1, 5)");
+	fleet_claim(d, dispatcher, 5, NULL);
+	fleet_kill(d, dispatcher);
+	assert_int_equal(fleet_reclaim(d, dispatcher, 2), 2);
+	assert_sql(d, "3", "select count(*) from locum.job where incarnation is not null");
+	assert_int_equal(fleet_reclaim(d, dispatcher, 10), 3);
+	assert_int_equal(fleet_reclaim(d, dispatcher, 10), 0);
+}
+
+static void the_living_keep_their_jobs(void **state)
+{
+	static const char *const STATES[] = { "running", "draining" };
+	struct database *d = *state;
+	struct uuid dispatcher = fleet_dispatcher(d);
+
+	fleet_submit(d, "'h'");
+	fleet_claim_one(d, dispatcher, NULL);
+	for (size_t i = 0; i < 2; i++) {
+		database_do(d, "update locum.dispatcher set state = '%s'", STATES[i]);
+		assert_int_equal(fleet_reclaim(d, dispatcher, 10), 0);
+		assert_int_equal(database_count(d, "orphan_owners", NULL), 0);
+	}
+	assert_sql(d, "0", "select count(*) from locum.signal");
+}
+
+static void a_job_that_somebody_holds_is_left_for_later(void **state)
+{
+	struct database *d = *state;
+	struct scene scene = left(d, "'h'", true);
+
+	database_do(d, "begin; select from locum.job for update");
+	assert_int_equal(fleet_reclaim(d, scene.dispatcher, 10), 0);
+	assert_sql(d, "0", "select count(*) from locum.signal");
+	database_do(d, "rollback");
+	assert_int_equal(fleet_reclaim(d, scene.dispatcher, 10), 1);
+}
+
+static void owners_that_are_not_alive_are_found(void **state)
+{
+	struct database *d = *state;
+	struct uuid stopped = fleet_dispatcher(d);
+	struct uuid dead;
+	struct args args;
+
+	database_do(d, "select locum.submit('h') from generate_series(1, 6)");
+	fleet_claim(d, stopped, 2, NULL);
+	fleet_claim(d, fleet_dispatcher(d), 1, NULL);
+	dead = fleet_dispatcher(d);
+	fleet_claim(d, dead, 2, NULL);
+	fleet_kill(d, dead);
+	assert_int_equal(database_count(d, "orphan_owners", NULL), 1);
+	args_init(&args);
+	args_uuid(&args, stopped);
+	database_count(d, "dispatcher_stop", &args);
+	assert_int_equal(database_count(d, "orphan_owners", NULL), 2);
+	assert_int_equal(fleet_reclaim(d, dead, 10), 2);
+	assert_int_equal(fleet_reclaim(d, stopped, 10), 2);
+	assert_int_equal(database_count(d, "orphan_owners", NULL), 0);
+}
+
+static void progress_is_written_on_the_certificate(void **state)
+{
+	struct database *d = *state;
+	struct scene scene = left(d, "'h'", false);
+
+	for (int i = 0; i < 2; i++) {
+		struct args args;
+
+		args_init(&args);
+		args_uuid(&args, scene.dispatcher);
+		args_int4(&args, 3);
+		assert_int_equal(database_count(d, "death_progress", &args), 1);
+	}
+	assert_sql(d, "6|t", "select reclaimed, reclaimed_at >= declared_at from locum.deaths");
+}
+
+static int64_t reconcile(struct database *d, struct uuid dispatcher, const int64_t *known, size_t count)
+{
+	struct args args;
+
+	args_init(&args);
+	args_uuid(&args, dispatcher);
+	args_int8_array(&args, known, count);
+	return database_count(d, "claim_reconcile", &args);
+}
+
+static void claims_that_their_owner_does_not_know_go_back(void **state)
+{
+	struct database *d = *state;
+	struct uuid dispatcher = fleet_dispatcher(d);
+
+	database_do(d, "select locum.submit('h') from generate_series(1, 4)");
+	fleet_claim(d, dispatcher, 3, NULL);
+	fleet_claim(d, fleet_dispatcher(d), 1, NULL);
+	database_do(d, "select locum.cancel(3)");
+	assert_int_equal(reconcile(d, dispatcher, (const int64_t[]){ 1 }, 1), 2);
+	assert_sql(d, "1|assigned|-2|0\n2|pending|0|0\n4|assigned|-2|0",
+		   "select id, state, lane, recoveries from locum.job order by id");
+	assert_sql(d, "3|cancelled", "select id, state from locum.finished");
+	assert_int_equal(reconcile(d, dispatcher, NULL, 0), 1);
+	assert_int_equal(reconcile(d, dispatcher, NULL, 0), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		DATABASE_TEST(an_assigned_job_goes_back_to_the_head_of_its_line),
+		DATABASE_TEST(an_active_job_was_interrupted),
+		DATABASE_TEST(an_active_job_under_hold_is_held),
+		DATABASE_TEST(an_active_job_under_fail_fails),
+		DATABASE_TEST(the_interruption_after_the_last_allowed_one_fails),
+		DATABASE_TEST(a_job_that_was_to_be_cancelled_is),
+		DATABASE_TEST(the_former_owner_is_told_with_the_claim_it_had),
+		DATABASE_TEST(it_goes_in_chunks),
+		DATABASE_TEST(the_living_keep_their_jobs),
+		DATABASE_TEST(a_job_that_somebody_holds_is_left_for_later),
+		DATABASE_TEST(owners_that_are_not_alive_are_found),
+		DATABASE_TEST(progress_is_written_on_the_certificate),
+		DATABASE_TEST(claims_that_their_owner_does_not_know_go_back),
+	};
+
+	return cmocka_run_group_tests_name("reclaim", tests, database_open, database_close);
+}

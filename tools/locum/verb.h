@@ -1,0 +1,28 @@
+/* The verbs of the CLI, one per file. Each parses its arguments, does its work, and returns an exit code,
+ * or -1 with *err filled: main says the error and ends with the code that fits. */
+#ifndef LOCUM_TOOLS_LOCUM_VERB_H
+#define LOCUM_TOOLS_LOCUM_VERB_H
+
+#include "base/error.h"
+#include "tools/locum/cli.h"
+
+typedef int verb_run(struct cli *cli, int argc, char **argv, struct error *err);
+
+/* VERB(name, what it does) */
+#define VERBS(X)                                                                                   \
+	X(up, "make and start a private database and a dispatcher")                                \
+	X(down, "stop what \"up\" started")                                                        \
+	X(init, "make or upgrade the schema in a database")                                        \
+	X(submit, "submit a job, or a stream of them")                                             \
+	X(list, "list jobs, newest first")                                                         \
+	X(show, "tell the whole story of a job")                                                   \
+	X(wait, "wait until jobs have ended")                                                      \
+	X(cancel, "cancel jobs")                                                                   \
+	X(retry, "submit finished jobs again")                                                     \
+	X(workers, "list the dispatchers and what they serve")
+
+#define VERB_DECLARE(name, help) verb_run name##_run;
+VERBS(VERB_DECLARE)
+#undef VERB_DECLARE
+
+#endif
