@@ -264,6 +264,16 @@ static bool live(struct pinger *pinger)
 	return false;
 }
 
+/* The orderly end. What this incarnation still holds is swept up by siblings. */
+static void leave(struct pinger *pinger)
+{
+	struct error err = { ERROR_NONE, "", "" };
+
+	fence_set_ms(pinger->options.fence, FENCE_DOWN);
+	if (pinger->db == NULL || dispatcher_stop(pinger->db, pinger->incarnation, &err) != 0)
+		log_warning("the end could not be recorded; siblings will find out", log_err(&err));
+}
+
 static void *run(void *context)
 {
 	struct pinger *pinger = context;
@@ -271,7 +281,11 @@ static void *run(void *context)
 	while (begin_life(pinger)) {
 		int64_t born_ms = clock_monotonic_ms();
 
-		if (!live(pinger) || !end_life(pinger, born_ms))
+		if (!live(pinger)) {
+			leave(pinger);
+			break;
+		}
+		if (!end_life(pinger, born_ms))
 			break;
 	}
 	return NULL;

@@ -29,7 +29,8 @@ struct pinger_options {
  * good (ERROR_FATAL) or because nobody answers (ERROR_RETRY). Then starts the thread. */
 int pinger_start(struct pinger **pinger, const struct pinger_options *options, struct error *err);
 
-/* Stops the thread, lowers the fence and frees. */
+/* Stops the thread, which lowers the fence and takes its leave of the database, and frees. Call it after the
+ * pump has ended. */
 void pinger_stop(struct pinger *pinger);
 
 /* When the last acknowledged ping was sent, in milliseconds of CLOCK_BOOTTIME. Any thread. */

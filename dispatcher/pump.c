@@ -396,19 +396,6 @@ static bool is_drained(struct pump *pump)
 	return false;
 }
 
-/* Says goodbye to the database. What is still held there is swept up by siblings. */
-static void leave(struct pump *pump)
-{
-	struct error err = { ERROR_NONE, "", "" };
-
-	if (pump->db != NULL && pump->alive &&
-	    dispatcher_stop(pump->db, pump->incarnation, &err) != 0)
-		log_warning("the end could not be recorded; siblings will find out", log_err(&err));
-	log_info("pump stopped", log_number("completed", (int64_t)pump->counts.completed),
-		 log_number("reassigned", (int64_t)pump->counts.reassigned),
-		 log_number("remaining", (int64_t)ledger_count(pump->ledger)));
-}
-
 static void *run(void *context)
 {
 	struct pump *pump = context;
@@ -429,7 +416,9 @@ static void *run(void *context)
 				log_warning("the drain could not be recorded", log_err(&err));
 		}
 	}
-	leave(pump);
+	log_info("pump stopped", log_number("completed", (int64_t)pump->counts.completed),
+		 log_number("reassigned", (int64_t)pump->counts.reassigned),
+		 log_number("remaining", (int64_t)ledger_count(pump->ledger)));
 	written = write(pump->options.done_fd, &one, sizeof(one));
 	(void)written;
 	return NULL;

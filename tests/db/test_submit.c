@@ -18,9 +18,9 @@ static void a_job_has_the_defaults(void **state)
 	struct database *d = *state;
 
 	assert_int_equal(fleet_submit(d, "'h'"), 1);
-	assert_sql(d, "pending|1|5|5|0|0|0|0|retry|h|{}|postgres|-|-|-|-|-|-",
+	assert_sql(d, "pending|1|5|5|0|0|0|0|retry|h|{}|t|-|-|-|-|-|-",
 		   "select state, lane, priority, max_attempts, attempt, interruptions, recoveries, "
-		   "claim_seq, on_interrupt, handler, payload, submitted_by, key, run_at, expires_at, "
+		   "claim_seq, on_interrupt, handler, payload, submitted_by = session_user, key, run_at, expires_at, "
 		   "timeout_ms, traceparent, history from locum.job");
 	assert_sql(d, "default", "select queue from locum.jobs");
 }

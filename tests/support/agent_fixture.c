@@ -507,6 +507,29 @@ bool agent_fixture_anybody_alive(struct agent_fixture *fixture)
 	return got < 0 && errno == EAGAIN;
 }
 
+void agent_fixture_make_go(struct agent_fixture *fixture)
+{
+	snprintf(fixture->go, sizeof(fixture->go), "%.200s/fifo.go", fixture->directory);
+	check(mkfifo(fixture->go, 0666) == 0 && chmod(fixture->go, 0666) == 0, "mkfifo");
+}
+
+/* Waits for the handler to open the other end. */
+void agent_fixture_go(struct agent_fixture *fixture)
+{
+	int fd = open(fixture->go, O_WRONLY | O_CLOEXEC);
+
+	check(fd >= 0 && write(fd, "go\n", 3) == 3, "say go");
+	close(fd);
+}
+
+void agent_fixture_freeze(struct agent_fixture *fixture)
+{
+	siginfo_t how;
+
+	kill(fixture->pid, SIGSTOP);
+	check(waitid(P_PID, (id_t)fixture->pid, &how, WSTOPPED) == 0, "waitid");
+}
+
 int agent_fixture_await_exit(struct agent_fixture *fixture)
 {
 	siginfo_t how;
@@ -596,6 +619,8 @@ void agent_fixture_close(struct agent_fixture *fixture)
 	end_agent(fixture);
 	close(fixture->fifo_fd);
 	unlink(fixture->fifo);
+	if (fixture->go[0] != '\0')
+		unlink(fixture->go);
 	snprintf(path, sizeof(path), "%.200s/lock", fixture->directory);
 	unlink(path);
 	rmdir(fixture->directory);

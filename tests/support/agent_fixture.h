@@ -45,6 +45,7 @@ struct agent_fixture {
 	char directory[AGENT_FIXTURE_PATH];
 	char fifo[AGENT_FIXTURE_PATH];
 	int fifo_fd;
+	char go[AGENT_FIXTURE_PATH];
 	struct buffer said; /* by handlers into the fifo, not asked for yet */
 };
 
@@ -110,6 +111,13 @@ size_t agent_fixture_broken_count(const struct agent_fixture *fixture);
 void agent_fixture_await_said(struct agent_fixture *fixture, const char *text);
 void agent_fixture_await_all_dead(struct agent_fixture *fixture);
 bool agent_fixture_anybody_alive(struct agent_fixture *fixture);
+
+/* A second fifo, $FIFO.go, which a handler reads from until the test says go. */
+void agent_fixture_make_go(struct agent_fixture *fixture);
+void agent_fixture_go(struct agent_fixture *fixture);
+
+/* Stops the agent, and returns when it stands still. */
+void agent_fixture_freeze(struct agent_fixture *fixture);
 
 /* Waits for the agent's end; returns its exit status, or minus the signal that killed it. */
 int agent_fixture_await_exit(struct agent_fixture *fixture);

@@ -40,23 +40,18 @@ static void look_around(const char *flag, struct connection *connection, const c
 		*found = "";
 }
 
+/* Sets *conninfo, or leaves it NULL when there is no private cluster. */
 static int private_cluster(char **conninfo, struct error *err)
 {
 	struct place place;
-	struct error ignored;
-	int status = -1;
+	int status = 0;
 
-	if (place_find(&place, &ignored) != 0)
-		return error_set(err, ERROR_RETRY,
-				 "no database: run \"locum up\" to make one of your own, or give "
-				 "-d CONNINFO or set LOCUM_DATABASE_URL");
+	if (place_find(&place, NULL) != 0)
+		return 0;
 	if (place_has_cluster(&place)) {
 		*conninfo = place_conninfo(&place, PLACE_DATABASE);
-		status = *conninfo == NULL ? error_set(err, ERROR_RETRY, "out of memory") : 0;
-	} else {
-		error_set(err, ERROR_RETRY,
-			  "no database: run \"locum up\" to make one of your own, or give "
-			  "-d CONNINFO or set LOCUM_DATABASE_URL");
+		if (*conninfo == NULL)
+			status = error_set(err, ERROR_RETRY, "out of memory");
 	}
 	place_fini(&place);
 	return status;
@@ -75,6 +70,10 @@ int connection_find(const char *flag, struct connection *connection, struct erro
 		if (found.conninfo == NULL)
 			return error_set(err, ERROR_RETRY, "out of memory");
 	}
+	if (found.conninfo == NULL)
+		return error_set(err, ERROR_RETRY,
+				 "no database: run \"locum up\" to make one of your own, or give "
+				 "-d CONNINFO or set LOCUM_DATABASE_URL");
 	*connection = found;
 	return 0;
 }

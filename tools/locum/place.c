@@ -1,11 +1,18 @@
 #include "tools/locum/place.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+enum { LOCK_POLL_MS = 50, LOCK_WAIT_MS = 10000 };
 
 static const char SOCKET_NAME[] = "/.s.PGSQL.5432";
 
@@ -104,6 +111,54 @@ void place_fini(struct place *place)
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
 		free(paths[i]);
 	memset(place, 0, sizeof(*place));
+}
+
+/* Makes a folder and those above it. */
+static int make_folder(const char *path, mode_t mode, struct error *err)
+{
+	char *copy = strdup(path);
+	int status = 0;
+
+	if (copy == NULL)
+		return error_set(err, ERROR_RETRY, "out of memory");
+	for (char *slash = strchr(copy + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		mkdir(copy, 0755); /* if it fails, so does the last one, which tells why */
+		*slash = '/';
+	}
+	if (mkdir(copy, mode) != 0 && errno != EEXIST)
+		status = error_set_errno(err, ERROR_FATAL, errno, "cannot make the folder %s", path);
+	else if (access(copy, W_OK | X_OK) != 0)
+		status = error_set_errno(err, ERROR_FATAL, errno, "cannot write into the folder %s",
+					 path);
+	free(copy);
+	return status;
+}
+
+int place_make(const struct place *place, struct error *err)
+{
+	mode_t mode = place->root ? 0755 : 0700;
+
+	if (make_folder(place->top, mode, err) != 0 || make_folder(place->socket, mode, err) != 0)
+		return -1;
+	return make_folder(place->state, 0700, err);
+}
+
+int place_lock(const struct place *place, struct error *err)
+{
+	int fd = open(place->lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return error_set_errno(err, ERROR_FATAL, errno, "cannot open %s", place->lock);
+	for (int waited_ms = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; waited_ms += LOCK_POLL_MS) {
+		if (waited_ms >= LOCK_WAIT_MS) {
+			close(fd);
+			return error_set(err, ERROR_RETRY,
+					 "another \"locum up\" or \"locum down\" is at work");
+		}
+		poll(NULL, 0, LOCK_POLL_MS);
+	}
+	return fd;
 }
 
 bool place_has_cluster(const struct place *place)

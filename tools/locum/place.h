@@ -28,6 +28,12 @@ struct place {
 int place_find(struct place *place, struct error *err);
 void place_fini(struct place *place);
 
+/* Makes the folders, but not the cluster's. */
+int place_make(const struct place *place, struct error *err);
+
+/* Lets one `up` or `down` at a time change things. Returns a descriptor, and waits a while for it. */
+int place_lock(const struct place *place, struct error *err);
+
 /* Whether the cluster was made. */
 bool place_has_cluster(const struct place *place);
 
