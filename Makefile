@@ -63,7 +63,8 @@ PROGRAMS := $(foreach main,$(MAINS),$(B)/bin/$(NAME_$(patsubst %/main.c,%,$(main
 TEST_KINDS := unit db scenarios
 tests_of = $(patsubst %.c,$(B)/%,$(wildcard tests/$(1)/test_*.c))
 TESTS := $(foreach kind,$(TEST_KINDS),$(call tests_of,$(kind)))
-BENCH_SOURCES := $(wildcard tools/bench/*.c)
+BENCH_SQL := $(sort $(wildcard tools/bench/sql/bare_*.sql))
+BENCH_SOURCES := $(wildcard tools/bench/*.c) $(if $(BENCH_SQL),$(B)/gen/bench/embedded_sql.c)
 FORMATTED = $(shell find . -path ./build -prune -o -name '*.[ch]' -print)
 
 MIGRATIONS := $(sort $(wildcard db/migrations/*.sql))
@@ -170,6 +171,11 @@ $(B)/gen/db/embedded_sql.c: $(MIGRATIONS) $(FUNCTIONS) $(STATEMENTS) $(STATES) $
 	$(call say,GEN)
 	$(Q)tools/house/embed.sh base/limits.h $(@D) MIGRATIONS $(MIGRATIONS) -- \
 		FUNCTIONS $(STATES) $(FUNCTIONS) -- STATEMENTS $(STATEMENTS) > $@
+
+$(B)/gen/bench/embedded_sql.c: $(BENCH_SQL) tools/house/embed.sh tools/house/expand.awk
+	@mkdir -p $(@D)
+	$(call say,GEN)
+	$(Q)tools/house/embed.sh base/limits.h $(@D) BENCH $(BENCH_SQL) > $@
 
 # --- objects, libraries, programs ----------------------------------------------------------------
 

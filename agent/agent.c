@@ -206,7 +206,17 @@ void agent_end(struct agent *agent, int exit_status)
 	for (run = TAILQ_FIRST(&agent->roster.running); run != NULL; run = TAILQ_NEXT(run, link))
 		run_kill(run, RUN_LOST);
 	agent->shared.sweep_wanted = true;
-	uv_timer_start(&agent->reminder, on_reminder, REMINDER_MS, REMINDER_MS);
+}
+
+/* What a SIGKILL does not end soon is worth a line: it holds a slot, or the agent itself. */
+static void remind(struct agent *agent)
+{
+	bool wanted = agent->state == AGENT_ENDING || agent->roster.clearing_count > 0;
+
+	if (!wanted)
+		uv_timer_stop(&agent->reminder);
+	else if (!uv_is_active((uv_handle_t *)&agent->reminder))
+		uv_timer_start(&agent->reminder, on_reminder, REMINDER_MS, REMINDER_MS);
 }
 
 static bool has_children(void)
@@ -263,6 +273,7 @@ static void on_turn(uv_prepare_t *handle)
 	start_waiting(agent);
 	report(agent);
 	guard_arm(&agent->shared.guard, roster_busy(&agent->roster) > 0);
+	remind(agent);
 	end_when_done(agent);
 }
 

@@ -50,7 +50,7 @@ static void read_options(int argc, char **argv)
 	exit(EX_USAGE);
 }
 
-static void stop_with(const struct error *err)
+static _Noreturn void stop_with(const struct error *err)
 {
 	log_error("cannot start", log_err(err));
 	exit(EX_OSERR);

@@ -58,6 +58,10 @@ enum { SETGROUPS = SYS_setgroups32, SETRESGID = SYS_setresgid32, SETRESUID = SYS
 enum { SETGROUPS = SYS_setgroups, SETRESGID = SYS_setresgid, SETRESUID = SYS_setresuid };
 #endif
 
+/* clone(2) by the library's other name for it: what a sanitizer puts in the place of clone() prepares the
+ * child for memory of its own, and would do so to the agent's. */
+extern int __clone(int (*start)(void *), void *stack, int flags, void *context, ...);
+
 /* Shared by the child and the agent, which stands still meanwhile. */
 struct birth {
 	const struct shim *shim;
@@ -235,8 +239,8 @@ static pid_t explain(const struct birth *birth, struct error *err)
 pid_t shim_spawn(const struct shim *shim, const struct shim_plan *plan, struct error *err)
 {
 	struct birth birth = { .shim = shim, .plan = plan };
-	pid_t pid = clone(be_born, shim->stack + SHIM_STACK_BYTES, CLONE_VM | CLONE_VFORK | SIGCHLD,
-			  &birth);
+	pid_t pid = __clone(be_born, shim->stack + SHIM_STACK_BYTES,
+			    CLONE_VM | CLONE_VFORK | SIGCHLD, &birth);
 
 	if (pid < 0)
 		return error_set_errno(err, ERROR_RETRY, errno, "cannot make a process");

@@ -293,6 +293,7 @@ static int send_call(struct db *db, struct db_call *call, bool *preparing, struc
 static int take_command(struct db *db, int64_t deadline_ms, PGresult **kept, bool *failed,
 			struct error *err)
 {
+	ExecStatusType status;
 	PGresult *result;
 
 	for (;;) {
@@ -300,18 +301,15 @@ static int take_command(struct db *db, int64_t deadline_ms, PGresult **kept, boo
 			return -1;
 		if (result == NULL)
 			return 0;
-		switch (PQresultStatus(result)) {
-		case PGRES_TUPLES_OK:
-		case PGRES_COMMAND_OK:
+		status = PQresultStatus(result);
+		if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) {
 			*kept = result;
 			continue;
-		case PGRES_PIPELINE_ABORTED:
-			break;
-		default:
+		}
+		if (status != PGRES_PIPELINE_ABORTED) {
 			if (!*failed)
 				fail_result(db, result, err);
 			*failed = true;
-			break;
 		}
 		PQclear(result);
 		if (PQstatus(db->conn) == CONNECTION_BAD) {

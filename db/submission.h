@@ -15,8 +15,8 @@ struct submission {
 	const char *payload; /* JSON, kept byte for byte */
 	const char *queue;
 	int64_t priority;
-	const char *run_at;     /* as the server reads a time, or NULL */
-	int64_t delay_ms;       /* -1: none; so too the next two */
+	const char *run_at; /* as the server reads a time, or NULL */
+	int64_t delay_ms;   /* -1: none; so too the next two */
 	int64_t timeout_ms;
 	int64_t expires_ms;
 	const char *key;        /* or NULL */

@@ -16,13 +16,13 @@
 #include "db/db.h"
 
 struct view_filter {
-	const char *state;   /* of the jobs, or NULL; so too the next two */
+	const char *state; /* of the jobs, or NULL; so too the next two */
 	const char *queue;
 	const char *handler;
-	int64_t before;      /* only jobs with a smaller id */
-	int64_t most;        /* jobs in the answer */
-	int64_t scan;        /* jobs that are looked at */
-	bool full;           /* with payload and result */
+	int64_t before; /* only jobs with a smaller id */
+	int64_t most;   /* jobs in the answer */
+	int64_t scan;   /* jobs that are looked at */
+	bool full;      /* with payload and result */
 };
 
 PGresult *view_jobs(struct db *db, const struct view_filter *filter, struct error *err);

@@ -94,7 +94,8 @@ static int set_actions(posix_spawn_file_actions_t *actions, const int fds[3])
 /* Starts the process with copies of these descriptors. Returns an errno value. */
 static int spawn(const struct crew *crew, const int fds[3], pid_t *pid)
 {
-	char *argv[] = { "locum-agent", NULL };
+	char name[] = "locum-agent";
+	char *argv[] = { name, NULL };
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	int failed;

@@ -20,7 +20,7 @@ with alive as materialized (
 	returning incarnation
 ), certificate as (
 	insert into locum.death (victim_id, victim_incarnation, declared_by, last_ping, evidence)
-	select $1::uuid, buried.incarnation, $2::uuid, unpinged.pinged_at, '{"own_corpse": true}'
+	select $1::uuid, buried.incarnation, $2::uuid, unpinged.pinged_at, jsonb_build_object('own_corpse', true)
 	from buried left join unpinged using (incarnation)
 ), agents as (
 	delete from locum.agent where incarnation in (select incarnation from corpse)

@@ -23,12 +23,12 @@ where id = any(array(
 		from locum.job as candidate
 		where candidate.queue_id = range.queue_id
 			and candidate.priority = range.priority
-			and candidate.lane = range.lane
+			and (candidate.lane, candidate.id) >= (range.lane, range.lowest)
+			and candidate.lane <= range.lane
 			and candidate.lane >= 0
-			and candidate.id >= range.lowest
 			and candidate.handler = any($7::text[])
 			and (candidate.expires_at is null or candidate.expires_at > now())
-		order by candidate.id
+		order by candidate.lane, candidate.id
 		for update skip locked
 	) as ready
 	limit $8::int

@@ -1,5 +1,5 @@
 -- job_list(state text, queue text, handler text, before bigint, most int, scan int, full boolean)
---   -> id, state, queue, handler, priority, attempt, max_attempts, interruptions, key, created_at, run_at, started_at, finished_at, error, payload, result, now
+--   -> id, state, queue, handler, priority, attempt, max_attempts, interruptions, key, created_at, run_at, started_at, finished_at, error, payload, result, _now
 -- Up to `most` jobs with an id below `before`, newest first; null filters let everything pass. Claimed jobs
 -- are found by their owner, the others by walking down from the newest id, through at most `scan`
 -- unfinished and as many finished ones, so that a filter that nothing passes ends. `full` adds payload and
@@ -47,7 +47,7 @@ with wanted as materialized (
 select found.id, found.state::text, queue.name::text as queue, handler, priority::int,
 	attempt::int, max_attempts::int, interruptions::int, key, found.created_at, run_at, started_at,
 	finished_at, error, case when $7::boolean then payload end as payload,
-	case when $7::boolean then result end as result, now() as now
+	case when $7::boolean then result end as result, now() as _now
 from found join locum.queue on queue.id = found.queue_id
 order by found.id desc
 limit $5::int

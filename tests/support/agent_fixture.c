@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -20,7 +19,7 @@
 
 #include "base/clock.h"
 
-enum { BUFFER_BYTES_MAX = 256 * 1024 * 1024, READ_BYTES = 64 * 1024, ARGUMENTS_MAX = 16 };
+enum { BUFFER_BYTES_MAX = 256 * 1024 * 1024, ARGUMENTS_MAX = 16 };
 enum { FENCE_FAR_MS = 3600 * 1000 };
 enum { CLAIM_MARK = 0xc1 }; /* the first byte of every claim of a fixture */
 
@@ -32,17 +31,6 @@ static void check(bool good, const char *what)
 		fail_msg("%s: %s", what, strerror(errno));
 }
 
-/* Opened anew, a fifo waits for its next writer; the old end keeps what is already in it. */
-static void open_fifo(struct agent_fixture *fixture)
-{
-	int fd = open(fixture->fifo, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-
-	check(fd >= 0, "open fifo");
-	if (fixture->fifo_fd >= 0)
-		close(fixture->fifo_fd);
-	fixture->fifo_fd = fd;
-}
-
 void agent_fixture_open(struct agent_fixture *fixture)
 {
 	memset(fixture, 0, sizeof(*fixture));
@@ -50,19 +38,12 @@ void agent_fixture_open(struct agent_fixture *fixture)
 	fixture->kill_grace_ms = 300;
 	fixture->pidfd = -1;
 	fixture->socket = -1;
-	buffer_init(&fixture->in, BUFFER_BYTES_MAX);
 	buffer_init(&fixture->out, BUFFER_BYTES_MAX);
-	buffer_init(&fixture->started, BUFFER_BYTES_MAX);
-	buffer_init(&fixture->outcomes, BUFFER_BYTES_MAX);
-	buffer_init(&fixture->broken, BUFFER_BYTES_MAX);
-	buffer_init(&fixture->said, BUFFER_BYTES_MAX);
 	snprintf(fixture->directory, sizeof(fixture->directory), "/tmp/locum-agent-XXXXXX");
 	check(mkdtemp(fixture->directory) != NULL, "mkdtemp");
 	check(chmod(fixture->directory, 0755) == 0, "chmod");
-	snprintf(fixture->fifo, sizeof(fixture->fifo), "%.200s/fifo", fixture->directory);
-	check(mkfifo(fixture->fifo, 0666) == 0 && chmod(fixture->fifo, 0666) == 0, "mkfifo");
-	fixture->fifo_fd = -1;
-	open_fifo(fixture);
+	fifo_open(&fixture->fifo, fixture->directory);
+	agent_events_init(&fixture->events);
 }
 
 static struct handler *add_handler(struct agent_fixture *fixture, const char *name)
@@ -102,146 +83,8 @@ struct handler *agent_fixture_script(struct agent_fixture *fixture, const char *
 	struct handler *handler = agent_fixture_command(fixture, name, "/bin/sh", "-c", script,
 							NULL);
 
-	assert_true(asprintf(&handler->environment[0], "FIFO=%s", fixture->fifo) > 0);
+	assert_true(asprintf(&handler->environment[0], "FIFO=%s", fixture->fifo.path) > 0);
 	return handler;
-}
-
-/* --- receiving --------------------------------------------------------------------------------- */
-
-static char *keep_body(struct agent_fixture *fixture, const struct wire_frame *frame)
-{
-	struct agent_fixture_bodies *kept = &fixture->bodies;
-	char *copy = malloc((size_t)frame->body.length + 1);
-
-	kept->bodies = reallocarray(kept->bodies, kept->count + 1, sizeof(char *));
-	assert_non_null(kept->bodies);
-	assert_non_null(copy);
-	memcpy(copy, frame->body.bytes, frame->body.length);
-	kept->bodies[kept->count++] = copy;
-	return copy;
-}
-
-static void keep_event(struct buffer *events, const void *event, size_t size)
-{
-	assert_int_equal(buffer_append(events, event, size, NULL), 0);
-}
-
-static void take_frame(struct agent_fixture *fixture, struct wire_frame frame)
-{
-	struct wire_started started;
-	struct wire_outcome outcome;
-	struct wire_broken broken;
-	struct wire_ready ready;
-	size_t at = 0;
-
-	frame.body.bytes = keep_body(fixture, &frame);
-	if (frame.type == WIRE_STARTED) {
-		while (wire_read_started(&frame, &at, &started, NULL) == 1)
-			keep_event(&fixture->started, &started, sizeof(started));
-	} else if (frame.type == WIRE_OUTCOME) {
-		while (wire_read_outcome(&frame, &at, &outcome, NULL) == 1)
-			keep_event(&fixture->outcomes, &outcome, sizeof(outcome));
-	} else if (frame.type == WIRE_BROKEN) {
-		assert_int_equal(wire_read_broken(&frame, &broken, NULL), 0);
-		keep_event(&fixture->broken, &broken, sizeof(broken));
-	} else {
-		assert_int_equal(frame.type, WIRE_READY);
-		assert_int_equal(wire_read_ready(&frame, &ready, NULL), 0);
-		assert_int_equal(ready.protocol, WIRE_PROTOCOL);
-		assert_int_equal(ready.pid, fixture->pid);
-		fixture->ready = true;
-	}
-}
-
-static void await_readable(int fd, const char *what)
-{
-	struct pollfd wanted = { .fd = fd, .events = POLLIN };
-	int got = poll(&wanted, 1, AGENT_FIXTURE_PATIENCE_MS);
-
-	if (got != 1)
-		fail_msg("%s: nothing in %d ms", what, AGENT_FIXTURE_PATIENCE_MS);
-}
-
-/* Waits for bytes, and takes the frames that are whole. */
-static void await_frames(struct agent_fixture *fixture)
-{
-	struct wire_frame frame;
-	struct error err;
-	char *room = buffer_reserve(&fixture->in, READ_BYTES, &err);
-	ssize_t got;
-	int status;
-
-	assert_non_null(room);
-	await_readable(fixture->socket, "a frame of the agent");
-	got = read(fixture->socket, room, READ_BYTES);
-	if (got <= 0)
-		fail_msg("the agent hung up");
-	fixture->in.end += (size_t)got;
-	while ((status = wire_next(&fixture->in, &frame, &err)) == 1) {
-		take_frame(fixture, frame);
-		wire_done(&fixture->in, &frame);
-	}
-	assert_int_equal(status, 0);
-}
-
-/* The event about a job: all of them begin with its id. */
-static const void *find_event(const struct buffer *events, size_t size, int64_t id)
-{
-	for (size_t at = 0; at + size <= buffer_length(events); at += size) {
-		int64_t found;
-
-		memcpy(&found, buffer_bytes(events) + at, sizeof(found));
-		if (found == id)
-			return buffer_bytes(events) + at;
-	}
-	return NULL;
-}
-
-bool agent_fixture_has_started(const struct agent_fixture *fixture, int64_t id)
-{
-	return find_event(&fixture->started, sizeof(struct wire_started), id) != NULL;
-}
-
-bool agent_fixture_has_outcome(const struct agent_fixture *fixture, int64_t id)
-{
-	return find_event(&fixture->outcomes, sizeof(struct wire_outcome), id) != NULL;
-}
-
-void agent_fixture_await_started(struct agent_fixture *fixture, int64_t id)
-{
-	while (!agent_fixture_has_started(fixture, id))
-		await_frames(fixture);
-}
-
-struct wire_outcome agent_fixture_outcome(struct agent_fixture *fixture, int64_t id)
-{
-	struct wire_outcome outcome;
-
-	while (!agent_fixture_has_outcome(fixture, id))
-		await_frames(fixture);
-	memcpy(&outcome, find_event(&fixture->outcomes, sizeof(outcome), id), sizeof(outcome));
-	return outcome;
-}
-
-struct wire_broken agent_fixture_broken(struct agent_fixture *fixture, const char *handler)
-{
-	size_t at = 0;
-
-	for (;;) {
-		for (; at < buffer_length(&fixture->broken); at += sizeof(struct wire_broken)) {
-			struct wire_broken broken;
-
-			memcpy(&broken, buffer_bytes(&fixture->broken) + at, sizeof(broken));
-			if (agent_fixture_is(broken.handler, handler))
-				return broken;
-		}
-		await_frames(fixture);
-	}
-}
-
-size_t agent_fixture_broken_count(const struct agent_fixture *fixture)
-{
-	return buffer_length(&fixture->broken) / sizeof(struct wire_broken);
 }
 
 /* --- starting ---------------------------------------------------------------------------------- */
@@ -354,8 +197,9 @@ void agent_fixture_start_fenced(struct agent_fixture *fixture)
 {
 	agent_fixture_launch(fixture);
 	greet(fixture);
-	while (!fixture->ready)
-		await_frames(fixture);
+	while (!fixture->events.ready)
+		agent_events_await(&fixture->events, fixture->socket);
+	assert_int_equal(fixture->events.ready_pid, fixture->pid);
 }
 
 void agent_fixture_start(struct agent_fixture *fixture)
@@ -451,76 +295,50 @@ void agent_fixture_hang_up(struct agent_fixture *fixture)
 	fixture->socket = -1;
 }
 
+/* --- waiting ----------------------------------------------------------------------------------- */
+
+void agent_fixture_await_started(struct agent_fixture *fixture, int64_t id)
+{
+	while (!agent_events_started(&fixture->events, id))
+		agent_events_await(&fixture->events, fixture->socket);
+}
+
+bool agent_fixture_has_started(const struct agent_fixture *fixture, int64_t id)
+{
+	return agent_events_started(&fixture->events, id);
+}
+
+bool agent_fixture_has_outcome(const struct agent_fixture *fixture, int64_t id)
+{
+	struct wire_outcome outcome;
+
+	return agent_events_outcome(&fixture->events, id, &outcome);
+}
+
+struct wire_outcome agent_fixture_outcome(struct agent_fixture *fixture, int64_t id)
+{
+	struct wire_outcome outcome;
+
+	while (!agent_events_outcome(&fixture->events, id, &outcome))
+		agent_events_await(&fixture->events, fixture->socket);
+	return outcome;
+}
+
+struct wire_broken agent_fixture_broken(struct agent_fixture *fixture, const char *handler)
+{
+	struct wire_broken broken;
+
+	while (!agent_events_broken(&fixture->events, handler, &broken))
+		agent_events_await(&fixture->events, fixture->socket);
+	return broken;
+}
+
+size_t agent_fixture_broken_count(const struct agent_fixture *fixture)
+{
+	return buffer_length(&fixture->events.broken) / sizeof(struct wire_broken);
+}
+
 /* --- looking ----------------------------------------------------------------------------------- */
-
-/* Reads the fifo once. Returns what read does. */
-static ssize_t listen_once(struct agent_fixture *fixture)
-{
-	char *room = buffer_reserve(&fixture->said, READ_BYTES, NULL);
-	ssize_t got;
-
-	assert_non_null(room);
-	got = read(fixture->fifo_fd, room, READ_BYTES);
-	if (got > 0)
-		fixture->said.end += (size_t)got;
-	return got;
-}
-
-static const char *find_said(const struct agent_fixture *fixture, const char *string)
-{
-	if (buffer_length(&fixture->said) == 0)
-		return NULL;
-	return memmem(buffer_bytes(&fixture->said), buffer_length(&fixture->said), string,
-		      strlen(string));
-}
-
-void agent_fixture_await_said(struct agent_fixture *fixture, const char *string)
-{
-	const char *found;
-
-	while ((found = find_said(fixture, string)) == NULL) {
-		await_readable(fixture->fifo_fd, string);
-		if (listen_once(fixture) == 0)
-			open_fifo(fixture);
-	}
-	buffer_consume(&fixture->said,
-		       (size_t)(found - buffer_bytes(&fixture->said)) + strlen(string));
-}
-
-void agent_fixture_await_all_dead(struct agent_fixture *fixture)
-{
-	ssize_t got;
-
-	do {
-		await_readable(fixture->fifo_fd, "the end of all handlers");
-		got = listen_once(fixture);
-	} while (got != 0);
-}
-
-bool agent_fixture_anybody_alive(struct agent_fixture *fixture)
-{
-	ssize_t got;
-
-	do {
-		got = listen_once(fixture);
-	} while (got > 0);
-	return got < 0 && errno == EAGAIN;
-}
-
-void agent_fixture_make_go(struct agent_fixture *fixture)
-{
-	snprintf(fixture->go, sizeof(fixture->go), "%.200s/fifo.go", fixture->directory);
-	check(mkfifo(fixture->go, 0666) == 0 && chmod(fixture->go, 0666) == 0, "mkfifo");
-}
-
-/* Waits for the handler to open the other end. */
-void agent_fixture_go(struct agent_fixture *fixture)
-{
-	int fd = open(fixture->go, O_WRONLY | O_CLOEXEC);
-
-	check(fd >= 0 && write(fd, "go\n", 3) == 3, "say go");
-	close(fd);
-}
 
 void agent_fixture_freeze(struct agent_fixture *fixture)
 {
@@ -534,7 +352,7 @@ int agent_fixture_await_exit(struct agent_fixture *fixture)
 {
 	siginfo_t how;
 
-	await_readable(fixture->pidfd, "the end of the agent");
+	fifo_await_readable(fixture->pidfd, "the end of the agent");
 	check(waitid(P_PID, (id_t)fixture->pid, &how, WEXITED) == 0, "waitid");
 	fixture->pid = 0;
 	return how.si_code == CLD_EXITED ? how.si_status : -how.si_status;
@@ -599,35 +417,20 @@ static void end_agent(struct agent_fixture *fixture)
 	assert_int_equal(status, 0);
 }
 
-static void free_buffers(struct agent_fixture *fixture)
-{
-	buffer_free(&fixture->in);
-	buffer_free(&fixture->out);
-	buffer_free(&fixture->started);
-	buffer_free(&fixture->outcomes);
-	buffer_free(&fixture->broken);
-	buffer_free(&fixture->said);
-	for (size_t i = 0; i < fixture->bodies.count; i++)
-		free(fixture->bodies.bodies[i]);
-	free(fixture->bodies.bodies);
-}
-
 void agent_fixture_close(struct agent_fixture *fixture)
 {
 	char path[AGENT_FIXTURE_PATH];
 
 	end_agent(fixture);
-	close(fixture->fifo_fd);
-	unlink(fixture->fifo);
-	if (fixture->go[0] != '\0')
-		unlink(fixture->go);
+	fifo_close(&fixture->fifo);
 	snprintf(path, sizeof(path), "%.200s/lock", fixture->directory);
 	unlink(path);
 	rmdir(fixture->directory);
 	fence_close(fixture->fence);
 	for (uint32_t i = 0; i < fixture->handler_count; i++)
 		handler_fini(&fixture->handlers[i]);
-	free_buffers(fixture);
+	agent_events_fini(&fixture->events);
+	buffer_free(&fixture->out);
 }
 
 int agent_fixture_set_up(void **state)

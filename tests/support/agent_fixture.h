@@ -14,16 +14,10 @@
 #include "base/buffer.h"
 #include "base/fence.h"
 #include "base/wire.h"
+#include "tests/support/agent_events.h"
+#include "tests/support/fifo.h"
 
 enum { AGENT_FIXTURE_HANDLERS = 32, AGENT_FIXTURE_PATH = 256 };
-
-/* Far more than anything takes that works. */
-enum { AGENT_FIXTURE_PATIENCE_MS = 30000 };
-
-struct agent_fixture_bodies {
-	char **bodies; /* of received frames, copied; events point into them */
-	size_t count;
-};
 
 struct agent_fixture {
 	uint32_t slots;
@@ -35,18 +29,10 @@ struct agent_fixture {
 	int pidfd;
 	int socket;
 	struct fence *fence;
-	bool ready;
-	struct buffer in;
 	struct buffer out;
-	struct buffer started;  /* struct wire_started */
-	struct buffer outcomes; /* struct wire_outcome */
-	struct buffer broken;   /* struct wire_broken */
-	struct agent_fixture_bodies bodies;
+	struct agent_events events;
 	char directory[AGENT_FIXTURE_PATH];
-	char fifo[AGENT_FIXTURE_PATH];
-	int fifo_fd;
-	char go[AGENT_FIXTURE_PATH];
-	struct buffer said; /* by handlers into the fifo, not asked for yet */
+	struct fifo fifo;
 };
 
 /* Makes the fixture: 4 slots, a kill grace of 300 ms, no handler, no agent yet. */
@@ -63,7 +49,7 @@ int agent_fixture_tear_down(void **state);
 struct handler *agent_fixture_command(struct agent_fixture *fixture, const char *name, ...)
 	__attribute__((sentinel));
 
-/* Adds a handler that runs a shell script. $FIFO is where it says things to the test. */
+/* Adds a handler that runs a shell script. $FIFO is the path of the fixture's fifo. */
 struct handler *agent_fixture_script(struct agent_fixture *fixture, const char *name,
 				     const char *script);
 
@@ -106,15 +92,6 @@ bool agent_fixture_has_started(const struct agent_fixture *fixture, int64_t id);
 bool agent_fixture_has_outcome(const struct agent_fixture *fixture, int64_t id);
 
 size_t agent_fixture_broken_count(const struct agent_fixture *fixture);
-
-/* Waits for a handler to write these bytes into the fifo, or for an end of all that held it open. */
-void agent_fixture_await_said(struct agent_fixture *fixture, const char *text);
-void agent_fixture_await_all_dead(struct agent_fixture *fixture);
-bool agent_fixture_anybody_alive(struct agent_fixture *fixture);
-
-/* A second fifo, $FIFO.go, which a handler reads from until the test says go. */
-void agent_fixture_make_go(struct agent_fixture *fixture);
-void agent_fixture_go(struct agent_fixture *fixture);
 
 /* Stops the agent, and returns when it stands still. */
 void agent_fixture_freeze(struct agent_fixture *fixture);

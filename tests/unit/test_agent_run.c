@@ -293,197 +293,6 @@ static void a_result_that_cannot_be_kept_fails_the_job(void **state)
 	assert_null(outcome.result.bytes);
 }
 
-/* --- time, cancel, stop ------------------------------------------------------------------------ */
-
-static void a_timeout_terminates_and_counts_as_an_attempt(void **state)
-{
-	struct agent_fixture *agent = *state;
-	struct wire_outcome outcome;
-
-	agent_fixture_script(agent, "wait", WAIT)->timeout_ms = 200;
-	agent_fixture_start(agent);
-	outcome = agent_fixture_finish(agent, 1, "wait", "{}");
-	agent_fixture_assert_outcome(outcome, VERDICT_RETRY, "timed out after 200ms");
-	assert_true(outcome.ended_ms - outcome.started_ms >= 199);
-	assert_int_equal(outcome.signal, SIGTERM);
-}
-
-static void a_handler_that_ignores_sigterm_is_killed_after_the_grace(void **state)
-{
-	struct agent_fixture *agent = *state;
-	struct wire_outcome outcome;
-
-	agent_fixture_script(agent, "deaf", DEAF)->timeout_ms = 200;
-	agent_fixture_start(agent);
-	outcome = agent_fixture_finish(agent, 1, "deaf", "{}");
-	agent_fixture_assert_outcome(outcome, VERDICT_RETRY, "timed out after 200ms");
-	assert_true(outcome.ended_ms - outcome.started_ms >= 499);
-	assert_int_equal(outcome.signal, SIGKILL);
-}
-
-static void the_timeout_of_the_job_goes_before_that_of_the_handler(void **state)
-{
-	struct agent_fixture *agent = *state;
-	struct wire_job job = agent_fixture_job(1, "wait", "{}");
-	struct wire_outcome outcome;
-
-	agent_fixture_script(agent, "wait", WAIT)->timeout_ms = 3600 * 1000;
-	agent_fixture_start(agent);
-	job.timeout_ms = 100;
-	agent_fixture_send(agent, &job, 1);
-	outcome = agent_fixture_outcome(agent, 1);
-	agent_fixture_assert_outcome(outcome, VERDICT_RETRY, "timed out after 100ms");
-}
-
-static void a_stopped_process_is_terminated_too(void **state)
-{
-	struct agent_fixture *agent = *state;
-	struct wire_outcome outcome;
-
-	agent_fixture_script(agent, "frozen", "kill -STOP $$; sleep 1000")->timeout_ms = 200;
-	agent_fixture_start(agent);
-	outcome = agent_fixture_finish(agent, 1, "frozen", "{}");
-	agent_fixture_assert_outcome(outcome, VERDICT_RETRY, "timed out after 200ms");
-}
-
-static void a_cancelled_job_is_terminated(void **state)
-{
-	struct agent_fixture *agent = *state;
-	struct wire_outcome outcome;
-
-	agent_fixture_script(agent, "wait", WAIT);
-	agent_fixture_start(agent);
-	agent_fixture_run(agent, 1, "wait", "{}");
-	agent_fixture_await_said(agent, "ready");
-	agent_fixture_cancel(agent, 1, WIRE_CANCEL_REQUESTED);
-	outcome = agent_fixture_outcome(agent, 1);
-	agent_fixture_assert_outcome(outcome, VERDICT_CANCELLED, "cancelled on request");
-	agent_fixture_await_all_dead(agent);
-}
-
-static void a_cancelled_job_that_ignores_sigterm_is_killed(void **state)
-{
-	struct agent_fixture *agent = *state;
-	struct wire_outcome outcome;
-
-	agent_fixture_script(agent, "deaf", DEAF);
-	agent_fixture_start(agent);
-	agent_fixture_run(agent, 1, "deaf", "{}");
-	agent_fixture_await_said(agent, "ready");
-	agent_fixture_cancel(agent, 1, WIRE_CANCEL_REQUESTED);
-	outcome = agent_fixture_outcome(agent, 1);
-	agent_fixture_assert_outcome(outcome, VERDICT_CANCELLED, "cancelled on request");
-	assert_int_equal(outcome.signal, SIGKILL);
-}
-
-static void a_waiting_job_is_cancelled_at_once(void **state)
-{
-	struct agent_fixture *agent = *state;
-	struct wire_outcome outcome;
-
-	agent->slots = 1;
-	agent_fixture_script(agent, "wait", WAIT);
-	agent_fixture_start(agent);
-	agent_fixture_run(agent, 1, "wait", "{}");
-	agent_fixture_run(agent, 2, "wait", "{}");
-	agent_fixture_cancel(agent, 2, WIRE_CANCEL_REQUESTED);
-	outcome = agent_fixture_outcome(agent, 2);
-	agent_fixture_assert_outcome(outcome, VERDICT_CANCELLED, "cancelled on request");
-	assert_int_equal(outcome.started_ms, 0);
-	assert_false(agent_fixture_has_outcome(agent, 1));
-}
-
-static void a_lost_job_is_killed_at_once_and_never_reported(void **state)
-{
-	struct agent_fixture *agent = *state;
-
-	agent->slots = 1;
-	agent_fixture_script(agent, "deaf", DEAF);
-	agent_fixture_command(agent, "true", "/bin/true", NULL);
-	agent_fixture_start(agent);
-	agent_fixture_run(agent, 1, "deaf", "{}");
-	agent_fixture_run(agent, 2, "deaf", "{}");
-	agent_fixture_await_said(agent, "ready");
-	agent_fixture_cancel(agent, 2, WIRE_CANCEL_LOST);
-	agent_fixture_cancel(agent, 1, WIRE_CANCEL_LOST);
-	agent_fixture_await_all_dead(agent);
-	assert_int_equal(agent_fixture_finish(agent, 3, "true", "{}").verdict, VERDICT_DONE);
-	assert_false(agent_fixture_has_outcome(agent, 1));
-	assert_false(agent_fixture_has_outcome(agent, 2));
-	assert_false(agent_fixture_has_started(agent, 2));
-}
-
-static void a_cancel_of_an_unknown_job_is_ignored(void **state)
-{
-	struct agent_fixture *agent = *state;
-
-	agent_fixture_command(agent, "true", "/bin/true", NULL);
-	agent_fixture_start(agent);
-	agent_fixture_cancel(agent, 99, WIRE_CANCEL_REQUESTED);
-	agent_fixture_cancel(agent, 98, WIRE_CANCEL_LOST);
-	assert_int_equal(agent_fixture_finish(agent, 1, "true", "{}").verdict, VERDICT_DONE);
-}
-
-static void stop_releases_what_waits_and_interrupts_what_runs(void **state)
-{
-	struct agent_fixture *agent = *state;
-	struct wire_outcome outcome;
-
-	agent->slots = 1;
-	agent_fixture_script(agent, "wait", WAIT);
-	agent_fixture_start(agent);
-	agent_fixture_run(agent, 1, "wait", "{}");
-	agent_fixture_run(agent, 2, "wait", "{}");
-	agent_fixture_await_said(agent, "ready");
-	agent_fixture_stop(agent, 10000);
-	outcome = agent_fixture_outcome(agent, 2);
-	agent_fixture_assert_outcome(outcome, VERDICT_RELEASED, "released: the agent is stopping");
-	outcome = agent_fixture_outcome(agent, 1);
-	agent_fixture_assert_outcome(outcome, VERDICT_INTERRUPTED, STOPPED);
-	assert_int_equal(agent_fixture_await_exit(agent), 0);
-}
-
-static void stop_kills_after_its_grace(void **state)
-{
-	struct agent_fixture *agent = *state;
-	struct wire_outcome outcome;
-
-	agent_fixture_script(agent, "deaf", DEAF);
-	agent_fixture_start(agent);
-	agent_fixture_run(agent, 1, "deaf", "{}");
-	agent_fixture_await_said(agent, "ready");
-	agent_fixture_stop(agent, 100);
-	outcome = agent_fixture_outcome(agent, 1);
-	agent_fixture_assert_outcome(outcome, VERDICT_INTERRUPTED, STOPPED);
-	assert_int_equal(outcome.signal, SIGKILL);
-	assert_int_equal(agent_fixture_await_exit(agent), 0);
-}
-
-static void what_ends_by_itself_in_the_grace_of_a_stop_counts(void **state)
-{
-	struct agent_fixture *agent = *state;
-	struct wire_outcome outcome;
-
-	agent_fixture_script(agent, "graceful",
-			     "trap 'exit $(cat)' TERM; echo ready > $FIFO; "
-			     "sleep 1000 & wait");
-	agent_fixture_start(agent);
-	agent_fixture_run(agent, 1, "graceful", "0");
-	agent_fixture_await_said(agent, "ready");
-	agent_fixture_run(agent, 2, "graceful", "65");
-	agent_fixture_await_said(agent, "ready");
-	agent_fixture_run(agent, 3, "graceful", "143");
-	agent_fixture_await_said(agent, "ready");
-	agent_fixture_stop(agent, 10000);
-	outcome = agent_fixture_outcome(agent, 1);
-	agent_fixture_assert_outcome(outcome, VERDICT_DONE, NULL);
-	outcome = agent_fixture_outcome(agent, 2);
-	agent_fixture_assert_outcome(outcome, VERDICT_FAIL, "failed for good (exit code 65)");
-	outcome = agent_fixture_outcome(agent, 3);
-	agent_fixture_assert_outcome(outcome, VERDICT_INTERRUPTED, STOPPED);
-	assert_int_equal(agent_fixture_await_exit(agent), 0);
-}
-
 /* --- many -------------------------------------------------------------------------------------- */
 
 static void no_more_jobs_run_at_once_than_there_are_slots(void **state)
@@ -497,7 +306,7 @@ static void no_more_jobs_run_at_once_than_there_are_slots(void **state)
 	for (int64_t id = 1; id <= 7; id++)
 		agent_fixture_run(agent, id, "wait", "{}");
 	for (int i = 0; i < 3; i++)
-		agent_fixture_await_said(agent, "ready");
+		fifo_await(&agent->fifo, "ready");
 	agent_fixture_outcome(agent, 1);
 	for (int64_t id = 1; id <= 7; id++)
 		starts += agent_fixture_has_started(agent, id);
@@ -521,6 +330,27 @@ static void a_thousand_jobs_of_one_frame_all_end(void **state)
 		assert_int_equal(agent_fixture_outcome(agent, id).verdict, VERDICT_DONE);
 		assert_true(agent_fixture_has_started(agent, id));
 	}
+}
+
+static void more_jobs_than_may_wait_are_handed_back(void **state)
+{
+	enum { COUNT = 16384 + 10 };
+	struct agent_fixture *agent = *state;
+	struct wire_job *jobs = calloc(COUNT, sizeof(*jobs));
+	struct wire_outcome outcome;
+
+	assert_non_null(jobs);
+	agent_fixture_command(agent, "true", "/bin/true", NULL);
+	agent_fixture_start_fenced(agent);
+	for (int64_t i = 0; i < COUNT; i++)
+		jobs[i] = agent_fixture_job(i + 1, "true", "{}");
+	agent_fixture_send(agent, jobs, COUNT);
+	outcome = agent_fixture_outcome(agent, COUNT);
+	agent_fixture_assert_outcome(outcome, VERDICT_RELEASED,
+				     "released: too many jobs wait here");
+	assert_true(agent_fixture_has_outcome(agent, COUNT - 9));
+	assert_false(agent_fixture_has_outcome(agent, COUNT - 10));
+	free(jobs);
 }
 
 static void a_frame_that_is_no_frame_ends_the_agent(void **state)
@@ -563,20 +393,9 @@ int main(void)
 		TEST(a_result_that_is_not_written_is_absent),
 		TEST(a_result_keeps_its_trailing_newline),
 		TEST(a_result_that_cannot_be_kept_fails_the_job),
-		TEST(a_timeout_terminates_and_counts_as_an_attempt),
-		TEST(a_handler_that_ignores_sigterm_is_killed_after_the_grace),
-		TEST(the_timeout_of_the_job_goes_before_that_of_the_handler),
-		TEST(a_stopped_process_is_terminated_too),
-		TEST(a_cancelled_job_is_terminated),
-		TEST(a_cancelled_job_that_ignores_sigterm_is_killed),
-		TEST(a_waiting_job_is_cancelled_at_once),
-		TEST(a_lost_job_is_killed_at_once_and_never_reported),
-		TEST(a_cancel_of_an_unknown_job_is_ignored),
-		TEST(stop_releases_what_waits_and_interrupts_what_runs),
-		TEST(stop_kills_after_its_grace),
-		TEST(what_ends_by_itself_in_the_grace_of_a_stop_counts),
 		TEST(no_more_jobs_run_at_once_than_there_are_slots),
 		TEST(a_thousand_jobs_of_one_frame_all_end),
+		TEST(more_jobs_than_may_wait_are_handed_back),
 		TEST(a_frame_that_is_no_frame_ends_the_agent),
 		TEST(another_protocol_is_refused),
 	};

@@ -193,9 +193,9 @@ static void the_death_of_the_agent_kills_its_handlers(void **state)
 		handler->user = strdup("nobody");
 	agent_fixture_start(agent);
 	agent_fixture_run(agent, 1, "wait", "{}");
-	agent_fixture_await_said(agent, "ready");
+	fifo_await(&agent->fifo, "ready");
 	kill(agent->pid, SIGKILL);
-	agent_fixture_await_all_dead(agent);
+	fifo_await_all_dead(&agent->fifo);
 	assert_int_equal(agent_fixture_await_exit(agent), -SIGKILL);
 }
 
@@ -209,11 +209,11 @@ static void the_lock_is_held_by_the_agent_and_never_by_a_handler(void **state)
 			     "done >&9) & wait");
 	agent_fixture_start(agent);
 	agent_fixture_run(agent, 1, "wait", "{}");
-	agent_fixture_await_said(agent, "alive");
+	fifo_await(&agent->fifo, "alive");
 	assert_false(agent_fixture_lock_is_free(agent));
 	kill(agent->pid, SIGKILL);
 	assert_int_equal(agent_fixture_await_exit(agent), -SIGKILL);
-	assert_true(agent_fixture_anybody_alive(agent));
+	assert_true(fifo_is_held(&agent->fifo));
 	assert_true(agent_fixture_lock_is_free(agent));
 }
 

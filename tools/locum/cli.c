@@ -39,7 +39,8 @@ static error_t parse_output(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_option CONNECTION_OPTIONS[] = {
-	{ "database", 'd', "CONNINFO", 0, "the database: a URL or key=value pairs, as for psql", 10 },
+	{ "database", 'd', "CONNINFO", 0, "the database: a URL or key=value pairs, as for psql",
+	  10 },
 	{ 0 },
 };
 static const struct argp_option OUTPUT_OPTIONS[] = {
@@ -48,7 +49,8 @@ static const struct argp_option OUTPUT_OPTIONS[] = {
 	{ 0 },
 };
 
-const struct argp cli_connection_argp = { .options = CONNECTION_OPTIONS, .parser = parse_connection };
+const struct argp cli_connection_argp = { .options = CONNECTION_OPTIONS,
+					  .parser = parse_connection };
 const struct argp cli_output_argp = { .options = OUTPUT_OPTIONS, .parser = parse_output };
 
 void cli_parse(const struct argp *argp, int argc, char **argv, void *input)
@@ -80,7 +82,9 @@ int cli_connect(struct cli *cli, struct db **db, struct error *err)
 	status = cli_dial(connection.conninfo, db, err);
 	if (status != 0 && err->kind == ERROR_INPUT)
 		cli->failure = connection.given ? CLI_USAGE : CLI_CONFIG;
-	if (status != 0 && connection.origin != NULL)
+	if (status != 0 && connection.is_private && err->kind == ERROR_RETRY)
+		error_prefix(err, "the private database does not answer (\"locum up\" starts it)");
+	else if (status != 0 && connection.origin != NULL)
 		error_prefix(err, "%s", connection.origin);
 	connection_fini(&connection);
 	return status;
@@ -110,8 +114,8 @@ static const struct {
 	{ "22", ERROR_NONE, CLI_INPUT },    { "23", ERROR_NONE, CLI_INPUT },
 	{ "28", ERROR_NONE, CLI_DENIED },   { "42501", ERROR_NONE, CLI_DENIED },
 	{ "08", ERROR_NONE, CLI_DATABASE }, { "57P", ERROR_NONE, CLI_DATABASE },
-	{ "", ERROR_INPUT, CLI_INPUT },	    { "", ERROR_FATAL, CLI_CONFIG },
-	{ "", ERROR_LOST, CLI_AGAIN },	    { "", ERROR_RETRY, CLI_AGAIN },
+	{ "", ERROR_INPUT, CLI_INPUT },     { "", ERROR_FATAL, CLI_CONFIG },
+	{ "", ERROR_LOST, CLI_AGAIN },      { "", ERROR_RETRY, CLI_AGAIN },
 	{ "", ERROR_NONE, CLI_NEGATIVE },
 };
 
@@ -159,8 +163,8 @@ int cli_number(struct cli *cli, const char *what, const char *text, int64_t leas
 	errno = 0;
 	value = strtoll(text, &end, 10);
 	if (end == text || *end != '\0' || errno != 0 || value < least || value > most)
-		return cli_usage(cli, err, "%s must be a number from %lld to %lld, not \"%.60s\"", what,
-				 (long long)least, (long long)most, text);
+		return cli_usage(cli, err, "%s must be a number from %lld to %lld, not \"%.60s\"",
+				 what, (long long)least, (long long)most, text);
 	*number = value;
 	return 0;
 }

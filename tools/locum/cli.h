@@ -24,12 +24,12 @@ enum cli_exit {
 };
 
 struct cli {
-	const char *program;    /* as it was called, to find its sister programs */
-	const char *conninfo;   /* -d, or NULL */
-	bool json;              /* --json */
-	bool quiet;             /* -q */
-	int failure;            /* the exit code of a failing verb; 0: from its error */
-	int (*stop_fd)(void);   /* from now on SIGINT and SIGTERM make this descriptor readable and
+	const char *program;  /* as it was called, to find its sister programs */
+	const char *conninfo; /* -d, or NULL */
+	bool json;            /* --json */
+	bool quiet;           /* -q */
+	int failure;          /* the exit code of a failing verb; 0: from its error */
+	int (*stop_fd)(void); /* from now on SIGINT and SIGTERM make this descriptor readable and
 				   do nothing else; -1 when that is impossible */
 };
 

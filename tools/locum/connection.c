@@ -7,8 +7,8 @@
 #include "tools/locum/place.h"
 
 static const char *const URLS[] = { "LOCUM_DATABASE_URL", "DATABASE_URL" };
-static const char *const LIBPQ[] = { "PGHOST",	  "PGHOSTADDR", "PGDATABASE", "PGSERVICE",
-				     "PGPORT",	  "PGUSER" };
+static const char *const LIBPQ[] = { "PGHOST",    "PGHOSTADDR", "PGDATABASE",
+				     "PGSERVICE", "PGPORT",     "PGUSER" };
 
 /* An empty variable counts as absent. */
 static const char *variable(const char *name)
@@ -59,7 +59,7 @@ static int private_cluster(char **conninfo, struct error *err)
 
 int connection_find(const char *flag, struct connection *connection, struct error *err)
 {
-	struct connection found = { NULL, false, NULL };
+	struct connection found = { NULL, false, false, NULL };
 	const char *said;
 
 	look_around(flag, &found, &said);
@@ -74,6 +74,7 @@ int connection_find(const char *flag, struct connection *connection, struct erro
 		return error_set(err, ERROR_RETRY,
 				 "no database: run \"locum up\" to make one of your own, or give "
 				 "-d CONNINFO or set LOCUM_DATABASE_URL");
+	found.is_private = said == NULL;
 	*connection = found;
 	return 0;
 }

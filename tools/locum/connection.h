@@ -9,6 +9,7 @@
 struct connection {
 	char *conninfo;     /* for libpq; "" takes the PG* variables */
 	bool given;         /* by -d */
+	bool is_private;    /* of the private cluster */
 	const char *origin; /* the variable that it is from, or NULL */
 };
 

@@ -30,8 +30,8 @@ static int stop_all(const struct place *place, struct error *err)
 	}
 	if (running && cluster_stop(place, err) != 0)
 		return -1;
-	cli_say(running ? "the database is stopped; \"locum up\" starts it again" :
-			  "the database is not running");
+	cli_say(running ? "the database is stopped; \"locum up\" starts it again"
+			: "the database is not running");
 	return CLI_OK;
 }
 

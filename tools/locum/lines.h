@@ -11,15 +11,15 @@
 
 struct lines {
 	int fd;
-	int stop_fd;      /* when it becomes readable, the lines end; -1: never */
+	int stop_fd; /* when it becomes readable, the lines end; -1: never */
 	bool seekable;
-	bool ended;       /* the last line was given, or stopped */
+	bool ended; /* the last line was given, or stopped */
 	bool stopped;
-	bool drained;     /* the file has no more bytes */
-	int64_t number;   /* of the line that was given last, from 1 */
-	int64_t offset;   /* bytes in the lines that were given */
-	int64_t size;     /* of a regular file, or 0 */
-	size_t taken;     /* bytes of the buffer that the line given last takes */
+	bool drained;   /* the file has no more bytes */
+	int64_t number; /* of the line that was given last, from 1 */
+	int64_t offset; /* bytes in the lines that were given */
+	int64_t size;   /* of a regular file, or 0 */
+	size_t taken;   /* bytes of the buffer that the line given last takes */
 	struct buffer buffer;
 };
 

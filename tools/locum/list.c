@@ -89,7 +89,7 @@ static int put_page(const struct cli *cli, struct table *table, const PGresult *
 		    struct error *err)
 {
 	if (!cli->json && !cli->quiet)
-		return table_add(table, rows, count, err);
+		return table_add(table, rows, 0, count, err);
 	for (int row = 0; row < count; row++) {
 		if (cli->json)
 			output_object(stdout, rows, row);
@@ -118,7 +118,8 @@ static int take_page(struct options *options, struct db *db, struct table *table
 	if (count > 0)
 		filter->before = view_int(rows, count - 1, "id");
 	*got += count;
-	status = put_page(options->cli, table, rows, *got > options->limit ? count - 1 : count, err);
+	status = put_page(options->cli, table, rows, *got > options->limit ? count - 1 : count,
+			  err);
 	PQclear(rows);
 	return status;
 }
@@ -129,7 +130,8 @@ static int note_cuts(const struct options *options, struct db *db, int64_t got, 
 	bool cut = false;
 
 	if (got > options->limit) {
-		cli_say("only the newest %" PRId64 " are shown; --limit N shows more", options->limit);
+		cli_say("only the newest %" PRId64 " are shown; --limit N shows more",
+			options->limit);
 		return 0;
 	}
 	if (filter->state == NULL && filter->queue == NULL && filter->handler == NULL)
@@ -159,9 +161,8 @@ static int check(struct options *options, struct error *err)
 	const char *name = options->filter.state;
 	enum state state;
 
-	if (options->limit_text != NULL &&
-	    cli_number(options->cli, "--limit", options->limit_text, 1, LIMIT_MOST, &options->limit,
-		       err) != 0)
+	if (options->limit_text != NULL && cli_number(options->cli, "--limit", options->limit_text,
+						      1, LIMIT_MOST, &options->limit, err) != 0)
 		return -1;
 	if (name != NULL && state_read(name, &state) != 0)
 		return cli_usage(options->cli, err, "there is no state \"%.60s\"", name);
@@ -184,8 +185,8 @@ int list_run(struct cli *cli, int argc, char **argv, struct error *err)
 	if (check(&options, err) != 0 || cli_open(cli, &db, err) != 0)
 		return -1;
 	table = table_new(COLUMNS, sizeof(COLUMNS) / sizeof(COLUMNS[0]));
-	status = table == NULL ? error_set(err, ERROR_RETRY, "out of memory") :
-				 list(&options, db, table, err);
+	status = table == NULL ? error_set(err, ERROR_RETRY, "out of memory")
+			       : list(&options, db, table, err);
 	table_free(table);
 	db_close(db);
 	return status == 0 ? CLI_OK : -1;

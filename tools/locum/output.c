@@ -64,7 +64,7 @@ void output_members(FILE *out, const PGresult *rows, int row)
 	const char *separator = "";
 
 	for (int column = 0; column < PQnfields(rows); column++) {
-		if (strcmp(PQfname(rows, column), "now") == 0)
+		if (PQfname(rows, column)[0] == '_')
 			continue;
 		fprintf(out, "%s\"%s\":", separator, PQfname(rows, column));
 		put_value(out, rows, row, column);
@@ -87,8 +87,7 @@ const char *output_time(int64_t time_us, char text[static OUTPUT_TIME_SIZE])
 
 	gmtime_r(&seconds, &tm);
 	used = strftime(text, OUTPUT_TIME_SIZE, "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(text + used, OUTPUT_TIME_SIZE - used, ".%03dZ",
-		 (int)(time_us % SECOND_US / 1000));
+	snprintf(text + used, OUTPUT_TIME_SIZE - used, ".%03dZ", (int)(time_us % SECOND_US / 1000));
 	return text;
 }
 

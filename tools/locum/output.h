@@ -10,8 +10,8 @@
 enum { OUTPUT_TIME_SIZE = 40 };
 
 /* Writes one row as the members of a JSON object, without the braces, in the order of its columns. JSON
- * values go in byte for byte, but for line breaks between their tokens, which become spaces. Nulls are
- * written as null; the column `now` is left out. */
+ * values go in byte for byte, but for line breaks between their tokens, which become spaces. Columns whose
+ * name begins with _ are for people and left out. */
 void output_members(FILE *out, const PGresult *rows, int row);
 
 /* The same as an object and a line of its own. */

@@ -46,8 +46,9 @@ static int check(const char *bytes, size_t length, struct error *err)
 		return too_long(err);
 	valid = text_valid(bytes, length);
 	if (valid < length)
-		return error_set(err, ERROR_INPUT, "the payload is not UTF-8 text: byte %zu is 0x%02x",
-				 valid + 1, (unsigned char)bytes[valid]);
+		return error_set(err, ERROR_INPUT,
+				 "the payload is not UTF-8 text: byte %zu is 0x%02x", valid + 1,
+				 (unsigned char)bytes[valid]);
 	return 0;
 }
 

@@ -63,9 +63,9 @@ static int fill(struct place *place, struct error *err)
 		char **path;
 		const char *name;
 	} parts[] = {
-		{ &place->data, "data" },	  { &place->server_log, "server.log" },
+		{ &place->data, "data" },           { &place->server_log, "server.log" },
 		{ &place->setup_log, "setup.log" }, { &place->config, "locumd.conf" },
-		{ &place->state, "dispatcher" },  { &place->pid, "dispatcher.pid" },
+		{ &place->state, "dispatcher" },    { &place->pid, "dispatcher.pid" },
 		{ &place->lock, "lock" },
 	};
 	bool failed = false;
@@ -91,10 +91,11 @@ int place_find(struct place *place, struct error *err)
 		return -1;
 	}
 	if (strlen(found.socket) > most) {
-		error_set(err, ERROR_FATAL,
-			  "the folder %s is too deep for a socket: its path may have %zu bytes, not "
-			  "%zu; set XDG_STATE_HOME to a shorter one",
-			  found.socket, most, strlen(found.socket));
+		error_set(
+			err, ERROR_FATAL,
+			"the folder %s is too deep for a socket: its path may have %zu bytes, not "
+			"%zu; set XDG_STATE_HOME to a shorter one",
+			found.socket, most, strlen(found.socket));
 		place_fini(&found);
 		return -1;
 	}
@@ -104,9 +105,9 @@ int place_find(struct place *place, struct error *err)
 
 void place_fini(struct place *place)
 {
-	char *const paths[] = { place->top,	  place->data,	 place->socket,
+	char *const paths[] = { place->top,        place->data,      place->socket,
 				place->server_log, place->setup_log, place->config,
-				place->state,	  place->pid,	 place->lock };
+				place->state,      place->pid,       place->lock };
 
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
 		free(paths[i]);
@@ -127,7 +128,8 @@ static int make_folder(const char *path, mode_t mode, struct error *err)
 		*slash = '/';
 	}
 	if (mkdir(copy, mode) != 0 && errno != EEXIST)
-		status = error_set_errno(err, ERROR_FATAL, errno, "cannot make the folder %s", path);
+		status = error_set_errno(err, ERROR_FATAL, errno, "cannot make the folder %s",
+					 path);
 	else if (access(copy, W_OK | X_OK) != 0)
 		status = error_set_errno(err, ERROR_FATAL, errno, "cannot write into the folder %s",
 					 path);

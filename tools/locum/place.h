@@ -11,16 +11,16 @@
 #define PLACE_SUPERUSER "postgres"
 
 struct place {
-	bool root;        /* the programs of PostgreSQL run as the user postgres */
-	char *top;        /* $XDG_STATE_HOME/locum, or /var/lib/locum for root */
-	char *data;       /* the cluster's folder */
-	char *socket;     /* the folder of its socket */
+	bool root;    /* the programs of PostgreSQL run as the user postgres */
+	char *top;    /* $XDG_STATE_HOME/locum, or /var/lib/locum for root */
+	char *data;   /* the cluster's folder */
+	char *socket; /* the folder of its socket */
 	char *server_log;
-	char *setup_log;  /* what initdb and pg_ctl said */
-	char *config;     /* the starter configuration of the dispatcher */
-	char *state;      /* the dispatcher's state_dir */
-	char *pid;        /* a file with the dispatcher's pid */
-	char *lock;       /* held while `up` or `down` changes things here */
+	char *setup_log; /* what initdb and pg_ctl said */
+	char *config;    /* the starter configuration of the dispatcher */
+	char *state;     /* the dispatcher's state_dir */
+	char *pid;       /* a file with the dispatcher's pid */
+	char *lock;      /* held while `up` or `down` changes things here */
 };
 
 /* Works out the paths; makes nothing. ERROR_FATAL when there is no home folder or the socket's path

@@ -7,9 +7,9 @@
 
 struct progress {
 	bool on;
-	bool shown;       /* the line is on the terminal now */
-	bool plain;       /* no bar, only numbers: NO_COLOR */
-	int64_t size;     /* bytes to be read in all, 0 when unknown */
+	bool shown;   /* the line is on the terminal now */
+	bool plain;   /* no bar, only numbers: NO_COLOR */
+	int64_t size; /* bytes to be read in all, 0 when unknown */
 	int64_t began_ms;
 	int64_t drawn_ms;
 };

@@ -17,15 +17,19 @@ struct stream {
 	struct transaction transaction;
 	int64_t batches; /* committed */
 	int64_t jobs;
-	int64_t line;    /* the last stored one */
+	int64_t line; /* the last stored one */
 };
 
 static void describe_stored(const struct stream *stream, char *text, size_t size)
 {
 	if (stream->jobs == 0)
 		snprintf(text, size, "nothing was stored");
+	else if (stream->options->batch == 0)
+		snprintf(text, size, "%" PRId64 " job%s stored up to line %" PRId64, stream->jobs,
+			 stream->jobs == 1 ? "" : "s", stream->line);
 	else
-		snprintf(text, size, "%" PRId64 " batch%s (%" PRId64 " job%s) stored up to line %" PRId64,
+		snprintf(text, size,
+			 "%" PRId64 " batch%s (%" PRId64 " job%s) stored up to line %" PRId64,
 			 stream->batches, stream->batches == 1 ? "" : "es", stream->jobs,
 			 stream->jobs == 1 ? "" : "s", stream->line);
 }

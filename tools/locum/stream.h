@@ -13,8 +13,8 @@ enum { STREAM_BATCH_MAX = 1000000 };
 
 struct stream_options {
 	struct cli *cli;
-	const char *path;       /* or "-" */
-	int64_t batch;          /* lines of a transaction; 0: all */
+	const char *path; /* or "-" */
+	int64_t batch;    /* lines of a transaction; 0: all */
 	bool strict;
 	struct uuid request_id; /* of the stream; the zero UUID: a new one */
 };

@@ -15,7 +15,8 @@
 
 /* OPTION(key, field, name, argument, help): options whose text is checked after all were read. */
 #define TEXTS(X)                                                                                   \
-	X('p', payload, "payload", "JSON", "what the job is about; - reads stdin, @FILE a file ({})") \
+	X('p', payload, "payload", "JSON",                                                         \
+	  "what the job is about; - reads stdin, @FILE a file ({})")                               \
 	X('Q', queue, "queue", "QUEUE", "the line that it waits in (default)")                     \
 	X('P', priority, "priority", "0-9", "smaller is sooner (5)")                               \
 	X('r', run_at, "run-at", "TIME", "not before this time")                                   \
@@ -73,7 +74,7 @@ static const struct argp_option OPTIONS[] = {
 #define TEXT_OPTION(key, field, name, argument, help) { name, key, argument, 0, help, 1 },
 	TEXTS(TEXT_OPTION)
 #undef TEXT_OPTION
-	{ "strict", 's', NULL, 0, "refuse a handler or queue that nobody serves", 1 },
+		{ "strict", 's', NULL, 0, "refuse a handler or queue that nobody serves", 1 },
 	{ 0 },
 };
 static const struct argp_child CHILDREN[] = {
@@ -122,10 +123,10 @@ static int read_numbers(struct options *options, struct error *err)
 	if (cli_number(options->cli, "--max-attempts", options->max_attempts_text, INT32_MIN,
 		       INT32_MAX, &submission->max_attempts, err) != 0)
 		return -1;
-	return submission->max_attempts != 0 ?
-		       0 :
-		       error_set(err, ERROR_INPUT, "--max-attempts must be 1 to %d, not 0",
-				 LIMIT_ATTEMPTS_MAX);
+	return submission->max_attempts != 0
+		       ? 0
+		       : error_set(err, ERROR_INPUT, "--max-attempts must be 1 to %d, not 0",
+				   LIMIT_ATTEMPTS_MAX);
 }
 
 static int read_request_id(const char *text, struct uuid *request_id, struct error *err)
@@ -194,7 +195,8 @@ static void print_id(const struct cli *cli, int64_t id)
 	fflush(stdout);
 }
 
-static int store_served(const struct options *options, struct db *db, int64_t *id, struct error *err)
+static int store_served(const struct options *options, struct db *db, int64_t *id,
+			struct error *err)
 {
 	struct unserved seen = { .strict = true };
 
@@ -249,9 +251,8 @@ static int submit_stream(struct options *options, struct error *err)
 		.strict = options->strict,
 	};
 
-	if (options->batch_text != NULL &&
-	    cli_number(options->cli, "--batch", options->batch_text, 1, STREAM_BATCH_MAX,
-		       &stream.batch, err) != 0)
+	if (options->batch_text != NULL && cli_number(options->cli, "--batch", options->batch_text,
+						      1, STREAM_BATCH_MAX, &stream.batch, err) != 0)
 		return -1;
 	if (read_request_id(options->request_id_text, &stream.request_id, err) != 0)
 		return -1;
@@ -288,7 +289,8 @@ static int submit(struct options *options, struct error *err)
 
 	if (options->stream_text == NULL) {
 		if (options->handler == NULL)
-			return cli_usage(options->cli, err, "which handler? Name one, or give --stream");
+			return cli_usage(options->cli, err,
+					 "which handler? Name one, or give --stream");
 		if (options->batch_text != NULL)
 			return cli_usage(options->cli, err, "--batch goes with --stream");
 		return submit_one(options, err);
@@ -296,7 +298,8 @@ static int submit(struct options *options, struct error *err)
 	stray = options->handler != NULL ? options->handler : out_of_place(options);
 	if (stray != NULL)
 		return cli_usage(options->cli, err,
-				 "\"%.60s\" does not go with --stream: each line has its own", stray);
+				 "\"%.60s\" does not go with --stream: each line has its own",
+				 stray);
 	return submit_stream(options, err);
 }
 

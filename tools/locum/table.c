@@ -55,7 +55,7 @@ char *table_when(const PGresult *rows, int row, const char *name)
 	if (column < 0 || rows_is_null(rows, row, column))
 		return NULL;
 	return strdup(output_ago(view_time_us(rows, row, column),
-				 view_time_us(rows, row, PQfnumber(rows, "now")), text));
+				 view_time_us(rows, row, PQfnumber(rows, "_now")), text));
 }
 
 static int add_columns(struct table *table)
@@ -114,9 +114,9 @@ static int add_line(struct table *table, const PGresult *rows, int row)
 	return 0;
 }
 
-int table_add(struct table *table, const PGresult *rows, int count, struct error *err)
+int table_add(struct table *table, const PGresult *rows, int first, int end, struct error *err)
 {
-	for (int row = 0; row < count; row++)
+	for (int row = first; row < end; row++)
 		if (add_line(table, rows, row) != 0)
 			return error_set(err, ERROR_RETRY, "out of memory");
 	return 0;
@@ -130,7 +130,7 @@ int table_print(struct table *table, struct error *err)
 	if (isatty(STDOUT_FILENO) == 0)
 		scols_table_set_termwidth(table->scols, 0);
 	scols_table_enable_noheadings(table->scols, 0);
-	return scols_print_table(table->scols) == 0 ?
-		       0 :
-		       error_set(err, ERROR_RETRY, "the table could not be printed");
+	return scols_print_table(table->scols) == 0
+		       ? 0
+		       : error_set(err, ERROR_RETRY, "the table could not be printed");
 }

@@ -107,11 +107,12 @@ static int send_chunk(struct transaction *transaction, struct error *err)
 				   err) != 0)
 		return explain(chunk, bad, err);
 	if (stored != chunk->count)
-		return error_set(err, ERROR_INPUT,
-				 "lines %lld to %lld: their request_id was used before, for %zu jobs "
-				 "instead of %zu",
-				 (long long)chunk->numbers[0],
-				 (long long)chunk->numbers[chunk->count - 1], stored, chunk->count);
+		return error_set(
+			err, ERROR_INPUT,
+			"lines %lld to %lld: their request_id was used before, for %zu jobs "
+			"instead of %zu",
+			(long long)chunk->numbers[0], (long long)chunk->numbers[chunk->count - 1],
+			stored, chunk->count);
 	if (ids_add(&transaction->ids, transaction->answer, stored, err) != 0)
 		return -1;
 	transaction->chunks++;

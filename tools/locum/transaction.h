@@ -38,7 +38,7 @@ struct transaction {
 	bool unknown;           /* it stayed unknown */
 	/* Of the last transaction that was committed: */
 	int64_t jobs;
-	int64_t line;           /* the number of its last line */
+	int64_t line; /* the number of its last line */
 	struct ids ids;
 };
 

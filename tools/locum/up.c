@@ -8,6 +8,7 @@
 #include "db/schema.h"
 #include "tools/locum/cluster.h"
 #include "tools/locum/place.h"
+#include "tools/locum/program.h"
 #include "tools/locum/runner.h"
 
 enum { KEY_NO_DISPATCHER = 256 };
@@ -59,8 +60,6 @@ static int ensure_server(const struct place *place, struct error *err)
 		cli_say("making a database in %s", place->top);
 	if (cluster_make(place, &made, err) != 0)
 		return -1;
-	if (cluster_is_running(place))
-		return 0;
 	return cluster_start(place, err);
 }
 
@@ -87,11 +86,12 @@ static int refuse_second(struct cli *cli, const struct place *place, struct erro
 		return 0;
 	cli->failure = CLI_NEGATIVE;
 	return error_set(err, ERROR_INPUT,
-			 "locum is up already: its dispatcher has pid %d; \"locum down\" stops it", pid);
+			 "locum is up already: its dispatcher has pid %d; \"locum down\" stops it",
+			 pid);
 }
 
-static int run_dispatcher(struct options *options, const struct place *place, const char *conninfo,
-			  struct error *err)
+static int run_dispatcher(struct options *options, const struct place *place, const char *program,
+			  const char *conninfo, struct error *err)
 {
 	char *config = runner_config(place, options->config, err);
 
@@ -99,26 +99,53 @@ static int run_dispatcher(struct options *options, const struct place *place, co
 		return -1;
 	cli_say("the dispatcher reads %s", config);
 	cli_say("\"locum submit noop\" in another terminal submits a job; \"locum down\" stops all");
-	runner_become(place, config, conninfo, err);
+	runner_become(place, program, config, conninfo, err);
 	free(config);
+	return -1;
+}
+
+static int ensure_database(const struct place *place, const char *conninfo, struct error *err)
+{
+	if (ensure_server(place, err) != 0 || cluster_make_database(place, err) != 0)
+		return -1;
+	return ensure_schema(conninfo, err);
+}
+
+static int up_database(const struct place *place, const char *conninfo, struct error *err)
+{
+	if (ensure_database(place, conninfo, err) != 0)
+		return -1;
+	printf("%s\n", conninfo);
+	return CLI_OK;
+}
+
+static int up_all(struct options *options, const struct place *place, const char *conninfo,
+		  struct error *err)
+{
+	char *program;
+
+	if (refuse_second(options->cli, place, err) != 0)
+		return -1;
+	program = program_sister("locumd", err);
+	if (program == NULL)
+		return -1;
+	if (ensure_database(place, conninfo, err) == 0)
+		run_dispatcher(options, place, program, conninfo, err);
+	free(program);
 	return -1;
 }
 
 static int up_locked(struct options *options, const struct place *place, struct error *err)
 {
 	char *conninfo = place_conninfo(place, PLACE_DATABASE);
-	int status = -1;
+	int status;
 
 	if (conninfo == NULL)
 		return error_set(err, ERROR_RETRY, "out of memory");
-	if ((options->no_dispatcher || refuse_second(options->cli, place, err) == 0) &&
-	    ensure_server(place, err) == 0 && cluster_make_database(place, err) == 0 &&
-	    ensure_schema(conninfo, err) == 0) {
-		if (options->no_dispatcher)
-			status = printf("%s\n", conninfo) > 0 ? CLI_OK : CLI_NEGATIVE;
-		else
-			status = run_dispatcher(options, place, conninfo, err);
-	}
+	if (options->no_dispatcher)
+		status = up_database(place, conninfo, err);
+	else
+		status = up_all(options, place, conninfo, err);
 	free(conninfo);
 	return status;
 }

@@ -11,7 +11,7 @@
 #include "db/state.h"
 #include "db/view.h"
 
-enum { POLL_FIRST_MS = 20, POLL_MOST_MS = 1000 };
+enum { POLL_FIRST_MS = 20, POLL_MOST_MS = 1000, RECONNECT_MS = 30000 };
 
 struct job {
 	int64_t id;
@@ -162,7 +162,27 @@ static int verdict(const struct options *options)
 	return completed == ended ? CLI_OK : CLI_NEGATIVE;
 }
 
-static int wait_all(struct options *options, struct db *db, struct error *err)
+/* Looks once more through a new connection when the database went away for a while. */
+static int look_again(struct options *options, struct db **db, bool first, size_t *open,
+		      struct error *err)
+{
+	int64_t deadline_ms = clock_monotonic_ms() + RECONNECT_MS;
+
+	while (look(options, *db, first, open, err) != 0) {
+		if (!db_is_lost(*db))
+			return -1;
+		db_close(*db);
+		*db = NULL;
+		while (cli_open(options->cli, db, err) != 0) {
+			if (err->kind != ERROR_RETRY || clock_monotonic_ms() >= deadline_ms)
+				return -1;
+			poll(NULL, 0, POLL_MOST_MS);
+		}
+	}
+	return 0;
+}
+
+static int wait_all(struct options *options, struct db **db, struct error *err)
 {
 	int64_t deadline_ms = clock_monotonic_ms() + options->timeout_ms;
 	int64_t pause_ms = POLL_FIRST_MS;
@@ -170,7 +190,7 @@ static int wait_all(struct options *options, struct db *db, struct error *err)
 	size_t open;
 
 	for (;;) {
-		if (look(options, db, first, &open, err) != 0)
+		if (look_again(options, db, first, &open, err) != 0)
 			return -1;
 		if (open == 0 || (options->any && open < options->count))
 			return verdict(options);
@@ -182,10 +202,12 @@ static int wait_all(struct options *options, struct db *db, struct error *err)
 			pause_ms = left_ms < pause_ms ? left_ms : pause_ms;
 		}
 		poll(NULL, 0, (int)pause_ms);
-		pause_ms = pause_ms * 3 / 2 + 1 < POLL_MOST_MS ? pause_ms * 3 / 2 + 1 : POLL_MOST_MS;
+		pause_ms = pause_ms * 3 / 2 + 1 < POLL_MOST_MS ? pause_ms * 3 / 2 + 1
+							       : POLL_MOST_MS;
 		first = false;
 	}
-	cli_say("%zu of %zu jobs had not ended after %s", open, options->count, options->timeout_text);
+	cli_say("%zu of %zu jobs had not ended after %s", open, options->count,
+		options->timeout_text);
 	return CLI_TIMEOUT;
 }
 
@@ -212,7 +234,7 @@ int wait_run(struct cli *cli, int argc, char **argv, struct error *err)
 
 	cli_parse(&ARGP, argc, argv, &options);
 	if (prepare(&options, err) == 0 && cli_open(cli, &db, err) == 0)
-		status = wait_all(&options, db, err);
+		status = wait_all(&options, &db, err);
 	db_close(db);
 	free(options.jobs);
 	free(options.ids);

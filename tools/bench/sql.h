@@ -1,0 +1,13 @@
+/* The SQL under tools/bench/sql, put into the program at build time. */
+#ifndef LOCUM_TOOLS_BENCH_SQL_H
+#define LOCUM_TOOLS_BENCH_SQL_H
+
+#include "db/embedded.h"
+
+/* As in db/embedded.h. */
+extern const struct embedded_sql EMBEDDED_BENCH[];
+
+/* The text of sql/NAME.sql; "" when there is none. */
+const char *bench_sql(const char *name);
+
+#endif
