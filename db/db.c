@@ -303,6 +303,7 @@ static int take_command(struct db *db, int64_t deadline_ms, PGresult **kept, boo
 			return 0;
 		status = PQresultStatus(result);
 		if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) {
+			PQclear(*kept); /* of several commands the last answer is kept */
 			*kept = result;
 			continue;
 		}
@@ -429,21 +430,25 @@ int db_do(struct db *db, const char *statement, struct args *args, struct error 
 
 int db_execute(struct db *db, const char *text, struct error *err)
 {
-	PGresult *result;
-	int status = 0;
+	int64_t deadline_ms = clock_monotonic_ms() + db->answer_ms;
+	PGresult *result = NULL;
+	bool failed = false;
+	int taken;
 
 	db->detail[0] = '\0';
-	if (PQexitPipelineMode(db->conn) != 1)
+	if (db->lost)
+		return error_set(err, ERROR_RETRY, "the connection to the database was lost");
+	if (PQexitPipelineMode(db->conn) != 1 || PQsendQuery(db->conn, text) != 1)
 		return fail_lost(db, err);
-	PQsetnonblocking(db->conn, 0);
-	result = PQexec(db->conn, text);
-	if (PQresultStatus(result) != PGRES_COMMAND_OK && PQresultStatus(result) != PGRES_TUPLES_OK)
-		status = fail_result(db, result, err);
+	if (flush_all(db, deadline_ms, err) != 0)
+		return -1;
+	taken = take_command(db, deadline_ms, &result, &failed, err);
 	PQclear(result);
-	PQsetnonblocking(db->conn, 1);
+	if (taken != 0)
+		return -1;
 	if (PQenterPipelineMode(db->conn) != 1)
 		return fail_lost(db, err);
-	return status;
+	return failed ? -1 : 0;
 }
 
 int db_listen(struct db *db, const char *channel, struct error *err)

@@ -50,7 +50,7 @@ PGresult *db_call(struct db *db, const char *statement, struct args *args, struc
 int db_do(struct db *db, const char *statement, struct args *args, struct error *err);
 
 /* Runs the text of a migration, a function file, or a command that a statement made; several commands in it
- * are one transaction. */
+ * are one transaction. Like any other it must answer within answer_ms. */
 int db_execute(struct db *db, const char *text, struct error *err);
 
 /* Subscribes to a notification channel. */

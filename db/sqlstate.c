@@ -20,6 +20,7 @@ static const struct {
 	{ "40", ERROR_RETRY },   /* serialization failure, deadlock */
 	{ "42501", ERROR_FATAL }, /* privilege */
 	{ "53", ERROR_RETRY },   /* too many connections, disk or memory full */
+	{ "54001", ERROR_INPUT }, /* nested too deeply for the server */
 	{ "54", ERROR_RETRY },   /* program limits, transaction id wraparound among them */
 	{ "55", ERROR_RETRY },   /* lock not available, object in use */
 	{ "57", ERROR_RETRY },   /* shutdown, cancel */

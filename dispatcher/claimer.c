@@ -40,6 +40,7 @@ struct claimer {
 	bool rescanning;
 	int64_t rescan_due_ms;
 	bool slow;
+	bool restrained;
 	int64_t horizon; /* 0: unknown */
 };
 
@@ -109,8 +110,11 @@ void claimer_set_queues(struct claimer *claimer, const struct queue_row *rows, s
 	for (size_t i = 0; i < count; i++) {
 		struct served_queue *queue = &claimer->queues[rows[i].index];
 
-		if (queue->id == 0 || (queue->paused && !rows[i].paused))
+		/* What came in while nobody scanned it may lie below the cursor. */
+		if (queue->id == 0 || (queue->paused && !rows[i].paused)) {
+			memset(queue->cursors, 0, sizeof(queue->cursors));
 			claimer_wake(claimer);
+		}
 		queue->id = rows[i].id;
 		queue->paused = rows[i].paused;
 	}
@@ -159,13 +163,18 @@ int claimer_room(const struct claimer *claimer, size_t load)
 	int64_t prefetch = 0;
 	int64_t room;
 
-	if (claimer->mean_run_us > 0)
+	if (claimer->mean_run_us > 0 && !claimer->restrained)
 		prefetch = size * PREFETCH_MS * 1000 / claimer->mean_run_us;
 	room = size + prefetch - (int64_t)load;
 	/* Refill when a good part is used up, so that claims come in batches. */
 	if (claimer->handler_count == 0 || room <= 0 || (room < prefetch / 4 && (int64_t)load > size))
 		return 0;
 	return room > LIMIT_CLAIM_BATCH ? LIMIT_CLAIM_BATCH : (int)room;
+}
+
+void claimer_restrain(struct claimer *claimer, bool restrained)
+{
+	claimer->restrained = restrained;
 }
 
 int64_t claimer_due_ms(const struct claimer *claimer)
@@ -181,7 +190,7 @@ void claimer_wake(struct claimer *claimer)
 
 bool claimer_is_dry(const struct claimer *claimer)
 {
-	return claimer->dry_steps > 0;
+	return claimer->dry_steps > 0 || claimer->handler_count == 0;
 }
 
 /* Smooth weighted turns: each queue gains its weight, the richest goes first and pays the sum. */

@@ -50,6 +50,9 @@ void claimer_measure(struct claimer *claimer, int64_t run_ms);
  * slots do in PREFETCH_MS milliseconds of measured work. 0: none. */
 int claimer_room(const struct claimer *claimer, size_t load);
 
+/* Claims no more than the free slots, while jobs come that must not wait with the agent. */
+void claimer_restrain(struct claimer *claimer, bool restrained);
+
 /* When the next claim is due, in milliseconds of CLOCK_MONOTONIC. */
 int64_t claimer_due_ms(const struct claimer *claimer);
 

@@ -210,12 +210,15 @@ out:
 void completer_refused(struct pump *pump, struct error *err)
 {
 	struct error failure = { ERROR_NONE, "", "" };
+	int made = 0;
 
-	if (strcmp(err->sqlstate, "23514") == 0 && strstr(err->text, "no partition") != NULL) {
-		if (partition_prepare(pump->db, &failure) < 0)
-			pump_fail(pump, &failure);
+	/* A check that fails, and a partition that is missing: the server's words are in any language. */
+	if (strcmp(err->sqlstate, "23514") == 0)
+		made = partition_prepare(pump->db, &failure);
+	if (made < 0)
+		pump_fail(pump, &failure);
+	if (made != 0)
 		return;
-	}
 	log_debug("a value of a completion was refused", log_err(err));
 	if (outbox_bisect(pump->outbox, err->text, &failure) != 0)
 		pump_fail(pump, &failure);

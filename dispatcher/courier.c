@@ -63,6 +63,15 @@ static int take_started(struct pump *pump, const struct wire_frame *frame, struc
 	return more;
 }
 
+/* Memory ended while a run did: the job is given back as one that we know nothing of. */
+static void forget(struct pump *pump, struct holding *holding, const struct error *err)
+{
+	log_error("an outcome is lost, and its job runs again", log_number("job", holding->id),
+		  log_err(err));
+	ledger_drop(pump->ledger, holding);
+	pump->reconcile = true;
+}
+
 static int take_outcomes(struct pump *pump, int agent, const struct wire_frame *frame,
 			 struct error *err)
 {
@@ -77,8 +86,10 @@ static int take_outcomes(struct pump *pump, int agent, const struct wire_frame *
 			continue;
 		if (outcome.started_ms > 0 && outcome.verdict != VERDICT_INTERRUPTED)
 			claimer_measure(pump->claimers[agent], outcome.ended_ms - outcome.started_ms);
-		if (outbox_add(pump->outbox, holding, &outcome, err) != 0)
-			return -1;
+		if (outbox_add(pump->outbox, holding, &outcome, err) != 0) {
+			forget(pump, holding, err);
+			continue;
+		}
 		ledger_advance(pump->ledger, holding, HOLDING_ENDED);
 	}
 	return more;
@@ -170,8 +181,10 @@ void courier_meet(struct pump *pump, int agent, int fd)
 	struct error err = { ERROR_NONE, "", "" };
 
 	link_open(&pump->links[agent], fd);
-	if (greet(pump, agent, &err) != 0)
+	if (greet(pump, agent, &err) != 0) {
 		log_error("the agent cannot be greeted", log_err(&err));
+		link_close(&pump->links[agent]); /* it goes, and another one comes */
+	}
 	courier_flush(pump);
 }
 
@@ -192,7 +205,7 @@ static void hand_back(struct holding *holding, void *context)
 		return;
 	if (outbox_add_plain(parting->pump->outbox, holding, started ? "interrupt" : "release",
 			     started ? "its agent died" : NULL, &err) != 0) {
-		log_error("a job cannot be handed back", log_number("job", holding->id), log_err(&err));
+		forget(parting->pump, holding, &err);
 		return;
 	}
 	ledger_advance(parting->pump->ledger, holding, HOLDING_ENDED);

@@ -215,11 +215,13 @@ static void bury_member(struct crew *crew, struct member *member, const siginfo_
 {
 	int64_t now_ms = clock_monotonic_ms();
 	struct mail mail = { .kind = MAIL_AGENT_DEAD, .agent = (int)(member - crew->members) };
+	bool orderly = info->si_code == CLD_EXITED && info->si_status == 0;
 
-	log_error("agent died", log_text("agent", crew->options.config->agents[mail.agent].name),
-		  log_number("pid", member->pid),
-		  log_text("by", info->si_code == CLD_EXITED ? "exit" : "signal"),
-		  log_number("status", info->si_status));
+	LOG_LINE(orderly ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, orderly ? "agent ended" : "agent died",
+		 log_text("agent", crew->options.config->agents[mail.agent].name),
+		 log_number("pid", member->pid),
+		 log_text("by", info->si_code == CLD_EXITED ? "exit" : "signal"),
+		 log_number("status", info->si_status));
 	member->pid = 0;
 	kill_orphans(crew);
 	mailbox_post(crew->options.pump, &mail);
@@ -235,7 +237,6 @@ void crew_reap(struct crew *crew)
 {
 	siginfo_t info = { 0 };
 
-	/* An agent is looked at before it is reaped: its death is known while its pid is still taken. */
 	while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG) == 0 && info.si_pid != 0) {
 		struct member *member = member_of(crew, info.si_pid);
 

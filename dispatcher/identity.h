@@ -29,7 +29,7 @@ int identity_open(struct identity *identity, const char *state_dir, int64_t wait
 		  struct error *err);
 void identity_close(struct identity *identity);
 
-/* Writes the incarnation that begins into the file, durably, before it is registered. */
+/* Writes the incarnation that begins into the file, durably, once it is registered. */
 int identity_write(struct identity *identity, struct uuid incarnation, struct error *err);
 
 #endif

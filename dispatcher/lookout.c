@@ -14,6 +14,7 @@ static void judge(struct pump *pump, const PGresult *rows, int64_t sent_boot_ms)
 	struct observer_suspect suspects[SUSPECTS_MAX];
 	struct observer_scan scan = {
 		.boot_ms = sent_boot_ms,
+		.seen_boot_ms = clock_boottime_ms(),
 		.ping_ack_boot_ms = pinger_ack_boot_ms(pump->options.pinger),
 	};
 	struct sibling *siblings;

@@ -31,22 +31,25 @@ int mailbox_open(struct mailbox **box, struct error *err)
 	return 0;
 }
 
+void mailbox_clear(struct mailbox *box)
+{
+	struct mail *mail = mailbox_take(box);
+
+	while (mail != NULL) {
+		struct mail *next = mail->next;
+
+		if (mail->kind == MAIL_AGENT_BORN)
+			close(mail->fd);
+		free(mail);
+		mail = next;
+	}
+}
+
 void mailbox_close(struct mailbox *box)
 {
-	struct mail *mail;
-
 	if (box == NULL)
 		return;
-	while ((mail = mailbox_take(box)) != NULL) {
-		while (mail != NULL) {
-			struct mail *next = mail->next;
-
-			if (mail->kind == MAIL_AGENT_BORN)
-				close(mail->fd);
-			free(mail);
-			mail = next;
-		}
-	}
+	mailbox_clear(box);
 	pthread_mutex_destroy(&box->lock);
 	close(box->fd);
 	free(box);

@@ -10,8 +10,9 @@ enum mail_kind {
 	MAIL_BORN,       /* incarnation: registered, the fence is up: claim */
 	MAIL_DEAD,       /* this incarnation was declared dead: drop everything */
 	MAIL_SIGNAL,     /* signal: about one job */
-	MAIL_DRAIN,      /* claim nothing more, finish what runs */
-	MAIL_RELEASE,    /* hand everything back at once */
+	MAIL_QUIET,      /* claim nothing more */
+	MAIL_DRAIN,      /* claim nothing more, finish what runs, and end */
+	MAIL_RELEASE,    /* hand everything back at once, and end */
 	MAIL_AGENT_BORN, /* agent, fd: a new process with its socket */
 	MAIL_AGENT_DEAD, /* agent: its process is gone and so is all that it ran */
 };
@@ -35,6 +36,9 @@ int mailbox_fd(const struct mailbox *box);
 
 /* Copies *mail into the box. Any thread. Ends the process when memory does: news must not be lost. */
 void mailbox_post(struct mailbox *box, const struct mail *mail);
+
+/* Throws away what is there and closes the sockets in it. */
+void mailbox_clear(struct mailbox *box);
 
 /* Takes all mail, oldest first, as a list; free each. Never blocks. */
 struct mail *mailbox_take(struct mailbox *box);

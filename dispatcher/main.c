@@ -17,6 +17,7 @@
 #include "dispatcher/crew.h"
 #include "dispatcher/identity.h"
 #include "dispatcher/mailbox.h"
+#include "dispatcher/notify.h"
 #include "dispatcher/options.h"
 #include "dispatcher/pinger.h"
 #include "dispatcher/pump.h"
@@ -32,12 +33,15 @@ struct daemon {
 	int fence_fd;
 	int signal_fd;
 	int done_fd; /* the pump's drain is over */
+	int gone_fd; /* somebody took our id over */
+	struct notify notify;
 	struct mailbox *box;
 	struct crew *crew;
 	struct reaper *reaper;
 	struct pinger *pinger;
 	struct pump *pump;
 	bool draining;
+	int exit_code;
 };
 
 static int open_signals(struct daemon *daemon, struct error *err)
@@ -47,6 +51,7 @@ static int open_signals(struct daemon *daemon, struct error *err)
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTSTP);
 	sigaddset(&signals, SIGCHLD);
 	sigaddset(&signals, SIGPIPE);
 	if (sigprocmask(SIG_BLOCK, &signals, NULL) != 0)
@@ -54,7 +59,8 @@ static int open_signals(struct daemon *daemon, struct error *err)
 	sigdelset(&signals, SIGPIPE);
 	daemon->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	daemon->done_fd = eventfd(0, EFD_CLOEXEC);
-	if (daemon->signal_fd < 0 || daemon->done_fd < 0)
+	daemon->gone_fd = eventfd(0, EFD_CLOEXEC);
+	if (daemon->signal_fd < 0 || daemon->done_fd < 0 || daemon->gone_fd < 0)
 		return error_set_errno(err, ERROR_FATAL, errno, "cannot make a signal descriptor");
 	return 0;
 }
@@ -82,39 +88,55 @@ static int start(struct daemon *daemon, struct error *err)
 	pinger.identity = &daemon->identity;
 	pinger.fence = daemon->fence;
 	pinger.pump = daemon->box;
+	pinger.reaper = daemon->reaper;
+	pinger.notify = &daemon->notify;
+	pinger.gone_fd = daemon->gone_fd;
 	if (pinger_start(&daemon->pinger, &pinger, err) != 0)
 		return -1;
 	pump.box = daemon->box;
 	pump.pinger = daemon->pinger;
 	pump.reaper = daemon->reaper;
+	pump.notify = &daemon->notify;
 	pump.done_fd = daemon->done_fd;
 	return pump_start(&daemon->pump, &pump, err);
 }
 
-static void take_signal(struct daemon *daemon)
+/* The first time: finish what runs. From then on: hand it back at once. */
+static void begin_end(struct daemon *daemon, bool at_once)
 {
+	struct mail mail = { .kind = at_once || daemon->draining ? MAIL_RELEASE : MAIL_DRAIN };
+
+	if (!daemon->draining)
+		notify_send(&daemon->notify, "STOPPING=1");
+	daemon->draining = true;
+	mailbox_post(daemon->box, &mail);
+}
+
+static void take_signals(struct daemon *daemon)
+{
+	struct mail quiet = { .kind = MAIL_QUIET };
 	struct signalfd_siginfo info;
-	struct mail mail = { .kind = daemon->draining ? MAIL_RELEASE : MAIL_DRAIN };
 
 	while (read(daemon->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
 		if (info.ssi_signo == SIGCHLD) {
 			crew_reap(daemon->crew);
-			continue;
+		} else if (info.ssi_signo == SIGTSTP) {
+			mailbox_post(daemon->box, &quiet);
+		} else {
+			log_info(daemon->draining ? "stopping at once" : "stopping",
+				 log_number("signal", (int64_t)info.ssi_signo));
+			begin_end(daemon, false);
 		}
-		log_info(daemon->draining ? "stopping at once" : "stopping",
-			 log_number("signal", (int64_t)info.ssi_signo));
-		mailbox_post(daemon->box, &mail);
-		daemon->draining = true;
-		mail.kind = MAIL_RELEASE;
 	}
 }
 
+/* Who ends starts no agents any more. */
 static int wait_ms(const struct daemon *daemon)
 {
 	int64_t due_ms = crew_due_ms(daemon->crew);
 	int64_t left_ms;
 
-	if (due_ms == INT64_MAX)
+	if (due_ms == INT64_MAX || daemon->draining)
 		return -1;
 	left_ms = due_ms - clock_monotonic_ms();
 	return left_ms < 0 ? 0 : (int)left_ms;
@@ -126,31 +148,39 @@ static void loop(struct daemon *daemon)
 	struct pollfd fds[] = {
 		{ .fd = daemon->signal_fd, .events = POLLIN },
 		{ .fd = daemon->done_fd, .events = POLLIN },
+		{ .fd = daemon->gone_fd, .events = POLLIN },
 	};
 
-	for (;;) {
-		if (poll(fds, 2, wait_ms(daemon)) < 0 && errno != EINTR)
-			return;
+	while (fds[1].revents == 0) {
+		if (poll(fds, 3, wait_ms(daemon)) < 0)
+			continue;
 		if (fds[0].revents != 0)
-			take_signal(daemon);
-		if (fds[1].revents != 0)
-			return;
-		crew_restart(daemon->crew);
+			take_signals(daemon);
+		if (fds[2].revents != 0) {
+			fds[2].fd = -1;
+			daemon->exit_code = EX_CONFIG;
+			begin_end(daemon, true);
+		}
+		if (!daemon->draining)
+			crew_restart(daemon->crew);
 	}
 }
 
+/* The agents go before the pinger takes its leave: what they ran is dead before a sibling may take it. */
 static void stop(struct daemon *daemon)
 {
 	size_t remaining = daemon->pump == NULL ? 0 : pump_join(daemon->pump);
 
-	pinger_stop(daemon->pinger);
-	reaper_stop(daemon->reaper);
 	if (daemon->box != NULL)
-		mailbox_close(daemon->box); /* sockets that the pump never took close with it */
+		mailbox_clear(daemon->box); /* sockets that the pump never took */
 	if (daemon->crew != NULL)
 		crew_stop(daemon->crew, AGENT_END_MS);
+	pinger_stop(daemon->pinger);
+	reaper_stop(daemon->reaper);
+	mailbox_close(daemon->box);
 	fence_close(daemon->fence);
 	identity_close(&daemon->identity);
+	notify_close(&daemon->notify);
 	if (daemon->draining)
 		log_info(remaining == 0 ? "stopped" : "stopped by force",
 			 log_number("remaining", (int64_t)remaining));
@@ -182,21 +212,22 @@ static int run(struct daemon *daemon)
 {
 	struct error err = { ERROR_NONE, "", "" };
 	enum log_level level = LOG_LEVEL_INFO;
-	int code;
 
 	log_set_program("locumd");
 	log_level_read(daemon->config.log_level, &level);
 	log_set_level(level);
-	code = start(daemon, &err) == 0 ? EX_OK : complain(&err, exit_code(&err));
-	if (code == EX_OK)
+	notify_open(&daemon->notify);
+	if (start(daemon, &err) == 0)
 		loop(daemon);
+	else
+		daemon->exit_code = complain(&err, exit_code(&err));
 	stop(daemon);
-	return code;
+	return daemon->exit_code;
 }
 
 int main(int argc, char **argv)
 {
-	struct daemon daemon = { .fence_fd = -1, .signal_fd = -1, .done_fd = -1 };
+	struct daemon daemon = { .fence_fd = -1, .signal_fd = -1, .done_fd = -1, .gone_fd = -1 };
 	struct options options;
 	struct error err = { ERROR_NONE, "", "" };
 

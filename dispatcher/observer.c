@@ -1,5 +1,7 @@
 #include "dispatcher/observer.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,7 +101,7 @@ static void look(struct observer *observer, const struct sibling *sibling,
 	*sight = (struct sight){
 		.incarnation = sibling->incarnation,
 		.seq = sibling->seq,
-		.since_boot_ms = scan->boot_ms,
+		.since_boot_ms = scan->seen_boot_ms,
 		.since_server_ms = scan->server.now_ms,
 		.present = true,
 	};
@@ -140,6 +142,16 @@ static bool is_suspect(const struct observer *observer, const struct sight *sigh
 	       scan->boot_ms - scan->ping_ack_boot_ms < 2 * observer->settings.ping_interval_ms &&
 	       scan->server.age_ms >= interval_ms && scan->server.has_epoch &&
 	       scan->server.epoch_age_ms >= interval_ms;
+}
+
+void observer_write_evidence(const struct observer_suspect *suspect, char *text, size_t size)
+{
+	snprintf(text, size,
+		 "{\"seq\": %" PRId64 ", \"silent_by_database_ms\": %" PRId64
+		 ", \"silent_by_observer_ms\": %" PRId64 ", \"death_interval_ms\": %" PRId64
+		 ", \"database_clock_moved\": %s}",
+		 suspect->seq, suspect->age_ms, suspect->observed_ms, suspect->death_interval_ms,
+		 suspect->clock_waived ? "true" : "false");
 }
 
 size_t observer_take(struct observer *observer, const struct observer_scan *scan,

@@ -33,7 +33,8 @@ struct observer_scan {
 	const struct sibling *siblings;
 	size_t count;
 	struct sibling_server server;
-	int64_t boot_ms;           /* CLOCK_BOOTTIME */
+	int64_t boot_ms;           /* CLOCK_BOOTTIME when it was sent */
+	int64_t seen_boot_ms;      /* and when its answer was there: the database was read in between */
 	int64_t ping_ack_boot_ms;  /* our own last acknowledged ping, by the same clock */
 };
 
@@ -47,6 +48,9 @@ struct observer_suspect {
 	int64_t death_interval_ms;
 	bool clock_waived;
 };
+
+/* Writes what speaks against a suspect, as a JSON object, for its death certificate. */
+void observer_write_evidence(const struct observer_suspect *suspect, char *text, size_t size);
 
 /* NULL when memory ends. */
 struct observer *observer_open(const struct observer_settings *settings);

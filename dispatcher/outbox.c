@@ -62,6 +62,9 @@ static int copy_bytes(struct wire_bytes bytes, size_t limit, char **copy, size_t
 {
 	*length = bytes.length > limit ? limit : bytes.length;
 	*copy = NULL;
+	/* Half a character is no valid text, and the server would refuse it. */
+	while (*length < bytes.length && *length > 0 && ((unsigned char)bytes.bytes[*length] & 0xc0) == 0x80)
+		--*length;
 	if (bytes.bytes == NULL)
 		return 0;
 	*copy = malloc(*length + 1);
@@ -197,8 +200,11 @@ static int blame(struct ended *ended, const char *reason, struct error *err)
 {
 	static const char PREFIX[] = "the database refused the outcome: ";
 	size_t size = sizeof(PREFIX) + strlen(reason);
-	char *error = malloc(size);
+	char *error;
 
+	if (ended->blamed)
+		return error_set(err, ERROR_INPUT, "%s", reason);
+	error = malloc(size);
 	if (error == NULL)
 		return error_set(err, ERROR_RETRY, "out of memory for an outcome");
 	memcpy(error, PREFIX, sizeof(PREFIX) - 1);
@@ -212,7 +218,9 @@ static int blame(struct ended *ended, const char *reason, struct error *err)
 	ended->log_length = 0;
 	ended->error = error;
 	ended->error_length = size - 1;
-	ended->outcome = "failed";
+	ended->blamed = true;
+	if (strcmp(ended->outcome, "completed") == 0)
+		ended->outcome = "failed";
 	return 0;
 }
 

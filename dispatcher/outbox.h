@@ -28,6 +28,7 @@ struct ended {
 	size_t log_length;
 	int64_t started_ms; /* CLOCK_BOOTTIME; 0: never */
 	int64_t delay_ms;
+	bool blamed; /* a value was refused, and all were replaced */
 	struct ended *next;
 };
 
@@ -65,7 +66,8 @@ void outbox_settle(struct outbox *outbox);
 void outbox_again(struct outbox *outbox, size_t i);
 
 /* The server refused a value in the batch, so that nothing of it was stored: halves it; a batch of one loses
- * what may have been refused and fails with the server's words. */
+ * what may have been refused, gets the server's words as its error, and fails if it had completed. -1 when it
+ * is refused even so. */
 int outbox_bisect(struct outbox *outbox, const char *reason, struct error *err);
 
 /* Forgets everything: the claims are lost. */

@@ -14,10 +14,11 @@
 #include "db/dispatcher.h"
 #include "db/house.h"
 #include "db/schema.h"
+#include "dispatcher/heir.h"
 #include "dispatcher/policy.h"
 
 /* A life of so many death intervals ends a series of deaths. */
-enum { LONG_LIFE_INTERVALS = 10 };
+enum { LONG_LIFE_INTERVALS = 10, WAIT_MOST_MS = 60000 };
 
 struct pinger {
 	struct pinger_options options;
@@ -25,6 +26,7 @@ struct pinger {
 	struct uuid incarnation;
 	int deaths;  /* in a row, without a long life between */
 	int failures; /* to reach the database, in a row */
+	int64_t feed_due_ms; /* next time for the watchdog */
 	_Atomic int64_t ack_boot_ms;
 	pthread_t thread;
 	pthread_mutex_t lock; /* guards stopping and dropped */
@@ -58,19 +60,49 @@ static int connect_db(struct pinger *pinger, struct error *err)
 	return db_open(&pinger->db, &options, err);
 }
 
+/* Tells the watchdog that this thread turns, when that is due. */
+static void feed_watchdog(struct pinger *pinger)
+{
+	const struct notify *notify = pinger->options.notify;
+	int64_t now_ms = clock_monotonic_ms();
+
+	if (notify->watchdog_ms == 0 || now_ms < pinger->feed_due_ms)
+		return;
+	pinger->feed_due_ms = now_ms + notify->watchdog_ms;
+	notify_send(notify, "WATCHDOG=1");
+}
+
+/* Waits until the time, the event (NULL: none; guarded by the lock), or until told to stop. Returns whether
+ * to go on. */
+static bool wait_for(struct pinger *pinger, int64_t monotonic_ms, const bool *event)
+{
+	bool go_on;
+	bool over;
+
+	do {
+		int64_t until_ms = clock_monotonic_ms() + WAIT_MOST_MS;
+		struct timespec until;
+
+		feed_watchdog(pinger);
+		if (pinger->options.notify->watchdog_ms > 0 && pinger->feed_due_ms < until_ms)
+			until_ms = pinger->feed_due_ms;
+		if (monotonic_ms < until_ms)
+			until_ms = monotonic_ms;
+		until = (struct timespec){ until_ms / 1000, (until_ms % 1000) * 1000000 };
+		pthread_mutex_lock(&pinger->lock);
+		if (!pinger->stopping && (event == NULL || !*event) && clock_monotonic_ms() < until_ms)
+			pthread_cond_timedwait(&pinger->changed, &pinger->lock, &until);
+		go_on = !pinger->stopping;
+		over = event != NULL && *event;
+		pthread_mutex_unlock(&pinger->lock);
+	} while (go_on && !over && clock_monotonic_ms() < monotonic_ms);
+	return go_on;
+}
+
 /* Waits until the time or until told to stop. Returns whether to go on. */
 static bool wait_until(struct pinger *pinger, int64_t monotonic_ms)
 {
-	struct timespec until = { .tv_sec = monotonic_ms / 1000,
-				  .tv_nsec = (monotonic_ms % 1000) * 1000000 };
-	bool go_on;
-
-	pthread_mutex_lock(&pinger->lock);
-	while (!pinger->stopping && clock_monotonic_ms() < monotonic_ms)
-		pthread_cond_timedwait(&pinger->changed, &pinger->lock, &until);
-	go_on = !pinger->stopping;
-	pthread_mutex_unlock(&pinger->lock);
-	return go_on;
+	return wait_for(pinger, monotonic_ms, NULL);
 }
 
 /* Registers the next incarnation. 1: done; 0: somebody else lives under our id; -1: failed. */
@@ -146,19 +178,6 @@ static void say_death(struct pinger *pinger)
 					   "longer than ping_death_interval"));
 }
 
-/* Waits until the pump holds nothing of the life that is over. Returns whether to go on. */
-static bool wait_for_drop(struct pinger *pinger)
-{
-	bool go_on;
-
-	pthread_mutex_lock(&pinger->lock);
-	while (!pinger->stopping && !pinger->dropped)
-		pthread_cond_wait(&pinger->changed, &pinger->lock);
-	go_on = !pinger->stopping;
-	pthread_mutex_unlock(&pinger->lock);
-	return go_on;
-}
-
 /* The end of a life: nothing runs on, the pump drops what it holds, and the next life begins after a pause
  * that grows when deaths follow each other. Returns whether to go on. */
 static bool end_life(struct pinger *pinger, int64_t born_ms)
@@ -174,7 +193,8 @@ static bool end_life(struct pinger *pinger, int64_t born_ms)
 	say_death(pinger);
 	db_close(pinger->db);
 	pinger->db = NULL;
-	if (!wait_for_drop(pinger))
+	/* Until the pump holds nothing of the life that is over. */
+	if (!wait_for(pinger, INT64_MAX, &pinger->dropped))
 		return false;
 	if (clock_monotonic_ms() - born_ms > LONG_LIFE_INTERVALS * death_interval_ms)
 		pinger->deaths = 0;
@@ -185,32 +205,76 @@ static bool end_life(struct pinger *pinger, int64_t born_ms)
 	return wait_until(pinger, clock_monotonic_ms() + pause_ms);
 }
 
+/* Somebody else lives under our id: watches for that one's death. */
+static int await_death(struct pinger *pinger, const struct dispatcher_twin *twin, struct heir **heir,
+		       struct error *err)
+{
+	if (*heir == NULL) {
+		log_error("another dispatcher lives under this id; waiting for its death",
+			  log_text("host", twin->host), log_number("pid", twin->pid),
+			  log_number("last_ping_ms", twin->age_ms));
+		*heir = heir_open(pinger->options.config, pinger->options.reaper,
+				  pinger->options.identity->id, pinger->incarnation);
+	}
+	if (*heir == NULL)
+		return error_set(err, ERROR_RETRY, "out of memory");
+	return heir_look(*heir, pinger->db, err);
+}
+
+/* One try to register. 1: done; 0: somebody else lives under our id; -1: failed. */
+static int try_birth(struct pinger *pinger, struct heir **heir)
+{
+	struct dispatcher_twin twin = { "", 0, 0 };
+	struct error err = { ERROR_NONE, "", "" };
+	int born = -1;
+
+	if (pinger->db != NULL || connect_db(pinger, &err) == 0)
+		born = be_born(pinger, &twin, &err);
+	if (born == 0 && await_death(pinger, &twin, heir, &err) != 0)
+		born = -1;
+	if (born >= 0)
+		return born;
+	log_warning("cannot register", log_err(&err));
+	/* An earlier try did it, its answer was lost, and siblings found that life dead meanwhile. */
+	if (strcmp(err.sqlstate, "23505") == 0)
+		pinger->incarnation = uuid_make();
+	db_close(pinger->db);
+	pinger->db = NULL;
+	return -1;
+}
+
+/* We were declared dead, and somebody whom this process did not start took our id over: there are two of us,
+ * and this one goes. */
+static void give_up(struct pinger *pinger)
+{
+	uint64_t one = 1;
+	ssize_t written = write(pinger->options.gone_fd, &one, sizeof(one));
+
+	(void)written;
+	log_error("this dispatcher's id was taken over; every dispatcher needs a state folder of its own",
+		  log_uuid("dispatcher", pinger->options.identity->id));
+}
+
 /* Registers, again and again until it works. Returns whether to go on. */
 static bool begin_life(struct pinger *pinger)
 {
 	const struct config *config = pinger->options.config;
-	struct dispatcher_twin twin;
-	struct error err;
-	int born = -1;
+	struct heir *heir = NULL;
+	bool go_on = true;
+	int born;
 
-	for (;;) {
-		error_clear(&err);
-		if (pinger->db != NULL || connect_db(pinger, &err) == 0)
-			born = be_born(pinger, &twin, &err);
-		if (born == 1)
-			break;
-		if (born == 0)
-			log_error("another dispatcher lives under this id; waiting for its death",
-				  log_text("host", twin.host), log_number("pid", twin.pid),
-				  log_number("last_ping_ms", twin.age_ms));
-		else
-			log_warning("cannot register", log_err(&err));
-		db_close(pinger->db);
-		pinger->db = NULL;
-		if (!wait_until(pinger, clock_monotonic_ms() + config->ping_interval_ms))
-			return false;
+	while (go_on && (born = try_birth(pinger, &heir)) != 1) {
+		int64_t pause_ms = born == 0 ? config->scan_interval_ms : config->ping_interval_ms;
+
+		if (born == 0 && pinger->deaths > 0) {
+			give_up(pinger);
+			go_on = false;
+		} else {
+			go_on = wait_until(pinger, clock_monotonic_ms() + pause_ms);
+		}
 	}
-	return true;
+	heir_close(heir);
+	return go_on;
 }
 
 /* One ping, with a connection made when there is none. 1: alive; 0: dead; -1: no answer. */
@@ -254,8 +318,10 @@ static bool live(struct pinger *pinger)
 
 		if (alive == 0)
 			return true;
-		if (alive > 0 && !announced)
+		if (alive > 0 && !announced) {
 			post(pinger, MAIL_BORN);
+			notify_send(pinger->options.notify, "READY=1");
+		}
 		announced = announced || alive > 0;
 		wait_ms = config->ping_interval_ms - (clock_monotonic_ms() - began_ms);
 		if (alive < 0)

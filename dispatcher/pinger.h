@@ -15,6 +15,8 @@
 #include "dispatcher/config.h"
 #include "dispatcher/identity.h"
 #include "dispatcher/mailbox.h"
+#include "dispatcher/notify.h"
+#include "dispatcher/reaper.h"
 
 struct pinger;
 
@@ -23,6 +25,9 @@ struct pinger_options {
 	struct identity *identity; /* the pinger's from here on, until pinger_stop */
 	struct fence *fence;
 	struct mailbox *pump; /* where it posts BORN, DEAD and SIGNAL */
+	struct reaper *reaper; /* outlives the pinger */
+	const struct notify *notify;
+	int gone_fd; /* an eventfd that it writes when its id was taken over and it gave up */
 };
 
 /* Connects, checks the schema, registers the first incarnation and pings once: what fails here fails for

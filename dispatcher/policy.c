@@ -36,7 +36,11 @@ int64_t policy_retry_delay_ms(int attempt)
 {
 	int64_t delay_ms = doubled_ms(LIMIT_RETRY_BASE_MS, attempt - 1, LIMIT_RETRY_CAP_MS);
 
-	return delay_ms - delay_ms / 4 + clock_jitter_ms(delay_ms / 2 + 1);
+	delay_ms += clock_jitter_ms(delay_ms / 2 + 1) - delay_ms / 4;
+	/* What jitter carries over the cap is spread below it, so that it does not gather there. */
+	if (delay_ms > LIMIT_RETRY_CAP_MS)
+		delay_ms = LIMIT_RETRY_CAP_MS - clock_jitter_ms(LIMIT_RETRY_CAP_MS / 4 + 1);
+	return delay_ms;
 }
 
 int64_t policy_reconnect_delay_ms(int n, int64_t cap_ms)

@@ -1,7 +1,6 @@
 #include "dispatcher/pump.h"
 
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,16 +8,16 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "db/dispatcher.h"
-#include "db/job.h"
 #include "dispatcher/completer.h"
 #include "dispatcher/courier.h"
 #include "dispatcher/lookout.h"
 #include "dispatcher/policy.h"
 #include "dispatcher/pump_state.h"
+#include "dispatcher/session.h"
+#include "dispatcher/status.h"
 #include "dispatcher/turn.h"
 
 enum {
-	QUEUES_INTERVAL_MS = 1000,
 	PAUSE_MS = 100,           /* after an error that a repetition may mend */
 	END_MS = 10000,           /* longest wait for the last outcomes after the agents were stopped */
 	WAIT_MAX_MS = 60000,
@@ -48,105 +47,9 @@ void pump_fail(struct pump *pump, const struct error *err)
 	}
 	log_warning("a transaction failed and comes again", log_err(err),
 		    log_text("sqlstate", err->sqlstate));
-	pump->retry_due_ms = clock_monotonic_ms() + PAUSE_MS + clock_jitter_ms(PAUSE_MS);
-}
-
-static int save_agents(struct pump *pump, struct error *err)
-{
-	const struct config *config = pump->options.config;
-
-	for (int i = 0; i < pump->agent_count; i++) {
-		struct agent_row row = { .name = config->agents[i].name, .size = config->agents[i].size };
-
-		row.queues = claimer_queues(pump->claimers[i], &row.queue_count);
-		row.handlers = claimer_handlers(pump->claimers[i], &row.handler_count);
-		row.broken = claimer_broken(pump->claimers[i], &row.broken_count);
-		if (agent_save(pump->db, pump->incarnation, &row, err) != 0)
-			return -1;
-	}
-	pump->agents_dirty = false;
-	return 0;
-}
-
-static int find_queues(struct pump *pump, struct error *err)
-{
-	for (int i = 0; i < pump->agent_count; i++) {
-		size_t count;
-		const char *const *names = claimer_queues(pump->claimers[i], &count);
-		struct queue_row *rows = calloc(count + 1, sizeof(*rows));
-		int found = rows == NULL ? -1 : queue_find(pump->db, names, count, rows, err);
-
-		if (found > 0)
-			claimer_set_queues(pump->claimers[i], rows, (size_t)found);
-		free(rows);
-		if (found < 0)
-			return -1;
-	}
-	return 0;
-}
-
-struct known {
-	int64_t *ids;
-	size_t count;
-};
-
-static void note_id(struct holding *holding, void *context)
-{
-	struct known *known = context;
-
-	known->ids[known->count++] = holding->id;
-}
-
-/* Gives back what the database counts as ours and we do not have. */
-static int reconcile(struct pump *pump, struct error *err)
-{
-	struct known known = { calloc(ledger_count(pump->ledger) + 1, sizeof(int64_t)), 0 };
-	struct db_call call;
-	PGresult *rows = NULL;
-	int status;
-
-	if (known.ids == NULL)
-		return error_set(err, ERROR_RETRY, "out of memory");
-	ledger_each(pump->ledger, note_id, &known);
-	claim_reconcile_call(&call, pump->incarnation, known.ids, known.count);
-	status = db_run(pump->db, &call, 1, &rows, err);
-	if (status == 0 && rows_count(rows) > 0)
-		log_info("claims whose answer was lost were given back",
-			 log_number("jobs", rows_count(rows)));
-	if (status == 0)
-		pump->reconcile = false;
-	PQclear(rows);
-	free(known.ids);
-	return status;
-}
-
-static int open_db(struct pump *pump, struct error *err)
-{
-	const struct config *config = pump->options.config;
-	struct db_options options = {
-		.conninfo = config->database,
-		.role = "pump",
-		.incarnation = pump->incarnation,
-		.prepared = config->prepared != 0,
-		.pinned = config->prepared != 0,
-		.answer_ms = config->ping_death_interval_ms,
-	};
-	char channel[64];
-	char uuid[UUID_TEXT_SIZE];
-
-	if (db_open(&pump->db, &options, err) != 0)
-		return -1;
-	snprintf(channel, sizeof(channel), "locum_%s", uuid_text(pump->incarnation, uuid));
-	if (config->listen != 0 && db_listen(pump->db, channel, err) != 0)
-		return -1;
-	if (save_agents(pump, err) != 0 || find_queues(pump, err) != 0)
-		return -1;
-	if (pump->failures > 0)
-		log_info("connected to the database again", log_number("failed", pump->failures));
-	pump->failures = 0;
-	for (int i = 0; i < pump->agent_count; i++)
-		claimer_restart(pump->claimers[i]);
-	return 0;
+	pump->retry_due_ms = clock_monotonic_ms() + PAUSE_MS +
+			     policy_reconnect_delay_ms(pump->troubles++,
+						       pump->options.config->ping_interval_ms);
 }
 
 static void begin_life(struct pump *pump, struct uuid incarnation)
@@ -162,6 +65,7 @@ static void begin_life(struct pump *pump, struct uuid incarnation)
 	pump->incarnation = incarnation;
 	pump->alive = true;
 	pump->failures = 0;
+	pump->troubles = 0;
 	pump->retry_due_ms = 0;
 	pump->sweep_due_ms = 0;
 	pump->reconcile = false;
@@ -208,6 +112,14 @@ static void take_signal(struct pump *pump, const struct signal *signal)
 	}
 }
 
+static void become_quiet(struct pump *pump)
+{
+	if (!pump->quiet)
+		log_info("quiet: nothing more is claimed",
+			 log_number("remaining", (int64_t)ledger_count(pump->ledger)));
+	pump->quiet = true;
+}
+
 static void begin_drain(struct pump *pump)
 {
 	if (pump->draining)
@@ -243,6 +155,9 @@ static void take_mail(struct pump *pump, const struct mail *mail)
 	case MAIL_SIGNAL:
 		take_signal(pump, &mail->signal);
 		return;
+	case MAIL_QUIET:
+		become_quiet(pump);
+		return;
 	case MAIL_DRAIN:
 		begin_drain(pump);
 		return;
@@ -271,42 +186,6 @@ static void read_mail(struct pump *pump)
 	}
 }
 
-/* All claimers are dry: a submitter should wake us. One of them is not: it need not. */
-static int say_idle(struct pump *pump, struct error *err)
-{
-	bool idle = pump->alive && !pump->draining && pump->options.config->listen != 0;
-	struct db_call call;
-	PGresult *rows = NULL;
-
-	for (int i = 0; i < pump->agent_count; i++)
-		idle = idle && claimer_is_dry(pump->claimers[i]);
-	if (idle == pump->idle)
-		return 0;
-	agent_idle_call(&call, pump->incarnation, idle);
-	if (db_run(pump->db, &call, 1, &rows, err) != 0)
-		return -1;
-	PQclear(rows);
-	pump->idle = idle;
-	return 0;
-}
-
-/* What must be in order before a turn. */
-static int prepare(struct pump *pump, int64_t now_ms, struct error *err)
-{
-	if (pump->db == NULL && open_db(pump, err) != 0)
-		return -1;
-	if (pump->reconcile && reconcile(pump, err) != 0)
-		return -1;
-	if (pump->agents_dirty && save_agents(pump, err) != 0)
-		return -1;
-	if (now_ms >= pump->queues_due_ms) {
-		pump->queues_due_ms = now_ms + QUEUES_INTERVAL_MS;
-		if (!pump->draining && find_queues(pump, err) != 0)
-			return -1;
-	}
-	return say_idle(pump, err);
-}
-
 static bool work(struct pump *pump)
 {
 	int64_t now_ms = clock_monotonic_ms();
@@ -315,7 +194,7 @@ static bool work(struct pump *pump)
 
 	if (!pump->alive || now_ms < pump->retry_due_ms)
 		return false;
-	if (prepare(pump, now_ms, &err) != 0) {
+	if (session_prepare(pump, now_ms, &err) != 0) {
 		pump_fail(pump, &err);
 		return false;
 	}
@@ -408,6 +287,7 @@ static void *run(void *context)
 		wait_for_events(pump, more);
 		more = work(pump);
 		courier_flush(pump);
+		status_tell(pump);
 		if (pump->draining && !drain_said && pump->db != NULL && pump->alive) {
 			struct error err = { ERROR_NONE, "", "" };
 
@@ -447,6 +327,7 @@ int pump_start(struct pump **pump, const struct pump_options *options, struct er
 		return error_set(err, ERROR_FATAL, "out of memory");
 	started->options = *options;
 	started->agent_count = options->config->agent_count;
+	started->status_busy = -1;
 	started->ledger = ledger_open();
 	started->outbox = outbox_open();
 	complete = started->ledger != NULL && started->outbox != NULL;

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "dispatcher/config.h"
 #include "dispatcher/mailbox.h"
+#include "dispatcher/notify.h"
 #include "dispatcher/pinger.h"
 #include "dispatcher/reaper.h"
 
@@ -18,6 +19,7 @@ struct pump_options {
 	struct mailbox *box;   /* its news */
 	struct pinger *pinger; /* outlives the pump */
 	struct reaper *reaper; /* outlives the pump */
+	const struct notify *notify;
 	int done_fd;           /* an eventfd that it writes when a drain is over */
 };
 

@@ -30,6 +30,7 @@ struct pump {
 
 	struct uuid incarnation;
 	bool alive;     /* between MAIL_BORN and MAIL_DEAD */
+	bool quiet; /* nothing more is claimed */
 	bool draining;
 	bool releasing; /* agents were told to stop */
 	bool finished;
@@ -38,7 +39,10 @@ struct pump {
 	struct db *db; /* NULL: none at the moment */
 	int failures;  /* to reach the database, in a row */
 	int64_t retry_due_ms;
+	int troubles;  /* transactions that failed, in a row */
 	bool reconcile; /* the database may count jobs as ours that we know nothing of */
+	int64_t reconcile_due_ms; /* looked for all the same */
+	bool careful; /* a value was refused: completes alone, to know whose */
 	bool idle;      /* the database says that we want to be woken */
 	bool agents_dirty; /* what the database knows of our agents is out of date */
 
@@ -59,6 +63,8 @@ struct pump {
 	int64_t sweep_due_ms;
 	int64_t due_due_ms; /* next time that scheduled jobs are looked at */
 	int64_t queues_due_ms;
+	int64_t status_due_ms;
+	int64_t status_busy; /* as told last */
 	struct pump_counts counts;
 };
 

@@ -1,8 +1,6 @@
 #include "dispatcher/reaper.h"
 
-#include <inttypes.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -19,7 +17,6 @@ enum {
 	TERMINATE_TRIES = 3,
 	HOUSE_INTERVAL_MS = 60000,
 	HOUSE_CHUNK = 10000,
-	EXPIRE_CHUNK = 1000,
 };
 
 /* One thing to do: an accusation, or a sweep when seq is SWEEP_ONLY. */
@@ -55,16 +52,6 @@ static int open_db(struct reaper *reaper, struct db **db, struct error *err)
 	return db_open(db, &options, err);
 }
 
-static void write_evidence(const struct observer_suspect *suspect, char *text, size_t size)
-{
-	snprintf(text, size,
-		 "{\"seq\": %" PRId64 ", \"silent_by_database_ms\": %" PRId64
-		 ", \"silent_by_observer_ms\": %" PRId64 ", \"death_interval_ms\": %" PRId64
-		 ", \"database_clock_moved\": %s}",
-		 suspect->seq, suspect->age_ms, suspect->observed_ms, suspect->death_interval_ms,
-		 suspect->clock_waived ? "true" : "false");
-}
-
 static bool is_locked(const struct error *err)
 {
 	return strcmp(err->sqlstate, "55P03") == 0;
@@ -78,7 +65,7 @@ static int declare(struct db *db, const struct observer_suspect *suspect, struct
 	char evidence[512];
 	int declared;
 
-	write_evidence(suspect, evidence, sizeof(evidence));
+	observer_write_evidence(suspect, evidence, sizeof(evidence));
 	for (int i = 0; i < TERMINATE_TRIES; i++) {
 		declared = dispatcher_death(db, suspect->incarnation, suspect->seq, self, evidence, err);
 		if (declared >= 0 || !is_locked(err))
@@ -89,8 +76,18 @@ static int declare(struct db *db, const struct observer_suspect *suspect, struct
 	return error_set(err, ERROR_RETRY, "its rows stay locked");
 }
 
-/* Takes all claims away that nobody holds locked. Returns how many, or -1. */
-static int reclaim(struct db *db, struct uuid victim, struct error *err)
+static bool is_stopping(struct reaper *reaper)
+{
+	bool stopping;
+
+	pthread_mutex_lock(&reaper->lock);
+	stopping = reaper->stopping;
+	pthread_mutex_unlock(&reaper->lock);
+	return stopping;
+}
+
+/* Takes all claims away that nobody holds locked, unless told to stop. Returns how many, or -1. */
+static int reclaim(struct reaper *reaper, struct db *db, struct uuid victim, struct error *err)
 {
 	int total = 0;
 	int taken;
@@ -100,7 +97,7 @@ static int reclaim(struct db *db, struct uuid victim, struct error *err)
 		if (taken < 0)
 			return -1;
 		total += taken;
-	} while (taken > 0);
+	} while (taken > 0 && !is_stopping(reaper));
 	return total;
 }
 
@@ -119,17 +116,17 @@ static int claims_left(struct db *db, struct uuid victim, struct error *err)
 	return left;
 }
 
-static int reclaim_all(struct db *db, struct uuid victim, struct error *err)
+static int reclaim_all(struct reaper *reaper, struct db *db, struct uuid victim, struct error *err)
 {
 	int total = 0;
 	int left = 1;
 
-	for (int i = 0; left > 0 && i < TERMINATE_TRIES; i++) {
+	for (int i = 0; left > 0 && i < TERMINATE_TRIES && !is_stopping(reaper); i++) {
 		int taken;
 
 		if (i > 0 && backend_terminate(db, victim, err) < 0)
 			return -1;
-		taken = reclaim(db, victim, err);
+		taken = reclaim(reaper, db, victim, err);
 		if (taken < 0)
 			return -1;
 		total += taken;
@@ -162,7 +159,7 @@ static int bury(struct reaper *reaper, struct db *db, const struct task *task, s
 			    log_number("silent_ms", suspect->observed_ms),
 			    log_number("death_interval_ms", suspect->death_interval_ms));
 	}
-	reclaimed = reclaim_all(db, suspect->incarnation, err);
+	reclaimed = reclaim_all(reaper, db, suspect->incarnation, err);
 	if (reclaimed < 0)
 		return -1;
 	if (declared > 0 || reclaimed > 0) {

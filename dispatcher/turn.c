@@ -17,7 +17,9 @@ enum {
 	WRITE_MOST = 1000,
 	DUE_MOST = 1000,
 	DUE_INTERVAL_MS = 1000,
-	QUEUES_INTERVAL_MS = 1000,
+	LARGE_AT_ONCE = 32,                  /* payloads fetched by one statement */
+	UNSENT_BYTES = 8 * 1024 * 1024,      /* nothing is claimed while more waits for an agent */
+	UNSENT_BYTES_MOST = 64 * 1024 * 1024, /* nothing is sent while more does */
 };
 
 enum part { PART_COMPLETE, PART_START, PART_DUE, PART_EXPIRE, PART_HORIZON, PART_CLAIM, PARTS };
@@ -87,7 +89,8 @@ static int claim_room(const struct pump *pump, int agent, int64_t now_ms)
 {
 	size_t handlers;
 
-	if (!pump->links[agent].ready || now_ms < claimer_due_ms(pump->claimers[agent]))
+	if (!pump->links[agent].ready || now_ms < claimer_due_ms(pump->claimers[agent]) ||
+	    buffer_length(&pump->links[agent].out) > UNSENT_BYTES)
 		return 0;
 	claimer_handlers(pump->claimers[agent], &handlers);
 	return handlers == 0 ? 0
@@ -96,7 +99,7 @@ static int claim_room(const struct pump *pump, int agent, int64_t now_ms)
 
 static bool may_claim(const struct pump *pump)
 {
-	return pump->alive && !pump->draining && !pump->reconcile;
+	return pump->alive && !pump->draining && !pump->quiet && !pump->reconcile && !pump->careful;
 }
 
 static void add_claim(struct pump *pump, struct turn *turn, int64_t now_ms)
@@ -143,8 +146,35 @@ static void mark_written(struct pump *pump, const struct started *started)
 	}
 }
 
-/* Jobs whose start must be committed before they start: those that were reclaimed before, and those whose
- * policy is not to run twice. Keeps in jobs only those whose claim still stands. */
+/* Whether the start of a job must be committed before it starts: it was reclaimed before, or its policy is
+ * not to run twice. */
+static bool is_eager(const struct job_claimed *job)
+{
+	return job->recoveries > 0 || !job->retries_when_interrupted;
+}
+
+/* What is written as started must start at once, or it would be blamed for a death that was its neighbour's:
+ * keeps eager jobs only as far as slots are free for them. The rest is given back, and as long as eager jobs
+ * come no more is claimed than can start. */
+static void hold_back(struct pump *pump, int agent, struct job_claimed *jobs, size_t *count)
+{
+	size_t slots = (size_t)pump->options.config->agents[agent].size;
+	size_t load = ledger_load(pump->ledger, agent);
+	bool any_eager = false;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < *count; i++) {
+		any_eager = any_eager || is_eager(&jobs[i]);
+		if (!is_eager(&jobs[i]) || load + kept < slots)
+			jobs[kept++] = jobs[i];
+	}
+	if (kept < *count)
+		pump->reconcile = true;
+	*count = kept;
+	claimer_restrain(pump->claimers[agent], any_eager);
+}
+
+/* Commits the start of eager jobs. Keeps in jobs only those whose claim still stands. */
 static int commit_starts(struct pump *pump, struct uuid claim_id, struct job_claimed *jobs,
 			 size_t *count, struct error *err)
 {
@@ -157,7 +187,7 @@ static int commit_starts(struct pump *pump, struct uuid claim_id, struct job_cla
 	if (eager == NULL)
 		return error_set(err, ERROR_RETRY, "out of memory");
 	for (size_t i = 0; i < *count; i++) {
-		if (jobs[i].recoveries == 0 && jobs[i].retries_when_interrupted)
+		if (!is_eager(&jobs[i]))
 			continue;
 		eager->ids[eager->count] = jobs[i].id;
 		eager->claim_ids[eager->count++] = claim_id;
@@ -167,8 +197,7 @@ static int commit_starts(struct pump *pump, struct uuid claim_id, struct job_cla
 	job_start_call(&call, eager->ids, eager->claim_ids, eager->ago_ms, eager->count);
 	status = db_run(pump->db, &call, 1, &rows, err);
 	for (size_t i = 0; status == 0 && i < *count; i++)
-		if ((jobs[i].recoveries == 0 && jobs[i].retries_when_interrupted) ||
-		    job_rows_have(rows, jobs[i].id))
+		if (!is_eager(&jobs[i]) || job_rows_have(rows, jobs[i].id))
 			jobs[kept++] = jobs[i];
 	if (status == 0)
 		*count = kept;
@@ -229,11 +258,47 @@ static int by_line(const void *a, const void *b)
 	return (left->id > right->id) - (left->id < right->id);
 }
 
+/* How many of the first jobs go together: with at most LARGE_AT_ONCE payloads to be fetched. */
+static size_t part_size(const struct job_claimed *jobs, size_t count)
+{
+	size_t large = 0;
+	size_t size = 0;
+
+	while (size < count && large < LARGE_AT_ONCE)
+		large += jobs[size++].payload == NULL;
+	return size;
+}
+
+/* Sends jobs with their payloads, part by part. What an agent that does not read has no room for is given
+ * back. */
+static int send_all(struct pump *pump, const struct turn *turn, struct job_claimed *jobs, size_t count,
+		    struct error *err)
+{
+	size_t part;
+	int status = 0;
+
+	for (size_t at = 0; at < count && status == 0; at += part) {
+		PGresult *payloads = NULL;
+		size_t kept;
+
+		if (buffer_length(&pump->links[turn->agent].out) > UNSENT_BYTES_MOST) {
+			pump->reconcile = true;
+			return 0;
+		}
+		part = part_size(jobs + at, count - at);
+		kept = part;
+		status = fetch_payloads(pump, turn->claim_id, jobs + at, &kept, &payloads, err);
+		if (status == 0)
+			status = courier_send(pump, turn->agent, turn->claim_id, jobs + at, kept, err);
+		PQclear(payloads);
+	}
+	return status;
+}
+
 static void take_claim(struct pump *pump, const struct turn *turn, const PGresult *answer)
 {
 	struct claimer *claimer = pump->claimers[turn->agent];
 	struct error err = { ERROR_NONE, "", "" };
-	PGresult *payloads = NULL;
 	size_t count;
 	struct job_claimed *jobs = job_claim_rows(answer, &count, &err);
 
@@ -242,9 +307,9 @@ static void take_claim(struct pump *pump, const struct turn *turn, const PGresul
 		goto failed;
 	if (count > 1)
 		qsort(jobs, count, sizeof(*jobs), by_line);
+	hold_back(pump, turn->agent, jobs, &count);
 	if (count > 0 && (commit_starts(pump, turn->claim_id, jobs, &count, &err) != 0 ||
-			  fetch_payloads(pump, turn->claim_id, jobs, &count, &payloads, &err) != 0 ||
-			  courier_send(pump, turn->agent, turn->claim_id, jobs, count, &err) != 0))
+			  send_all(pump, turn, jobs, count, &err) != 0))
 		goto failed;
 	courier_flush(pump);
 	goto out;
@@ -253,12 +318,13 @@ failed:
 	pump->reconcile = true;
 	pump_fail(pump, &err);
 out:
-	PQclear(payloads);
 	free(jobs);
 }
 
 static void take_parts(struct pump *pump, struct turn *turn, PGresult **results)
 {
+	pump->troubles = 0;
+	pump->careful = pump->careful && outbox_count(pump->outbox) > 0;
 	if (turn->place[PART_COMPLETE] >= 0)
 		completer_take(pump, turn->batch, results[turn->place[PART_COMPLETE]]);
 	if (turn->place[PART_START] >= 0)
@@ -276,10 +342,14 @@ static void fail_turn(struct pump *pump, const struct turn *turn, struct error *
 {
 	if (turn->place[PART_CLAIM] >= 0)
 		pump->reconcile = pump->reconcile || db_is_lost(pump->db);
-	if (turn->place[PART_COMPLETE] >= 0 && err->kind == ERROR_INPUT && !db_is_lost(pump->db))
-		completer_refused(pump, err);
-	else
+	if (turn->place[PART_COMPLETE] >= 0 && err->kind == ERROR_INPUT && !db_is_lost(pump->db)) {
+		/* First make sure that it is the completion that is refused. */
+		if (turn->count == 1)
+			completer_refused(pump, err);
+		pump->careful = true;
+	} else {
 		pump_fail(pump, err);
+	}
 }
 
 bool turn_run(struct pump *pump, int64_t now_ms)
@@ -289,9 +359,12 @@ bool turn_run(struct pump *pump, int64_t now_ms)
 	struct error err = { ERROR_NONE, "", "" };
 
 	turn.batch = outbox_batch(pump->outbox, &err);
-	if (turn.batch != NULL)
+	if (turn.batch == NULL)
+		pump->careful = false;
+	else
 		completer_call(pump, turn.batch, add_part(&turn, PART_COMPLETE));
-	add_started(pump, &turn, now_ms);
+	if (!pump->careful)
+		add_started(pump, &turn, now_ms);
 	add_claim(pump, &turn, now_ms);
 	if (turn.count > 0) {
 		if (db_run(pump->db, turn.calls, turn.count, results, &err) == 0)

@@ -23,5 +23,6 @@ begin
 		made := made + 1;
 	end loop;
 	return made;
-end $$;
+end
+$$;
 revoke all on function locum.finished_prepare(date, date) from public;

@@ -14,7 +14,8 @@ begin
 		select q.id into strict found from locum.queue q where q.name = queue_id.queue;
 	end if;
 	return found;
-end $$;
+end
+$$;
 
 -- locum.check_name(what text, name text): raises 22023 with a sentence when name cannot be the name of a
 -- `what`.
@@ -30,7 +31,8 @@ begin
 		raise 'the name of the % contains a control character', what
 			using errcode = 'invalid_parameter_value';
 	end if;
-end $$;
+end
+$$;
 
 -- locum.check_job(…): raises 22023 with one sentence that says what is wrong with the job's options.
 create or replace function locum.check_job(handler text, payload json, queue text, priority int, key text,
@@ -66,7 +68,8 @@ begin
 	if wrong is not null then
 		raise '%', wrong using errcode = 'invalid_parameter_value';
 	end if;
-end $$;
+end
+$$;
 
 -- locum.interval_ms(value interval): whole milliseconds, null for null.
 create or replace function locum.interval_ms(value interval) returns bigint
@@ -138,4 +141,5 @@ begin
 		perform locum.wake(submit.queue);
 	end if;
 	return stored;
-end $$;
+end
+$$;

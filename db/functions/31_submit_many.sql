@@ -50,7 +50,8 @@ begin
 	join queue q on q.name = coalesce(g.queue, 'default')
 	left join stored s on s.key = g.key and s.queue_id = q.id
 	order by g.n;
-end $$;
+end
+$$;
 
 -- locum.insert_until_seen(jobs json[]): insert_jobs, done anew as long as an id is missing.
 create or replace function locum.insert_until_seen(jobs json[]) returns bigint[]
@@ -69,7 +70,8 @@ begin
 			null; -- what was inserted is undone
 		end;
 	end loop;
-end $$;
+end
+$$;
 revoke all on function locum.insert_until_seen(json[]) from public;
 
 -- locum.check_line(line text): raises what is wrong with one object of a bulk submission.
@@ -98,7 +100,8 @@ begin
 		coalesce(option.queue, 'default'), coalesce(option.priority, LIMIT_PRIORITY_DEFAULT), option.key,
 		option.max_attempts, option.timeout, option.expires, coalesce(option.on_interrupt, 'retry'),
 		option.traceparent);
-end $$;
+end
+$$;
 
 -- locum.submit_lines(lines text[], request_id uuid): submit_many for lines of text, which may be no JSON.
 -- A wrong line is an error whose DETAIL is its place in the array, from 1; nothing is stored.
@@ -142,7 +145,8 @@ begin
 		update locum.request r set jobs = stored where r.request_id = submit_lines.request_id;
 	end if;
 	return query select unnest(stored);
-end $$;
+end
+$$;
 revoke all on function locum.submit_lines(text[], uuid) from public;
 
 -- locum.submit_many(jobs json[], request_id uuid): stores many jobs in the caller's transaction and returns

@@ -23,7 +23,8 @@ begin
 			hint = 'Roll back, and do not try again: whoever holds the claim now does the job.';
 	end if;
 	perform locum.finish(held, 'completed', complete.result, null);
-end $$;
+end
+$$;
 
 -- locum.finish(job locum.job, state, result json, error text): stores the finished row of a job that the
 -- caller has just deleted from locum.job, unless its queue keeps none.
@@ -62,7 +63,8 @@ begin
 		perform locum.finish(target, 'cancelled', null, 'cancelled before it started');
 	end if;
 	return true;
-end $$;
+end
+$$;
 
 -- locum.retry(job bigint): submits a finished job again, as a new job with retry_of. Returns the new id,
 -- or null when no finished job has that id.
@@ -90,7 +92,8 @@ begin
 	end if;
 	perform locum.wake(q.name) from locum.queue q where q.id = former.queue_id;
 	return stored;
-end $$;
+end
+$$;
 
 -- locum.interruption_ends(policy, interruptions smallint): whether one more interruption ends the job.
 create or replace function locum.interruption_ends(policy locum.interrupt_policy, interruptions smallint)

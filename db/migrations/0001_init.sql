@@ -31,6 +31,7 @@ create table locum.queue (
 		check (keep_finished >= '0'),        -- '0': a finished job leaves nothing behind
 	created_at timestamptz not null default now()
 );
+create index queue_keeps_none on locum.queue (id) where keep_finished = '0';
 
 -- One row per unfinished job. Completion moves the row to locum.finished.
 create table locum.job (
@@ -133,6 +134,7 @@ create table locum.receipt (
 ) with (
 	autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 1000
 );
+alter table locum.receipt alter column jobs set compression lz4;
 
 -- One row per incarnation: a start of a dispatcher's process, or its life after it was found dead.
 create table locum.dispatcher (

@@ -1,8 +1,10 @@
 -- dispatcher_register(id uuid, incarnation uuid, former uuid, host text, pid int, machine_id text, version text, death_interval_ms bigint)
 --   -> registered, host, pid, age_ms
 -- Registers a new incarnation, unless another one of the same id is alive: then registered is false and
--- the rest says who (nulls: it registered at this very moment; ask again). `former` is the incarnation that this process proved to be its own corpse (it holds
--- the lock of the state file that names it): on the same machine it is buried at once.
+-- the rest says who (nulls: it registered at this very moment; ask again). `former` is the incarnation
+-- that this process proved to be its own corpse (it holds the lock of the state file that names it): on
+-- the same machine it is buried at once. To register again an incarnation that lives already, because the
+-- answer was lost, changes nothing and succeeds.
 with alive as materialized (
 	select incarnation, dispatcher.host, dispatcher.pid, dispatcher.machine_id
 	from locum.dispatcher
@@ -28,10 +30,12 @@ with alive as materialized (
 	select alive.*, ping.pinged_at
 	from alive left join locum.dispatcher_ping as ping using (incarnation)
 	where alive.incarnation not in (select incarnation from corpse)
+		and alive.incarnation <> $2::uuid
 ), born as (
 	insert into locum.dispatcher (incarnation, id, host, pid, machine_id, version)
 	select $2::uuid, $1::uuid, $4::text, $5::int, $6::text, $7::text
 	where not exists (select from other) and (select count(*) from buried) >= 0
+		and not exists (select from alive where alive.incarnation = $2::uuid)
 	on conflict (id) where state in ('running', 'draining') do nothing
 	returning incarnation
 ), pinging as (
@@ -39,6 +43,7 @@ with alive as materialized (
 	select incarnation, $8::bigint from born
 	returning incarnation
 )
-select exists (select from pinging) as registered, other.host, other.pid,
+select exists (select from pinging)
+		or exists (select from alive where alive.incarnation = $2::uuid) as registered, other.host, other.pid,
 	(extract(epoch from clock_timestamp() - other.pinged_at) * 1000)::bigint as age_ms
 from (values (1)) as one left join other on true

@@ -27,7 +27,7 @@ with given as materialized (
 		queue_id, state, on_interrupt, priority, attempt, max_attempts, interruptions, recoveries,
 		claim_id, incarnation, handler, submitted_by, key, traceparent, payload, result, error, log,
 		history)
-	select done.id, done.created_at, run_at,
+	select id, created_at, run_at,
 		coalesce(started_at, case when ago_ms >= 0
 			then now() - ago_ms * interval '1 millisecond' end),
 		claim_seq, retry_of, timeout_ms, queue_id, ending, on_interrupt, priority,
@@ -37,7 +37,7 @@ with given as materialized (
 			then locum.interruption_error(on_interrupt, interruptions) else message end,
 		tail, history
 	from done
-	join locum.queue on queue.id = done.queue_id and queue.keep_finished > interval '0'
+	where queue_id not in (select id from locum.queue where keep_finished = '0')
 ), back as (
 	update locum.job
 	set state = case when given.outcome = 'interrupt' and job.on_interrupt = 'hold' then 'held'

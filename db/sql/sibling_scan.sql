@@ -2,7 +2,7 @@
 -- The living incarnations with the age of their last ping by the database's clock, this one included, and
 -- what is needed to judge them: when the server started, and the epoch (null when it is missing). Above
 -- LIMIT_SIBLINGS_WATCHED of them, only this one and its LIMIT_SUCCESSORS_WATCHED successors in the order of
--- their ids, wrapping.
+-- their ids, wrapping. One that is not among the living sees all of them.
 with living as materialized (
 	select ping.*, dispatcher.id, row_number() over (order by dispatcher.id) as place,
 		count(*) over () as size
@@ -19,6 +19,6 @@ select living.incarnation, living.id, living.seq,
 from living
 left join living as self on self.incarnation = $1::uuid
 left join locum.epoch on true
-where living.size <= LIMIT_SIBLINGS_WATCHED
+where living.size <= LIMIT_SIBLINGS_WATCHED or self.incarnation is null
 	or (living.place - self.place + living.size) % living.size <= LIMIT_SUCCESSORS_WATCHED
 order by living.id

@@ -10,7 +10,8 @@ begin
 		raise 'job %: there is no edge from % to %', id, old_state, new_state
 			using errcode = 'triggered_action_exception';
 	end if;
-end $$;
+end
+$$;
 
 create function public.on_job() returns trigger
 language plpgsql as $$
@@ -27,7 +28,8 @@ begin
 		return old;
 	end if;
 	return new;
-end $$;
+end
+$$;
 
 create function public.on_finished() returns trigger
 language plpgsql as $$
@@ -41,7 +43,8 @@ begin
 	end if;
 	perform public.check_edge(new.id, last, new.state);
 	return new;
-end $$;
+end
+$$;
 
 create trigger edges before insert or update or delete on locum.job
 	for each row execute function public.on_job();

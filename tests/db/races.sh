@@ -46,11 +46,6 @@ pins() {
 		db/sql/session_pin.sql | tr '\n' ' '
 }
 
-drop() {
-	sql "$server" -c "drop database if exists ${database}_run" || :
-	sql "$server" -c "drop database if exists $database" || :
-}
-
 # run NAME: leaves what the sessions saw in OUTDIR/NAME.out.
 run() {
 	tests/db/specs/expand.sh "tests/db/specs/$1.spec.in" > "$out/$1.spec"
@@ -60,14 +55,16 @@ run() {
 		< "$out/$1.spec" > "$out/$1.out" 2>&1 || :
 }
 
-trap drop EXIT
+trap 'sql "$server" -c "drop database if exists ${database}_run" \
+	-c "drop database if exists $database" || :' EXIT
 trap 'exit 1' HUP INT TERM
 sql "$server" -c "create database $database"
 schema > "$out/schema.sql"
 sql "$server dbname=$database" -1 -f "$out/schema.sql"
-[ $# -gt 0 ] || set -- $(basename -s .spec.in tests/db/specs/*.spec.in)
+[ $# -gt 0 ] || set -- tests/db/specs/*.spec.in
 failed=0
-for name in "$@"; do
+for spec in "$@"; do
+	name=$(basename "$spec" .spec.in)
 	run "$name"
 	expected=tests/db/expected/$name.out
 	[ -z "${ACCEPT:-}" ] || cp "$out/$name.out" "$expected"

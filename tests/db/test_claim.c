@@ -36,7 +36,8 @@ static void a_batch_takes_the_head_and_not_more_than_the_limit(void **state)
 	struct database *d = *state;
 	struct uuid claim_id;
 
-	database_do(d, "select locum.submit('h', priority => 9 - n) from generate_series(0, 9) as n");
+	database_do(d,
+		    "select locum.submit('h', priority => 9 - n) from generate_series(0, 9) as n");
 	assert_int_equal(fleet_claim(d, fleet_dispatcher(d), 4, &claim_id), 4);
 	assert_sql(d, "0,1,2,3|4|1|1",
 		   "select string_agg(priority::text, ',' order by priority), count(*), "
@@ -49,7 +50,9 @@ static void queues_take_turns_as_the_ranges_say(void **state)
 {
 	struct database *d = *state;
 	struct uuid dispatcher = fleet_dispatcher(d);
-	struct fleet_claim claim = { .incarnation = dispatcher, .claim_id = uuid_make(), .most = 10 };
+	struct fleet_claim claim = { .incarnation = dispatcher,
+				     .claim_id = uuid_make(),
+				     .most = 10 };
 	PGresult *result;
 
 	fleet_submit(d, "'h'");
@@ -67,27 +70,35 @@ static void only_the_named_handlers_are_taken(void **state)
 	static const char *const HANDLERS[] = { "g", "i" };
 	struct database *d = *state;
 	struct fleet_claim claim = {
-		.incarnation = fleet_dispatcher(d), .claim_id = uuid_make(), .handlers = HANDLERS,
-		.handler_count = 2, .most = 10,
+		.incarnation = fleet_dispatcher(d),
+		.claim_id = uuid_make(),
+		.handlers = HANDLERS,
+		.handler_count = 2,
+		.most = 10,
 	};
 
 	database_do(d, "select locum.submit(h) from unnest('{f,g,h,i,gg}'::text[]) as h");
 	PQclear(fleet_claim_with(d, &claim));
-	assert_sql(d, "g,i", "select string_agg(handler, ',' order by id) from locum.job "
-			     "where claim_id is not null");
+	assert_sql(d, "g,i",
+		   "select string_agg(handler, ',' order by id) from locum.job "
+		   "where claim_id is not null");
 }
 
 static void nothing_below_the_cursor_is_looked_at(void **state)
 {
 	struct database *d = *state;
 	struct fleet_claim claim = {
-		.incarnation = fleet_dispatcher(d), .claim_id = uuid_make(), .cursor = 3, .most = 10,
+		.incarnation = fleet_dispatcher(d),
+		.claim_id = uuid_make(),
+		.cursor = 3,
+		.most = 10,
 	};
 
 	database_do(d, "select locum.submit('h') from generate_series(1, 5)");
 	PQclear(fleet_claim_with(d, &claim));
-	assert_sql(d, "3,4,5", "select string_agg(id::text, ',' order by id) from locum.job "
-			       "where claim_id is not null");
+	assert_sql(d, "3,4,5",
+		   "select string_agg(id::text, ',' order by id) from locum.job "
+		   "where claim_id is not null");
 }
 
 static void an_expired_job_is_not_claimed(void **state)
@@ -132,7 +143,8 @@ static void only_a_running_dispatcher_claims(void **state)
 		assert_int_equal(fleet_claim(d, dispatcher, 1, NULL), 0);
 	}
 	assert_int_equal(fleet_claim(d, uuid_make(), 1, NULL), 0);
-	assert_sql(d, "pending|0|-|-", "select state, claim_seq, claim_id, incarnation from locum.job");
+	assert_sql(d, "pending|0|-|-",
+		   "select state, claim_seq, claim_id, incarnation from locum.job");
 }
 
 static void a_claim_is_written_whole(void **state)
@@ -145,25 +157,29 @@ static void a_claim_is_written_whole(void **state)
 	fleet_submit(d, "'h'");
 	database_do(d, "update locum.job set claim_seq = 41");
 	fleet_claim_one(d, dispatcher, &claim_id);
-	assert_int_equal(database_int(d,
-				      "select count(*) from locum.job where state = 'assigned' "
-				      "and claim_seq = 42 and claim_id = '%s' and incarnation = '%s' "
-				      "and claimed_at <= clock_timestamp() and started_at is null "
-				      "and lane = -2",
-				      uuid_text(claim_id, text[0]), uuid_text(dispatcher, text[1])),
-			 1);
+	assert_int_equal(
+		database_int(d,
+			     "select count(*) from locum.job where state = 'assigned' "
+			     "and claim_seq = 42 and claim_id = '%s' and incarnation = '%s' "
+			     "and claimed_at <= clock_timestamp() and started_at is null "
+			     "and lane = -2",
+			     uuid_text(claim_id, text[0]), uuid_text(dispatcher, text[1])),
+		1);
 }
 
 static void a_claim_tells_what_a_start_needs(void **state)
 {
 	struct database *d = *state;
 	struct fleet_claim claim = {
-		.incarnation = fleet_dispatcher(d), .claim_id = uuid_make(), .most = 1,
+		.incarnation = fleet_dispatcher(d),
+		.claim_id = uuid_make(),
+		.most = 1,
 	};
 	PGresult *r;
 
-	fleet_submit(d, "'h', '{\"a\": 1e400}', priority => 3, max_attempts => 7, timeout => '90 s', "
-			"on_interrupt => 'hold', traceparent => '00-ab-cd-01'");
+	fleet_submit(d,
+		     "'h', '{\"a\": 1e400}', priority => 3, max_attempts => 7, timeout => '90 s', "
+		     "on_interrupt => 'hold', traceparent => '00-ab-cd-01'");
 	r = fleet_claim_with(d, &claim);
 	assert_int_equal(rows_int(r, 0, PQfnumber(r, "priority")), 3);
 	assert_int_equal(rows_int(r, 0, PQfnumber(r, "lane")), 1);
@@ -184,13 +200,16 @@ static void a_payload_comes_with_the_claim_up_to_the_limit(void **state)
 {
 	struct database *d = *state;
 	struct fleet_claim claim = {
-		.incarnation = fleet_dispatcher(d), .claim_id = uuid_make(), .most = 2,
+		.incarnation = fleet_dispatcher(d),
+		.claim_id = uuid_make(),
+		.most = 2,
 	};
 	PGresult *result;
 	int payload;
 
 	for (int extra = 0; extra < 2; extra++)
-		fleet_submit(d, "'h', to_json(repeat('x', %d - 2))", LIMIT_PAYLOAD_INLINE_BYTES + extra);
+		fleet_submit(d, "'h', to_json(repeat('x', %d - 2))",
+			     LIMIT_PAYLOAD_INLINE_BYTES + extra);
 	result = fleet_claim_with(d, &claim);
 	payload = PQfnumber(result, "payload");
 	for (int row = 0; row < 2; row++) {

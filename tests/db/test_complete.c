@@ -48,23 +48,26 @@ static const char *ends(struct database *d, struct scene *scene, const char *out
 static void a_completed_job_moves_to_finished_with_everything(void **state)
 {
 	struct database *d = *state;
-	struct scene scene = claimed(d, "'h', '{\"a\" :1}', key => 'k', priority => 2, "
-					"timeout => '5 s', on_interrupt => 'hold', traceparent => 't'");
+	struct scene scene =
+		claimed(d, "'h', '{\"a\" :1}', key => 'k', priority => 2, "
+			   "timeout => '5 s', on_interrupt => 'hold', traceparent => 't'");
 	char text[UUID_TEXT_SIZE];
 
 	scene.end.result = "{\"b\" : 2.0}";
 	scene.end.log = "tail";
 	assert_string_equal(ends(d, &scene, "completed"), "completed");
 	assert_int_equal(database_int(d, "select count(*) from locum.job"), 0);
-	assert_sql(d, "h|completed|2|1|5|0|0|1|k|t|{\"a\" :1}|{\"b\" : 2.0}|-|tail|5000|hold|-",
-		   "select handler, state, priority, attempt, max_attempts, interruptions, recoveries, "
-		   "claim_seq, key, traceparent, payload, result, error, log, timeout_ms, on_interrupt, "
-		   "history from locum.finished");
-	assert_int_equal(database_int(d,
-				      "select count(*) from locum.finished where claim_id = '%s' and "
-				      "finished_at - started_at between '1 s' and '1 min'",
-				      uuid_text(scene.end.claim_id, text)),
-			 1);
+	assert_sql(
+		d, "h|completed|2|1|5|0|0|1|k|t|{\"a\" :1}|{\"b\" : 2.0}|-|tail|5000|hold|-",
+		"select handler, state, priority, attempt, max_attempts, interruptions, recoveries, "
+		"claim_seq, key, traceparent, payload, result, error, log, timeout_ms, on_interrupt, "
+		"history from locum.finished");
+	assert_int_equal(
+		database_int(d,
+			     "select count(*) from locum.finished where claim_id = '%s' and "
+			     "finished_at - started_at between '1 s' and '1 min'",
+			     uuid_text(scene.end.claim_id, text)),
+		1);
 }
 
 static void a_run_that_never_started_has_no_start(void **state)
@@ -127,9 +130,10 @@ static void a_retry_with_a_delay_is_scheduled_and_counted(void **state)
 	scene.end.error = "busy";
 	scene.end.log = "tail";
 	assert_string_equal(ends(d, &scene, "retry"), "scheduled");
-	assert_sql(d, "scheduled|1|-|-|-|-|-|busy|tail|t",
-		   "select state, attempt, lane, claim_id, incarnation, started_at, claimed_at, error, log, "
-		   "run_at - clock_timestamp() between '50 s' and '60 s' from locum.job");
+	assert_sql(
+		d, "scheduled|1|-|-|-|-|-|busy|tail|t",
+		"select state, attempt, lane, claim_id, incarnation, started_at, claimed_at, error, log, "
+		"run_at - clock_timestamp() between '50 s' and '60 s' from locum.job");
 	assert_sql(d, "retry|busy|1|1",
 		   "select e ->> 'outcome', e ->> 'error', e ->> 'attempt', e ->> 'claim_seq' "
 		   "from locum.job, jsonb_array_elements(history) as e");
@@ -162,8 +166,7 @@ static void an_interruption_under_retry_is_counted_and_goes_back(void **state)
 	struct scene scene = active(d, "'h'");
 
 	assert_string_equal(ends(d, &scene, "interrupt"), "pending");
-	assert_sql(d, "pending|0|0|1",
-		   "select state, lane, attempt, interruptions from locum.job");
+	assert_sql(d, "pending|0|0|1", "select state, lane, attempt, interruptions from locum.job");
 }
 
 static void an_interruption_under_fail_fails(void **state)
@@ -197,8 +200,9 @@ static void the_interruption_after_the_last_allowed_one_fails(void **state)
 		assert_true(fleet_start(d, 1, scene.end.claim_id));
 	}
 	assert_string_equal(ends(d, &scene, "interrupt"), "failed");
-	assert_sql(d, "failed|interrupted too often (10 times)|10|9",
-		   "select state, error, interruptions, jsonb_array_length(history) from locum.finished");
+	assert_sql(
+		d, "failed|interrupted too often (10 times)|10|9",
+		"select state, error, interruptions, jsonb_array_length(history) from locum.finished");
 }
 
 static void a_wanted_cancel_ends_what_would_go_on(void **state)
@@ -243,10 +247,12 @@ static void a_missing_partition_is_an_error_that_preparing_mends(void **state)
 	char today[32];
 
 	snprintf(today, sizeof(today), "%s",
-		 database_text(d, "select 'finished_' || to_char(now() at time zone 'UTC', 'YYYYMMDD')"));
+		 database_text(
+			 d, "select 'finished_' || to_char(now() at time zone 'UTC', 'YYYYMMDD')"));
 	database_do(d, "drop table locum.%s", today);
 	scene.end.outcome = "completed";
-	assert_int_equal(fleet_complete_batch(d, scene.dispatcher, uuid_make(), NONE, &scene.end, 1), -1);
+	assert_int_equal(
+		fleet_complete_batch(d, scene.dispatcher, uuid_make(), NONE, &scene.end, 1), -1);
 	assert_string_equal(d->err.sqlstate, "23514");
 	assert_sql(d, "active", "select state from locum.job");
 	args_init(&args);
@@ -262,7 +268,8 @@ static void a_result_that_is_refused_changes_nothing(void **state)
 
 	scene.end.outcome = "completed";
 	scene.end.result = "{\"broken\": ";
-	assert_int_equal(fleet_complete_batch(d, scene.dispatcher, uuid_make(), NONE, &scene.end, 1), -1);
+	assert_int_equal(
+		fleet_complete_batch(d, scene.dispatcher, uuid_make(), NONE, &scene.end, 1), -1);
 	assert_string_equal(d->err.sqlstate, "22P02");
 	assert_int_equal(d->err.kind, ERROR_INPUT);
 	assert_sql(d, "active|0|0",
@@ -281,14 +288,18 @@ static void a_batch_accepts_what_it_may_and_leaves_the_rest(void **state)
 	assert_int_equal(fleet_claim(d, scene.dispatcher, 4, &scene.end.claim_id), 4);
 	for (int i = 0; i < 4; i++)
 		ends_of[i] = (struct fleet_outcome){
-			.id = i + 1, .claim_id = scene.end.claim_id, .outcome = OUTCOMES[i],
+			.id = i + 1,
+			.claim_id = scene.end.claim_id,
+			.outcome = OUTCOMES[i],
 		};
 	ends_of[3].claim_id = uuid_make();
-	assert_int_equal(fleet_complete_batch(d, scene.dispatcher, uuid_make(), NONE, ends_of, 4), 3);
+	assert_int_equal(fleet_complete_batch(d, scene.dispatcher, uuid_make(), NONE, ends_of, 4),
+			 3);
 	assert_sql(d, "2|pending\n4|assigned", "select id, state from locum.job order by id");
 	assert_sql(d, "1|completed\n3|failed", "select id, state from locum.finished order by id");
-	assert_sql(d, "1,2,3", "select string_agg(j::text, ',' order by j) "
-			       "from locum.receipt, unnest(jobs) as j");
+	assert_sql(d, "1,2,3",
+		   "select string_agg(j::text, ',' order by j) "
+		   "from locum.receipt, unnest(jobs) as j");
 }
 
 static const char *text_of(const char *name)
@@ -316,7 +327,8 @@ static void start_plainly(struct database *d, struct uuid claim_id)
 
 static void a_start_is_a_heap_only_update(void **state)
 {
-	static const char HOT[] = "select pg_stat_get_xact_tuples_hot_updated('locum.job'::regclass)";
+	static const char HOT[] =
+		"select pg_stat_get_xact_tuples_hot_updated('locum.job'::regclass)";
 	struct database *d = *state;
 	struct scene scene = claimed(d, "'h'");
 	int64_t before;
@@ -336,8 +348,9 @@ static void a_start_needs_the_claim_and_happens_once(void **state)
 	assert_false(fleet_start(d, scene.end.id, uuid_make()));
 	assert_true(fleet_start(d, scene.end.id, scene.end.claim_id));
 	assert_false(fleet_start(d, scene.end.id, scene.end.claim_id));
-	assert_sql(d, "active|t", "select state, started_at < clock_timestamp() - interval '900 ms' "
-				  "from locum.job");
+	assert_sql(d, "active|t",
+		   "select state, started_at < clock_timestamp() - interval '900 ms' "
+		   "from locum.job");
 }
 
 int main(void)

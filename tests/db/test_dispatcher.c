@@ -52,9 +52,10 @@ static const char *commit_of(struct database *d, const char *name, struct args *
 {
 	assert_int_equal(db_execute(d->db, "begin", &d->err), 0);
 	database_count(d, name, args);
-	assert_int_equal(db_execute(d->db, "do $$ begin execute format('comment on table public.left_job "
-					   "is %L', current_setting('synchronous_commit')); end $$; "
-					   "commit",
+	assert_int_equal(db_execute(d->db,
+				    "do $$ begin execute format('comment on table public.left_job "
+				    "is %L', current_setting('synchronous_commit')); end $$; "
+				    "commit",
 				    &d->err),
 			 0);
 	return database_text(d, "select obj_description('public.left_job'::regclass)");
@@ -94,7 +95,8 @@ static void idleness_does_not_wait_for_the_disk(void **state)
 	args_uuid(&args, dispatcher);
 	args_bool(&args, true);
 	assert_string_equal(commit_of(d, "agent_idle", &args), "off");
-	assert_sql(d, "main|8|{default}|{}|t", "select name, size, queues, broken, idle from locum.agent");
+	assert_sql(d, "main|8|{default}|{}|t",
+		   "select name, size, queues, broken, idle from locum.agent");
 }
 
 static void the_pings_update_is_heap_only(void **state)
@@ -107,7 +109,8 @@ static void the_pings_update_is_heap_only(void **state)
 	fleet_dispatcher(d);
 	database_do(d, "begin");
 	before = database_int(d, "%s", HOT);
-	database_do(d, "update locum.dispatcher_ping set seq = seq + 1, pinged_at = clock_timestamp()");
+	database_do(
+		d, "update locum.dispatcher_ping set seq = seq + 1, pinged_at = clock_timestamp()");
 	assert_int_equal(database_int(d, "%s", HOT), before + 1);
 	database_do(d, "commit");
 }
@@ -133,22 +136,26 @@ static void a_death_leaves_a_certificate_and_no_ping(void **state)
 	char text[2][UUID_TEXT_SIZE];
 
 	ping(d, victim);
-	database_do(d, "create table public.last as select pinged_at from locum.dispatcher_ping "
-		       "where incarnation = '%s'",
+	database_do(d,
+		    "create table public.last as select pinged_at from locum.dispatcher_ping "
+		    "where incarnation = '%s'",
 		    uuid_text(victim, text[0]));
-	assert_int_equal(database_count(d, "dispatcher_death", death_of(&args, victim, 1, reaper)), 1);
-	assert_int_equal(database_int(d,
-				      "select count(*) from locum.deaths join public.last "
-				      "on last_ping = pinged_at where victim_incarnation = '%s' and "
-				      "declared_by = '%s' and victim_id = (select id from "
-				      "locum.dispatcher where incarnation = victim_incarnation) and "
-				      "evidence = '{\"age_ms\": 31000}' and returned_at is null",
-				      uuid_text(victim, text[0]), uuid_text(reaper, text[1])),
+	assert_int_equal(database_count(d, "dispatcher_death", death_of(&args, victim, 1, reaper)),
 			 1);
-	assert_sql(d, "dead|t|0",
-		   "select state, ended_at is not null, (select count(*) from locum.dispatcher_ping p "
-		   "where p.incarnation = d.incarnation) from locum.dispatcher d where incarnation = '%s'",
-		   text[0]);
+	assert_int_equal(
+		database_int(d,
+			     "select count(*) from locum.deaths join public.last "
+			     "on last_ping = pinged_at where victim_incarnation = '%s' and "
+			     "declared_by = '%s' and victim_id = (select id from "
+			     "locum.dispatcher where incarnation = victim_incarnation) and "
+			     "evidence = '{\"age_ms\": 31000}' and returned_at is null",
+			     uuid_text(victim, text[0]), uuid_text(reaper, text[1])),
+		1);
+	assert_sql(
+		d, "dead|t|0",
+		"select state, ended_at is not null, (select count(*) from locum.dispatcher_ping p "
+		"where p.incarnation = d.incarnation) from locum.dispatcher d where incarnation = '%s'",
+		text[0]);
 	database_do(d, "drop table public.last");
 }
 
@@ -159,9 +166,11 @@ static void one_that_pinged_meanwhile_is_not_declared_dead(void **state)
 	struct args args;
 
 	ping(d, victim);
-	assert_int_equal(database_count(d, "dispatcher_death", death_of(&args, victim, 0, uuid_make())), 0);
-	assert_sql(d, "running|0", "select state, (select count(*) from locum.death) "
-				   "from locum.dispatcher");
+	assert_int_equal(
+		database_count(d, "dispatcher_death", death_of(&args, victim, 0, uuid_make())), 0);
+	assert_sql(d, "running|0",
+		   "select state, (select count(*) from locum.death) "
+		   "from locum.dispatcher");
 	assert_int_equal(ping(d, victim), 1);
 }
 
@@ -171,8 +180,10 @@ static void nobody_dies_twice(void **state)
 	struct uuid victim = fleet_dispatcher(d);
 	struct args args;
 
-	assert_int_equal(database_count(d, "dispatcher_death", death_of(&args, victim, 0, uuid_make())), 1);
-	assert_int_equal(database_count(d, "dispatcher_death", death_of(&args, victim, 0, uuid_make())), 0);
+	assert_int_equal(
+		database_count(d, "dispatcher_death", death_of(&args, victim, 0, uuid_make())), 1);
+	assert_int_equal(
+		database_count(d, "dispatcher_death", death_of(&args, victim, 0, uuid_make())), 0);
 	assert_sql(d, "1", "select count(*) from locum.death");
 }
 
@@ -185,7 +196,8 @@ static void a_death_does_not_wait_for_the_victims_locks(void **state)
 
 	for (size_t i = 0; i < 2; i++) {
 		database_do(d, "begin; select from locum.%s for share", TABLES[i]);
-		assert_null(database_try(d, "dispatcher_death", death_of(&args, victim, 0, uuid_make())));
+		assert_null(database_try(d, "dispatcher_death",
+					 death_of(&args, victim, 0, uuid_make())));
 		assert_string_equal(d->err.sqlstate, "55P03");
 		database_do(d, "rollback");
 	}
@@ -261,8 +273,9 @@ static void a_second_process_with_the_same_id_is_refused_by_name(void **state)
 	assert_int_equal(rows_int(result, 0, PQfnumber(result, "pid")), 4711);
 	assert_in_range(rows_int(result, 0, PQfnumber(result, "age_ms")), 7000, 60000);
 	PQclear(result);
-	assert_sql(d, "1|1", "select (select count(*) from locum.dispatcher), "
-			     "(select count(*) from locum.dispatcher_ping)");
+	assert_sql(d, "1|1",
+		   "select (select count(*) from locum.dispatcher), "
+		   "(select count(*) from locum.dispatcher_ping)");
 }
 
 static void its_own_corpse_is_buried_at_once(void **state)
@@ -277,13 +290,30 @@ static void its_own_corpse_is_buried_at_once(void **state)
 	birth.former = birth.incarnation;
 	PQclear(born(d, &birth, true));
 	assert_sql(d, "dead\nrunning", "select state from locum.dispatcher order by seq");
-	assert_int_equal(database_int(d,
-				      "select count(*) from locum.deaths where declared_by = '%s' "
-				      "and evidence = '{\"own_corpse\": true}' and last_ping is not null",
-				      uuid_text(birth.incarnation, text)),
-			 1);
+	assert_int_equal(
+		database_int(d,
+			     "select count(*) from locum.deaths where declared_by = '%s' "
+			     "and evidence = '{\"own_corpse\": true}' and last_ping is not null",
+			     uuid_text(birth.incarnation, text)),
+		1);
 	assert_sql(d, text, "select incarnation from locum.dispatcher_ping");
 	assert_int_equal(fleet_reclaim(d, birth.former, 10), 1);
+}
+
+static void a_registration_that_is_sent_again_changes_nothing(void **state)
+{
+	struct database *d = *state;
+	const struct fleet_birth birth = { .id = uuid_make(), .incarnation = uuid_make() };
+
+	for (int i = 0; i < 2; i++) {
+		PGresult *result = fleet_register(d, &birth);
+
+		assert_true(rows_bool(result, 0, 0));
+		PQclear(result);
+	}
+	assert_sql(d, "running|1",
+		   "select state, (select count(*) from locum.dispatcher_ping) "
+		   "from locum.dispatcher");
 }
 
 static void a_state_file_copied_to_another_machine_proves_nothing(void **state)
@@ -295,8 +325,9 @@ static void a_state_file_copied_to_another_machine_proves_nothing(void **state)
 	birth.former = birth.incarnation;
 	birth.machine = "another";
 	PQclear(born(d, &birth, false));
-	assert_sql(d, "running|0", "select state, (select count(*) from locum.death) "
-				   "from locum.dispatcher");
+	assert_sql(d, "running|0",
+		   "select state, (select count(*) from locum.death) "
+		   "from locum.dispatcher");
 }
 
 static void an_older_corpse_proves_nothing(void **state)
@@ -426,8 +457,9 @@ static void each_of_a_large_fleet_is_watched(void **state)
 		}
 		PQclear(result);
 	}
-	assert_int_equal(database_int(d, "select count(*) from (select from public.watched "
-					 "group by incarnation having count(*) = %d) as w",
+	assert_int_equal(database_int(d,
+				      "select count(*) from (select from public.watched "
+				      "group by incarnation having count(*) = %d) as w",
 				      LIMIT_SUCCESSORS_WATCHED + 1),
 			 count);
 	database_do(d, "drop table public.watched");
@@ -449,6 +481,7 @@ int main(void)
 		DATABASE_TEST(only_the_victims_connections_are_ended),
 		DATABASE_TEST(a_second_process_with_the_same_id_is_refused_by_name),
 		DATABASE_TEST(its_own_corpse_is_buried_at_once),
+		DATABASE_TEST(a_registration_that_is_sent_again_changes_nothing),
 		DATABASE_TEST(a_state_file_copied_to_another_machine_proves_nothing),
 		DATABASE_TEST(an_older_corpse_proves_nothing),
 		DATABASE_TEST(the_dead_and_the_stopped_are_followed),

@@ -27,8 +27,7 @@ static struct scene claimed(struct database *d, const char *options)
 	return scene;
 }
 
-static const char REASSIGNED[] =
-	"LC001 job was reassigned|Job 1 is no longer held by this claim.";
+static const char REASSIGNED[] = "LC001 job was reassigned|Job 1 is no longer held by this claim.";
 
 /* --- locum.complete ---------------------------------------------------------------------------- */
 
@@ -38,12 +37,16 @@ static void a_handlers_writes_and_its_completion_are_one_transaction(void **stat
 	struct scene scene = claimed(d, "'h'");
 
 	database_do(d, "create table if not exists public.effect (n int)");
-	database_do(d, "begin; insert into public.effect values (1); select locum.complete(1, '%s', '[1]')",
-		    scene.claim);
+	database_do(
+		d,
+		"begin; insert into public.effect values (1); select locum.complete(1, '%s', '[1]')",
+		scene.claim);
 	database_do(d, "rollback");
-	assert_sql(d, "assigned|0", "select state, (select count(*) from public.effect) from locum.job");
-	database_do(d, "begin; insert into public.effect values (1); "
-		       "select locum.complete(1, '%s', '[1]'); commit",
+	assert_sql(d, "assigned|0",
+		   "select state, (select count(*) from public.effect) from locum.job");
+	database_do(d,
+		    "begin; insert into public.effect values (1); "
+		    "select locum.complete(1, '%s', '[1]'); commit",
 		    scene.claim);
 	assert_sql(d, "completed|[1]|1|1|t",
 		   "select state, result, attempt, (select count(*) from public.effect), "
@@ -63,7 +66,8 @@ static void a_reassigned_handlers_writes_roll_back(void **state)
 	database_do(d, "begin; insert into public.effect values (1)");
 	assert_refused(d, REASSIGNED, "select locum.complete(1, '%s')", scene.claim);
 	database_do(d, "commit"); /* an aborted transaction: rolls back */
-	assert_sql(d, "0|assigned", "select (select count(*) from public.effect), state from locum.job");
+	assert_sql(d, "0|assigned",
+		   "select (select count(*) from public.effect), state from locum.job");
 	database_do(d, "drop table public.effect");
 }
 
@@ -109,8 +113,10 @@ static void what_is_not_claimed_is_cancelled_at_once(void **state)
 	fleet_submit(d, "'h', key => 'k'");
 	fleet_submit(d, "'h', delay => '1 h'");
 	assert_sql(d, "t|t", "select locum.cancel(1), locum.cancel(2)");
-	assert_sql(d, "1|cancelled|0|cancelled before it started\n2|cancelled|0|cancelled before it started",
-		   "select id, state, attempt, error from locum.finished order by id");
+	assert_sql(
+		d,
+		"1|cancelled|0|cancelled before it started\n2|cancelled|0|cancelled before it started",
+		"select id, state, attempt, error from locum.finished order by id");
 	assert_sql(d, "0", "select count(*) from locum.job");
 }
 
@@ -145,15 +151,17 @@ static void what_is_finished_or_never_was_cannot_be_cancelled(void **state)
 static void a_finished_job_is_done_again_as_a_new_one(void **state)
 {
 	struct database *d = *state;
-	struct scene scene = claimed(d, "'h', ' [1]', priority => 2, max_attempts => 3, key => 'k', "
-					"timeout => '4 s', on_interrupt => 'hold', traceparent => 't'");
+	struct scene scene =
+		claimed(d, "'h', ' [1]', priority => 2, max_attempts => 3, key => 'k', "
+			   "timeout => '4 s', on_interrupt => 'hold', traceparent => 't'");
 
 	scene.end.outcome = "failed";
 	fleet_complete(d, scene.dispatcher, &scene.end);
 	assert_sql(d, "2", "select locum.retry(1)");
-	assert_sql(d, "2|1|pending|1|2|0|3|h|k|4000|hold|t| [1]",
-		   "select id, retry_of, state, lane, priority, attempt, max_attempts, handler, key, "
-		   "timeout_ms, on_interrupt, traceparent, payload from locum.job");
+	assert_sql(
+		d, "2|1|pending|1|2|0|3|h|k|4000|hold|t| [1]",
+		"select id, retry_of, state, lane, priority, attempt, max_attempts, handler, key, "
+		"timeout_ms, on_interrupt, traceparent, payload from locum.job");
 	assert_sql(d, "failed", "select state from locum.finished");
 	assert_refused(d, "23505 an unfinished job of the same queue has the key \"k\"",
 		       "select locum.retry(1)");
@@ -172,23 +180,27 @@ static void what_is_not_finished_cannot_be_done_again(void **state)
 static void the_views_have_the_columns_that_outsiders_rely_on(void **state)
 {
 	static const char *const PROMISED[][2] = {
-		{ "jobs", "id,queue,handler,state,priority,attempt,interruptions,payload,result,error,key,"
-			  "submitted_by,created_at,run_at,started_at,finished_at,dispatcher_id,claim_id" },
+		{ "jobs",
+		  "id,queue,handler,state,priority,attempt,interruptions,payload,result,error,key,"
+		  "submitted_by,created_at,run_at,started_at,finished_at,dispatcher_id,claim_id" },
 		{ "dispatchers", "id,incarnation,host,pid,state,last_ping" },
 		{ "queues", "name" },
-		{ "deaths", "victim_id,victim_incarnation,declared_by,declared_at,last_ping,evidence,"
-			    "returned_at" },
+		{ "deaths",
+		  "victim_id,victim_incarnation,declared_by,declared_at,last_ping,evidence,"
+		  "returned_at" },
 	};
 	struct database *d = *state;
 
 	for (size_t i = 0; i < 4; i++)
-		assert_sql(d, "-",
-			   "select string_agg(name, ',') from regexp_split_to_table('%s', ',') as name "
-			   "where name not in (select attname from pg_attribute "
-			   "where attrelid = 'locum.%s'::regclass)",
-			   PROMISED[i][1], PROMISED[i][0]);
-	assert_sql(d, "json|json", "select pg_typeof(payload), pg_typeof(result) from "
-				   "(values (1)) as one left join locum.jobs on true");
+		assert_sql(
+			d, "-",
+			"select string_agg(name, ',') from regexp_split_to_table('%s', ',') as name "
+			"where name not in (select attname from pg_attribute "
+			"where attrelid = 'locum.%s'::regclass)",
+			PROMISED[i][1], PROMISED[i][0]);
+	assert_sql(d, "json|json",
+		   "select pg_typeof(payload), pg_typeof(result) from "
+		   "(values (1)) as one left join locum.jobs on true");
 }
 
 static void the_jobs_view_joins_unfinished_and_finished(void **state)
@@ -199,18 +211,20 @@ static void the_jobs_view_joins_unfinished_and_finished(void **state)
 
 	fleet_submit(d, "'h', queue => 'mail'");
 	fleet_start(d, 1, scene.end.claim_id);
-	assert_int_equal(database_int(d,
-				      "select count(*) from locum.jobs j join locum.dispatcher d "
-				      "on d.id = j.dispatcher_id where j.id = 1 and j.attempt = 1 and "
-				      "j.state = 'active' and d.incarnation = '%s'",
-				      uuid_text(scene.dispatcher, text)),
-			 1);
+	assert_int_equal(
+		database_int(d,
+			     "select count(*) from locum.jobs j join locum.dispatcher d "
+			     "on d.id = j.dispatcher_id where j.id = 1 and j.attempt = 1 and "
+			     "j.state = 'active' and d.incarnation = '%s'",
+			     uuid_text(scene.dispatcher, text)),
+		1);
 	scene.end.outcome = "completed";
 	scene.end.result = "7";
 	fleet_complete(d, scene.dispatcher, &scene.end);
-	assert_sql(d, "1|default|completed|1|7|t\n2|mail|pending|0|-|f",
-		   "select id, queue, state, attempt, result, finished_at is not null from locum.jobs "
-		   "order by id");
+	assert_sql(
+		d, "1|default|completed|1|7|t\n2|mail|pending|0|-|f",
+		"select id, queue, state, attempt, result, finished_at is not null from locum.jobs "
+		"order by id");
 }
 
 static void the_dispatchers_view_shows_the_latest_incarnation(void **state)
@@ -220,12 +234,14 @@ static void the_dispatchers_view_shows_the_latest_incarnation(void **state)
 
 	PQclear(fleet_register(d, &birth));
 	fleet_kill(d, birth.incarnation);
-	assert_sql(d, "dead|t|0", "select state, last_ping is not null, claimed from locum.dispatchers");
+	assert_sql(d, "dead|t|0",
+		   "select state, last_ping is not null, claimed from locum.dispatchers");
 	birth.incarnation = uuid_make();
 	PQclear(fleet_register(d, &birth));
 	fleet_submit(d, "'h'");
 	fleet_claim_one(d, birth.incarnation, NULL);
-	assert_sql(d, "running|t|1", "select state, last_ping is not null, claimed from locum.dispatchers");
+	assert_sql(d, "running|t|1",
+		   "select state, last_ping is not null, claimed from locum.dispatchers");
 }
 
 static void the_queues_view_counts(void **state)
@@ -235,7 +251,8 @@ static void the_queues_view_counts(void **state)
 	database_do(d, "select locum.submit('h') from generate_series(1, 3)");
 	fleet_submit(d, "'h', delay => '1 h'");
 	fleet_claim_one(d, fleet_dispatcher(d), NULL);
-	assert_sql(d, "default|2|1|1|0", "select name, pending, scheduled, claimed, held from locum.queues");
+	assert_sql(d, "default|2|1|1|0",
+		   "select name, pending, scheduled, claimed, held from locum.queues");
 }
 
 int main(void)

@@ -47,8 +47,9 @@ static void the_longest_due_go_first_and_in_chunks(void **state)
 		       "from generate_series(1, 5) as n");
 	database_do(d, "update locum.job set run_at = now() - run_at + now()");
 	assert_int_equal(up_to(d, "job_due", 2), 2);
-	assert_sql(d, "4,5", "select string_agg(id::text, ',' order by id) from locum.job "
-			     "where state = 'pending'");
+	assert_sql(d, "4,5",
+		   "select string_agg(id::text, ',' order by id) from locum.job "
+		   "where state = 'pending'");
 	assert_int_equal(up_to(d, "job_due", 10), 3);
 }
 
@@ -72,8 +73,9 @@ static void what_was_not_started_in_time_expires(void **state)
 	fleet_submit(d, "'h', expires => '0 s', delay => '1 h'");
 	fleet_submit(d, "'h'");
 	assert_int_equal(up_to(d, "job_expire", 10), 2);
-	assert_sql(d, "1|expired|0|0|-|not started before it expired|k\n"
-		      "3|expired|0|0|-|not started before it expired|-",
+	assert_sql(d,
+		   "1|expired|0|0|-|not started before it expired|k\n"
+		   "3|expired|0|0|-|not started before it expired|-",
 		   "select id, state, attempt, claim_seq, claim_id, error, key from locum.finished "
 		   "order by id");
 	assert_sql(d, "2\n4", "select id from locum.job order by id");
@@ -103,9 +105,10 @@ static void expiry_goes_in_chunks_and_skips_what_is_locked(void **state)
 
 /* --- partitions -------------------------------------------------------------------------------- */
 
-static const char DAYS[] = "select count(*), min(relname)::text = 'finished_' || to_char(now() at time "
-			   "zone 'UTC', 'YYYYMMDD') from pg_class join pg_inherits on inhrelid = "
-			   "pg_class.oid where inhparent = 'locum.finished'::regclass";
+static const char DAYS[] =
+	"select count(*), min(relname)::text = 'finished_' || to_char(now() at time "
+	"zone 'UTC', 'YYYYMMDD') from pg_class join pg_inherits on inhrelid = "
+	"pg_class.oid where inhparent = 'locum.finished'::regclass";
 
 static void partitions_are_made_ahead_once(void **state)
 {
@@ -134,8 +137,9 @@ static void a_partition_has_the_bounds_of_a_utc_day(void **state)
 	assert_sql(d, "FOR VALUES FROM ('2001-02-03 00:00:00+00') TO ('2001-02-04 00:00:00+00')",
 		   "select pg_get_expr(relpartbound, oid) from pg_class "
 		   "where relname = 'finished_20010203'");
-	assert_sql(d, "1", "select count(*) from pg_index "
-			   "where indrelid = 'locum.finished_20010203'::regclass");
+	assert_sql(d, "1",
+		   "select count(*) from pg_index "
+		   "where indrelid = 'locum.finished_20010203'::regclass");
 	database_do(d, "drop table locum.finished_20010203");
 }
 
@@ -156,14 +160,16 @@ static void old_partitions_are_dropped_and_young_ones_stay(void **state)
 {
 	struct database *d = *state;
 
-	database_do(d, "select locum.finished_prepare(date '2001-02-03', date '2001-02-04'), "
-		       "locum.finished_prepare((now() at time zone 'UTC')::date - %d, "
-		       "(now() at time zone 'UTC')::date - 1)",
+	database_do(d,
+		    "select locum.finished_prepare(date '2001-02-03', date '2001-02-04'), "
+		    "locum.finished_prepare((now() at time zone 'UTC')::date - %d, "
+		    "(now() at time zone 'UTC')::date - 1)",
 		    LIMIT_RETENTION_DAYS + 2);
 	assert_int_equal(drop_old(d), 6);
-	assert_int_equal(database_int(d, "select count(*) from pg_class where relname < 'finished_2002' "
-					 "and relname ~ '^finished_[0-9]{8}$'"),
-			 0);
+	assert_int_equal(
+		database_int(d, "select count(*) from pg_class where relname < 'finished_2002' "
+				"and relname ~ '^finished_[0-9]{8}$'"),
+		0);
 	assert_int_equal(database_int(d, "select count(*) from pg_inherits where inhparent = "
 					 "'locum.finished'::regclass"),
 			 LIMIT_RETENTION_DAYS + 1 + LIMIT_PARTITIONS_AHEAD + 2 + 1);
@@ -197,12 +203,13 @@ static void a_drop_that_was_interrupted_is_taken_up(void **state)
 static void finished(struct database *d, int64_t id, const char *queue, const char *age)
 {
 	database_do(d, "alter table locum.finished disable trigger edges");
-	database_do(d,
-		    "insert into locum.finished (id, created_at, finished_at, claim_seq, queue_id, state, "
-		    "on_interrupt, priority, attempt, max_attempts, interruptions, recoveries, handler, "
-		    "submitted_by, payload) select %d, now(), now() - interval '%s', 1, id, 'completed', "
-		    "'retry', 5, 1, 5, 0, 0, 'h', 'me', '{}' from locum.queue where name = '%s'",
-		    (int)id, age, queue);
+	database_do(
+		d,
+		"insert into locum.finished (id, created_at, finished_at, claim_seq, queue_id, state, "
+		"on_interrupt, priority, attempt, max_attempts, interruptions, recoveries, handler, "
+		"submitted_by, payload) select %d, now(), now() - interval '%s', 1, id, 'completed', "
+		"'retry', 5, 1, 5, 0, 0, 'h', 'me', '{}' from locum.queue where name = '%s'",
+		(int)id, age, queue);
 	database_do(d, "alter table locum.finished enable trigger edges");
 }
 
@@ -247,13 +254,16 @@ static void what_was_left_behind_goes(void **state)
 	database_do(d, "insert into locum.request (request_id, jobs, created_at) values "
 		       "(gen_random_uuid(), '{1}', now() - interval '25 h'), "
 		       "(gen_random_uuid(), '{2}', now() - interval '23 h')");
-	database_do(d, "insert into locum.receipt (completion_id, incarnation, jobs) values "
-		       "(gen_random_uuid(), '%s', '{1}'), (gen_random_uuid(), '%s', '{2}')",
+	database_do(d,
+		    "insert into locum.receipt (completion_id, incarnation, jobs) values "
+		    "(gen_random_uuid(), '%s', '{1}'), (gen_random_uuid(), '%s', '{2}')",
 		    uuid_text(alive, text[0]), uuid_text(dead, text[1]));
-	database_do(d, "insert into locum.signal (incarnation, job_id, claim_id, kind, created_at) values "
-		       "('%s', 1, gen_random_uuid(), 'lost', now() - interval '2 days'), "
-		       "('%s', 2, gen_random_uuid(), 'lost', now())",
-		    text[0], text[0]);
+	database_do(
+		d,
+		"insert into locum.signal (incarnation, job_id, claim_id, kind, created_at) values "
+		"('%s', 1, gen_random_uuid(), 'lost', now() - interval '2 days'), "
+		"('%s', 2, gen_random_uuid(), 'lost', now())",
+		text[0], text[0]);
 	fleet_kill(d, dead);
 	keep(d, 100);
 	assert_sql(d, "{2}|{1}|2",
@@ -284,7 +294,9 @@ static void queues_are_found_by_name(void **state)
 	struct args args;
 	PGresult *result;
 
-	database_do(d, "insert into locum.queue (name, paused) values ('mail', true), ('other', false)");
+	database_do(
+		d,
+		"insert into locum.queue (name, paused) values ('mail', true), ('other', false)");
 	args_init(&args);
 	args_string_array(&args, NAMES, 3);
 	result = database_call(d, "queue_find", &args);

@@ -28,7 +28,9 @@ static struct scene three_claimed(struct database *d)
 
 static int ends(struct database *d, const struct scene *scene, int64_t id, const char *outcome)
 {
-	const struct fleet_outcome end = { .id = id, .claim_id = scene->claim_id, .outcome = outcome };
+	const struct fleet_outcome end = { .id = id,
+					   .claim_id = scene->claim_id,
+					   .outcome = outcome };
 
 	return fleet_complete_batch(d, scene->dispatcher, scene->completion_id, NONE, &end, 1);
 }
@@ -124,7 +126,8 @@ static void a_confirmed_receipt_goes_with_the_next_completion(void **state)
 	struct fleet_outcome end = { .id = 2, .claim_id = scene.claim_id, .outcome = "completed" };
 
 	assert_int_equal(ends(d, &scene, 1, "completed"), 1);
-	assert_int_equal(fleet_complete_batch(d, scene.dispatcher, uuid_make(), former, &end, 1), 1);
+	assert_int_equal(fleet_complete_batch(d, scene.dispatcher, uuid_make(), former, &end, 1),
+			 1);
 	assert_sql(d, "{2}", "select jobs from locum.receipt");
 }
 

@@ -71,9 +71,10 @@ static void an_active_job_under_fail_fails(void **state)
 	struct scene scene = left(d, "'h', on_interrupt => 'fail', timeout => '1 s'", true);
 
 	assert_int_equal(fleet_reclaim(d, scene.dispatcher, 10), 1);
-	assert_sql(d, "failed|1|1|-|interrupted, and its policy is to fail|fail|1000",
-		   "select state, interruptions, recoveries, claim_id, error, on_interrupt, timeout_ms "
-		   "from locum.finished");
+	assert_sql(
+		d, "failed|1|1|-|interrupted, and its policy is to fail|fail|1000",
+		"select state, interruptions, recoveries, claim_id, error, on_interrupt, timeout_ms "
+		"from locum.finished");
 }
 
 static void the_interruption_after_the_last_allowed_one_fails(void **state)
@@ -94,7 +95,8 @@ static void a_job_that_was_to_be_cancelled_is(void **state)
 
 	database_do(d, "select locum.cancel(1)");
 	assert_int_equal(fleet_reclaim(d, scene.dispatcher, 10), 1);
-	assert_sql(d, "cancelled|cancelled; its worker died", "select state, error from locum.finished");
+	assert_sql(d, "cancelled|cancelled; its worker died",
+		   "select state, error from locum.finished");
 }
 
 static void the_former_owner_is_told_with_the_claim_it_had(void **state)
@@ -197,7 +199,8 @@ static void progress_is_written_on_the_certificate(void **state)
 	assert_sql(d, "6|t", "select reclaimed, reclaimed_at >= declared_at from locum.deaths");
 }
 
-static int64_t reconcile(struct database *d, struct uuid dispatcher, const int64_t *known, size_t count)
+static int64_t reconcile(struct database *d, struct uuid dispatcher, const int64_t *known,
+			 size_t count)
 {
 	struct args args;
 

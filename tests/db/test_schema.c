@@ -56,7 +56,8 @@ static void the_sql_type_has_the_states_in_order(void **state)
 	assert_int_equal(database_int(d, "select cardinality(enum_range(null::locum.job_state))"),
 			 STATE_COUNT);
 	for (int i = 0; i < STATE_COUNT; i++)
-		assert_sql(d, STATES[i].name, "select (enum_range(null::locum.job_state))[%d]", i + 1);
+		assert_sql(d, STATES[i].name, "select (enum_range(null::locum.job_state))[%d]",
+			   i + 1);
 }
 
 static void every_edge_of_the_table_is_legal_and_no_other(void **state)
@@ -66,8 +67,8 @@ static void every_edge_of_the_table_is_legal_and_no_other(void **state)
 	for (int from = 0; from < STATE_COUNT; from++)
 		for (int to = 0; to < STATE_COUNT; to++)
 			assert_sql(d, edge_is_legal(from, to) ? "t" : "f",
-				   "select locum.state_edge_is_legal('%s', '%s')", STATES[from].name,
-				   STATES[to].name);
+				   "select locum.state_edge_is_legal('%s', '%s')",
+				   STATES[from].name, STATES[to].name);
 }
 
 static void terminal_states_are_known_and_kept_apart(void **state)
@@ -76,17 +77,20 @@ static void terminal_states_are_known_and_kept_apart(void **state)
 
 	fleet_submit(d, "'h'");
 	for (int i = 0; i < STATE_COUNT; i++) {
-		assert_sql(d, STATES[i].terminal ? "t" : "f", "select locum.state_is_terminal('%s')",
-			   STATES[i].name);
+		assert_sql(d, STATES[i].terminal ? "t" : "f",
+			   "select locum.state_is_terminal('%s')", STATES[i].name);
 		if (STATES[i].terminal)
-			assert_memory_equal(database_refusal(d, "insert into locum.job (queue_id, state, "
-								"handler) values (1, '%s', 'h')",
-							     STATES[i].name),
-					    "09000", 5);
+			assert_memory_equal(
+				database_refusal(d,
+						 "insert into locum.job (queue_id, state, "
+						 "handler) values (1, '%s', 'h')",
+						 STATES[i].name),
+				"09000", 5);
 	}
 	database_do(d, "alter table locum.job disable trigger edges");
-	assert_memory_equal(database_refusal(d, "update locum.job set state = 'failed', lane = null"),
-			    "23514", 5);
+	assert_memory_equal(
+		database_refusal(d, "update locum.job set state = 'failed', lane = null"), "23514",
+		5);
 	database_do(d, "alter table locum.job enable trigger edges");
 }
 
@@ -124,7 +128,8 @@ static void inconsistent_rows_are_refused(void **state)
 	fleet_submit(d, "'h'");
 	database_do(d, "alter table locum.job disable trigger edges");
 	for (size_t i = 0; i < sizeof(CHANGES) / sizeof(CHANGES[0]); i++)
-		if (strncmp(database_refusal(d, "update locum.job set %s", CHANGES[i]), "23514", 5) != 0)
+		if (strncmp(database_refusal(d, "update locum.job set %s", CHANGES[i]), "23514",
+			    5) != 0)
 			fail_msg("%s: %s", CHANGES[i], d->text);
 	database_do(d, "alter table locum.job enable trigger edges");
 }

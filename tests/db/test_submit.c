@@ -18,10 +18,11 @@ static void a_job_has_the_defaults(void **state)
 	struct database *d = *state;
 
 	assert_int_equal(fleet_submit(d, "'h'"), 1);
-	assert_sql(d, "pending|1|5|5|0|0|0|0|retry|h|{}|t|-|-|-|-|-|-",
-		   "select state, lane, priority, max_attempts, attempt, interruptions, recoveries, "
-		   "claim_seq, on_interrupt, handler, payload, submitted_by = session_user, key, run_at, expires_at, "
-		   "timeout_ms, traceparent, history from locum.job");
+	assert_sql(
+		d, "pending|1|5|5|0|0|0|0|retry|h|{}|t|-|-|-|-|-|-",
+		"select state, lane, priority, max_attempts, attempt, interruptions, recoveries, "
+		"claim_seq, on_interrupt, handler, payload, submitted_by = session_user, key, run_at, expires_at, "
+		"timeout_ms, traceparent, history from locum.job");
 	assert_sql(d, "default", "select queue from locum.jobs");
 }
 
@@ -32,11 +33,12 @@ static void every_option_is_stored(void **state)
 	fleet_submit(d, "'h', '[1]', 'mail', 0, run_at => '2001-02-03 04:05:06Z', delay => '1 s', "
 			"key => 'k', max_attempts => 1, timeout => '1.5 s', expires => '1 h', "
 			"on_interrupt => 'hold', traceparent => 't'");
-	assert_sql(d, "pending|0|0|1|hold|[1]|k|t|1500|t|t|mail",
-		   "select j.state, lane, j.priority, j.max_attempts, on_interrupt, j.payload, j.key, "
-		   "traceparent, timeout_ms, j.run_at = '2001-02-03 04:05:07Z', "
-		   "j.expires_at = j.created_at + interval '1 h', queue "
-		   "from locum.job j join locum.jobs using (id)");
+	assert_sql(
+		d, "pending|0|0|1|hold|[1]|k|t|1500|t|t|mail",
+		"select j.state, lane, j.priority, j.max_attempts, on_interrupt, j.payload, j.key, "
+		"traceparent, timeout_ms, j.run_at = '2001-02-03 04:05:07Z', "
+		"j.expires_at = j.created_at + interval '1 h', queue "
+		"from locum.job j join locum.jobs using (id)");
 }
 
 static void a_job_for_later_is_scheduled(void **state)
@@ -55,7 +57,8 @@ static void every_bad_option_is_refused_with_its_sentence(void **state)
 	static const char *const BAD[][2] = {
 		{ "null", "22023 the handler has no name" },
 		{ "''", "22023 the handler has no name" },
-		{ "repeat('h', 64)", "22023 the name of the handler has 64 bytes; at most 63 are allowed" },
+		{ "repeat('h', 64)",
+		  "22023 the name of the handler has 64 bytes; at most 63 are allowed" },
 		{ "E'a\\nb'", "22023 the name of the handler contains a control character" },
 		{ "'h', queue => ''", "22023 the queue has no name" },
 		{ "'h', queue => repeat('é', 32)",
@@ -67,7 +70,8 @@ static void every_bad_option_is_refused_with_its_sentence(void **state)
 		{ "'h', priority => -1", "22023 the priority must be 0 to 9, not -1" },
 		{ "'h', priority => null", "22023 the priority must be 0 to 9, not null" },
 		{ "'h', key => ''", "22023 the key is empty" },
-		{ "'h', key => repeat('k', 256)", "22023 the key has 256 bytes; at most 255 are allowed" },
+		{ "'h', key => repeat('k', 256)",
+		  "22023 the key has 256 bytes; at most 255 are allowed" },
 		{ "'h', max_attempts => 0", "22023 max_attempts must be 1 to 1000, not 0" },
 		{ "'h', max_attempts => 1001", "22023 max_attempts must be 1 to 1000, not 1001" },
 		{ "'h', timeout => '0'", "22023 the timeout must be 1ms or more, not 00:00:00" },
@@ -82,15 +86,17 @@ static void every_bad_option_is_refused_with_its_sentence(void **state)
 	for (size_t i = 0; i < sizeof(BAD) / sizeof(BAD[0]); i++)
 		assert_refused(d, BAD[i][1], "select locum.submit(%s)", BAD[i][0]);
 	assert_memory_equal(database_refusal(d, "select locum.submit('h', '{')"), "22P02", 5);
-	assert_sql(d, "0|1", "select (select count(*) from locum.job), (select count(*) from locum.queue)");
+	assert_sql(d, "0|1",
+		   "select (select count(*) from locum.job), (select count(*) from locum.queue)");
 }
 
 static void the_limits_themselves_are_accepted(void **state)
 {
 	struct database *d = *state;
 
-	fleet_submit(d, "repeat('h', 63), to_json(repeat('x', %d - 2)), queue => repeat('q', 63), "
-			"key => repeat('k', 255), max_attempts => 1000, timeout => '1 ms'",
+	fleet_submit(d,
+		     "repeat('h', 63), to_json(repeat('x', %d - 2)), queue => repeat('q', 63), "
+		     "key => repeat('k', 255), max_attempts => 1000, timeout => '1 ms'",
 		     LIMIT_PAYLOAD_BYTES);
 	assert_sql(d, "1048576", "select octet_length(payload::text) from locum.job");
 }
@@ -116,8 +122,8 @@ static void assert_payload(struct database *d, int64_t id, const char *payload)
 	PGresult *result;
 
 	snprintf(text, sizeof(text), "%lld", (long long)id);
-	result = PQexecParams(d->sql, "select payload from locum.job where id = $1::int8", 1, NULL, values,
-			      NULL, NULL, 0);
+	result = PQexecParams(d->sql, "select payload from locum.job where id = $1::int8", 1, NULL,
+			      values, NULL, NULL, 0);
 	assert_string_equal(PQgetvalue(result, 0, 0), payload);
 	PQclear(result);
 }
@@ -153,14 +159,17 @@ static void a_payload_is_kept_byte_for_byte(void **state)
 		PQclear(result);
 		claim.claim_id = uuid_make();
 		result = fleet_claim_with(d, &claim);
-		assert_string_equal(rows_text(result, 0, PQfnumber(result, "payload")), ODD_PAYLOADS[i]);
+		assert_string_equal(rows_text(result, 0, PQfnumber(result, "payload")),
+				    ODD_PAYLOADS[i]);
 		PQclear(result);
 	}
 }
 
 static void text_that_is_no_json_is_refused(void **state)
 {
-	static const char *const BROKEN[] = { "", "{", "{'a': 1}", "nul", "[1,]", "1 2", "\"\xff\"" };
+	static const char *const BROKEN[] = {
+		"", "{", "{'a': 1}", "nul", "[1,]", "1 2", "\"\xff\""
+	};
 	struct database *d = *state;
 
 	for (size_t i = 0; i < sizeof(BROKEN) / sizeof(BROKEN[0]); i++) {
@@ -197,8 +206,9 @@ static void a_request_gives_the_same_job_even_after_it_finished(void **state)
 	database_do(d, "select locum.cancel(%d)", (int)id);
 	assert_int_equal(fleet_submit(d, REQUEST, 2), id);
 	assert_sql(d, "0", "select count(*) from locum.job");
-	assert_sql(d, "1", "select count(*) from locum.submit_many(array['{\"handler\": \"h\"}']::json[], "
-			   "'00000000-0000-0000-0000-000000000007')");
+	assert_sql(d, "1",
+		   "select count(*) from locum.submit_many(array['{\"handler\": \"h\"}']::json[], "
+		   "'00000000-0000-0000-0000-000000000007')");
 }
 
 static void a_submission_belongs_to_the_callers_transaction(void **state)
@@ -208,8 +218,9 @@ static void a_submission_belongs_to_the_callers_transaction(void **state)
 	database_do(d, "begin");
 	fleet_submit(d, "'h', queue => 'mail', request_id => gen_random_uuid()");
 	database_do(d, "rollback");
-	assert_sql(d, "0|1|0", "select (select count(*) from locum.job), "
-			       "(select count(*) from locum.queue), (select count(*) from locum.request)");
+	assert_sql(d, "0|1|0",
+		   "select (select count(*) from locum.job), "
+		   "(select count(*) from locum.queue), (select count(*) from locum.request)");
 }
 
 static void an_idle_dispatcher_of_the_queue_is_woken_and_no_other(void **state)
@@ -220,11 +231,13 @@ static void an_idle_dispatcher_of_the_queue_is_woken_and_no_other(void **state)
 	PGnotify *notify;
 
 	uuid_text(idle, text);
-	database_do(d, "insert into locum.agent (incarnation, name, size, queues, handlers, idle) values "
-		       "('%s', 'main', 1, '{mail}', '{h}', true), "
-		       "(gen_random_uuid(), 'main', 1, '{mail}', '{h}', false), "
-		       "(gen_random_uuid(), 'main', 1, '{default}', '{h}', true)",
-		    text);
+	database_do(
+		d,
+		"insert into locum.agent (incarnation, name, size, queues, handlers, idle) values "
+		"('%s', 'main', 1, '{mail}', '{h}', true), "
+		"(gen_random_uuid(), 'main', 1, '{mail}', '{h}', false), "
+		"(gen_random_uuid(), 'main', 1, '{default}', '{h}', true)",
+		text);
 	database_do(d, "listen \"locum_%s\"", text);
 	fleet_submit(d, "'h', queue => 'mail', delay => '1 h'");
 	fleet_submit(d, "'h'");
@@ -233,7 +246,9 @@ static void an_idle_dispatcher_of_the_queue_is_woken_and_no_other(void **state)
 	notify = PQnotifies(d->sql);
 	assert_non_null(notify);
 	PQfreemem(notify);
-	database_do(d, "select locum.submit_many(array['{\"handler\": \"h\", \"queue\": \"mail\"}']::json[])");
+	database_do(
+		d,
+		"select locum.submit_many(array['{\"handler\": \"h\", \"queue\": \"mail\"}']::json[])");
 	notify = PQnotifies(d->sql);
 	assert_non_null(notify);
 	PQfreemem(notify);

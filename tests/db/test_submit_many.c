@@ -55,14 +55,15 @@ static void every_option_of_a_line_is_stored_and_missing_ones_are_the_defaults(v
 	struct database *d = *state;
 
 	PQclear(submit_lines(d, LINES, 3, NONE));
-	assert_sql(d,
-		   "pending|0|mail|1|2|3000|fail|k|t|{ \"z\" :1e400, \"a\":-0 }|t|t\n"
-		   "pending|1|default|5|5|-|retry|-|-|{}|-|-\n"
-		   "scheduled|-|default|5|5|-|retry|-|-|null|f|-",
-		   "select state, lane, q.name, priority, max_attempts, timeout_ms, on_interrupt, key, "
-		   "traceparent, payload, run_at = '2001-02-03 04:05:07Z', "
-		   "expires_at = j.created_at + interval '1 h' "
-		   "from locum.job j join locum.queue q on q.id = queue_id order by j.id");
+	assert_sql(
+		d,
+		"pending|0|mail|1|2|3000|fail|k|t|{ \"z\" :1e400, \"a\":-0 }|t|t\n"
+		"pending|1|default|5|5|-|retry|-|-|{}|-|-\n"
+		"scheduled|-|default|5|5|-|retry|-|-|null|f|-",
+		"select state, lane, q.name, priority, max_attempts, timeout_ms, on_interrupt, key, "
+		"traceparent, payload, run_at = '2001-02-03 04:05:07Z', "
+		"expires_at = j.created_at + interval '1 h' "
+		"from locum.job j join locum.queue q on q.id = queue_id order by j.id");
 }
 
 static void a_wrong_line_is_named_and_nothing_is_stored(void **state)
@@ -96,15 +97,18 @@ static void a_wrong_line_is_named_and_nothing_is_stored(void **state)
 		assert_int_equal(d->err.kind, ERROR_INPUT);
 		assert_string_equal(db_error_detail(d->db), "3");
 	}
-	assert_sql(d, "0|1", "select (select count(*) from locum.job), (select count(*) from locum.queue)");
+	assert_sql(d, "0|1",
+		   "select (select count(*) from locum.job), (select count(*) from locum.queue)");
 }
 
 static void a_key_twice_in_a_batch_is_one_job(void **state)
 {
 	static const char *const LINES[] = {
-		"{\"handler\": \"h\", \"key\": \"old\"}", "{\"handler\": \"h\", \"key\": \"new\"}",
-		"{\"handler\": \"h\", \"key\": \"new\"}", "{\"handler\": \"h\", \"key\": \"new\", "
-							  "\"queue\": \"mail\"}",
+		"{\"handler\": \"h\", \"key\": \"old\"}",
+		"{\"handler\": \"h\", \"key\": \"new\"}",
+		"{\"handler\": \"h\", \"key\": \"new\"}",
+		"{\"handler\": \"h\", \"key\": \"new\", "
+		"\"queue\": \"mail\"}",
 	};
 	struct database *d = *state;
 	int64_t old = fleet_submit(d, "'h', key => 'old'");
@@ -162,8 +166,9 @@ static void submit_many_is_in_the_callers_transaction(void **state)
 	struct database *d = *state;
 
 	database_do(d, "begin");
-	assert_sql(d, "1\n2", "select locum.submit_many(array['{\"handler\": \"h\"}', "
-			      "'{\"handler\": \"h\", \"queue\": \"mail\"}']::json[])");
+	assert_sql(d, "1\n2",
+		   "select locum.submit_many(array['{\"handler\": \"h\"}', "
+		   "'{\"handler\": \"h\", \"queue\": \"mail\"}']::json[])");
 	database_do(d, "rollback");
 	assert_sql(d, "0", "select count(*) from locum.job");
 	assert_refused(d, "22023 the handler has no name|2",

@@ -8,54 +8,10 @@
 #include <cmocka.h>
 
 #include "tests/support/database.h"
-#include "tests/support/fleet.h"
 #include "tests/support/scenario.h"
 
 /* What processes may take beyond the times that are promised. */
 enum { SLACK_MS = 500 };
-
-/* A handler that stops at a gate, one that is over at once. */
-static void add_handlers(struct scenario *s)
-{
-	scenario_gate(s, "gate");
-	scenario_handler(s, "gated", "", "begin; gate gate; note end");
-	scenario_handler(s, "quick", "", "note run");
-}
-
-static void submit(struct scenario *s, int count, const char *handler)
-{
-	database_do(s->database, "select locum.submit('%s') from generate_series(1, %d)", handler, count);
-}
-
-/* Waits until that many runs have begun and the database knows it. */
-static void await_active(struct scenario *s, int count)
-{
-	scenario_await_noted(s, count, "start ");
-	scenario_await(s, "select count(*) = %d from locum.job where state = 'active'", count);
-}
-
-/* The first run of each of these jobs. */
-static void await_runs_gone(struct scenario *s, int first, int last)
-{
-	char start[32];
-
-	for (int id = first; id <= last; id++) {
-		snprintf(start, sizeof(start), "start %d 1 ", id);
-		scenario_await_gone(s, scenario_noted_pid(s, start));
-	}
-}
-
-static void assert_all_done_once(struct scenario *s, int jobs)
-{
-	struct database *d = s->database;
-
-	assert_int_equal(database_int(d, "select count(*) from locum.finished"), jobs);
-	assert_int_equal(database_int(d, "select count(distinct id) from locum.finished "
-					 "where state = 'completed'"),
-			 jobs);
-	assert_int_equal(database_int(d, "select count(*) from locum.job"), 0);
-	assert_int_equal(scenario_noted(s, "overlap "), 0);
-}
 
 /* --- the dispatcher ----------------------------------------------------------------------------- */
 
@@ -65,18 +21,18 @@ static void a_killed_dispatchers_jobs_are_done_by_its_sibling_in_time(void **sta
 	struct database *d = s->database;
 	struct scenario_daemon *victim;
 
-	add_handlers(s);
+	scenario_gated(s);
 	victim = scenario_start(s, "victim", "%s", "");
-	submit(s, 3, "gated");
-	await_active(s, 3);
+	scenario_submit(s, 3, "gated");
+	scenario_await_active(s, 3);
 	scenario_start(s, "sibling", "%s", "");
 	scenario_kill(s, victim);
-	await_runs_gone(s, 1, 3);
+	scenario_await_first_runs_gone(s, 1, 3);
 	assert_int_equal(database_int(d, "select count(*) from locum.death"), 0);
 	scenario_await_noted(s, 6, "start ");
 	scenario_let(s, "gate", 3);
 	scenario_await_finished(s, 3, "completed");
-	assert_all_done_once(s, 3);
+	scenario_assert_done_once(s, 3);
 	assert_sql(d, "t",
 		   "select bool_and(claim_seq = 2 and interruptions = 1 and recoveries = 1 "
 		   "and attempt = 1 and history -> 0 ->> 'outcome' = 'interrupted') "
@@ -100,19 +56,19 @@ static void assigned_jobs_of_the_dead_are_not_counted_as_interrupted(void **stat
 	struct scenario *s = *state;
 	struct scenario_daemon *victim;
 
-	add_handlers(s);
+	scenario_gated(s);
 	victim = scenario_start(s, "victim", "agent \"main\" { size = 2 }");
-	submit(s, 20, "quick"); /* so that it claims ahead of its slots */
+	scenario_submit(s, 20, "quick"); /* so that it claims ahead of its slots */
 	scenario_await_finished(s, 20, "completed");
-	submit(s, 6, "gated");
-	await_active(s, 2);
+	scenario_submit(s, 6, "gated");
+	scenario_await_active(s, 2);
 	scenario_await(s, "select count(*) = 4 from locum.job where state = 'assigned'");
 	scenario_start(s, "sibling", "%s", "");
 	scenario_kill(s, victim);
-	await_runs_gone(s, 21, 22);
+	scenario_await_first_runs_gone(s, 21, 22);
 	scenario_let(s, "gate", 6);
 	scenario_await_finished(s, 26, "completed");
-	assert_all_done_once(s, 26);
+	scenario_assert_done_once(s, 26);
 	assert_sql(s->database, "1|1|2\n0|1|4",
 		   "select interruptions, recoveries, count(*) from locum.finished "
 		   "where handler = 'gated' group by 1, 2 order by 1 desc");
@@ -124,16 +80,16 @@ static void a_restarted_dispatcher_takes_its_own_jobs_back_at_once(void **state)
 	struct database *d = s->database;
 	struct scenario_daemon *daemon;
 
-	add_handlers(s);
+	scenario_gated(s);
 	daemon = scenario_start(s, "one", "ping_death_interval = \"1h\"");
-	submit(s, 2, "gated");
-	await_active(s, 2);
+	scenario_submit(s, 2, "gated");
+	scenario_await_active(s, 2);
 	scenario_kill(s, daemon);
 	scenario_run(s, daemon);
 	scenario_await_noted(s, 4, "start ");
 	scenario_let(s, "gate", 2);
 	scenario_await_finished(s, 2, "completed");
-	assert_all_done_once(s, 2);
+	scenario_assert_done_once(s, 2);
 	assert_sql(d, "true|t|2",
 		   "select evidence ->> 'own_corpse', declared_by = (select incarnation "
 		   "from locum.dispatcher where state = 'running'), reclaimed from locum.death");
@@ -147,17 +103,17 @@ static void a_killed_agents_jobs_are_handed_back_without_a_death(void **state)
 	struct scenario *s = *state;
 	struct scenario_daemon *daemon;
 
-	add_handlers(s);
+	scenario_gated(s);
 	daemon = scenario_start(s, "one", "ping_death_interval = \"1h\"");
-	submit(s, 3, "gated");
-	await_active(s, 3);
+	scenario_submit(s, 3, "gated");
+	scenario_await_active(s, 3);
 	kill(scenario_agent(s, daemon), SIGKILL);
 	scenario_await_logged(s, daemon, 2, "agent ready");
 	scenario_await_noted(s, 6, "start ");
-	await_runs_gone(s, 1, 3);
+	scenario_await_first_runs_gone(s, 1, 3);
 	scenario_let(s, "gate", 3);
 	scenario_await_finished(s, 3, "completed");
-	assert_all_done_once(s, 3);
+	scenario_assert_done_once(s, 3);
 	assert_sql(s->database, "1|0|interrupt|its agent died|3",
 		   "select interruptions, recoveries, history -> 0 ->> 'outcome', "
 		   "history -> 0 ->> 'error', count(*) from locum.finished group by 1, 2, 3, 4");
@@ -192,7 +148,7 @@ static void a_killed_agents_daemons_are_ended(void **state)
 
 	add_daemon_handler(s, "gate gate");
 	daemon = scenario_start(s, "one", "%s", "");
-	submit(s, 1, "daemon");
+	scenario_submit(s, 1, "daemon");
 	scenario_await_noted(s, 2, "forked ");
 	first = scenario_noted_pid(s, "forked ");
 	assert_true(scenario_is_alive(first));
@@ -211,7 +167,7 @@ static void a_daemon_is_gone_when_its_job_is_completed(void **state)
 
 	add_daemon_handler(s, "while [ \"$(grep -c ^forked $FOLDER/effects)\" -lt 2 ]; do :; done");
 	daemon = scenario_start(s, "one", "%s", "");
-	submit(s, 1, "daemon");
+	scenario_submit(s, 1, "daemon");
 	scenario_await_finished(s, 1, "completed");
 	assert_int_equal(scenario_noted(s, "forked "), 2);
 	assert_false(scenario_is_alive(scenario_noted_pid(s, "forked ")));
@@ -226,10 +182,10 @@ static void handlers_die_with_dispatcher_and_agent(void **state)
 	struct scenario_daemon *victim;
 	pid_t agent;
 
-	add_handlers(s);
+	scenario_gated(s);
 	victim = scenario_start(s, "victim", "%s", "");
-	submit(s, 3, "gated");
-	await_active(s, 3);
+	scenario_submit(s, 3, "gated");
+	scenario_await_active(s, 3);
 	scenario_start(s, "sibling", "%s", "");
 	agent = scenario_agent(s, victim);
 	/* The agent is stopped first, so that it cannot act on its dispatcher's end. */
@@ -237,11 +193,11 @@ static void handlers_die_with_dispatcher_and_agent(void **state)
 	scenario_signal(s, victim, SIGKILL);
 	kill(agent, SIGKILL);
 	assert_int_equal(scenario_exit(s, victim), -SIGKILL);
-	await_runs_gone(s, 1, 3);
+	scenario_await_first_runs_gone(s, 1, 3);
 	assert_int_equal(database_int(s->database, "select count(*) from locum.death"), 0);
 	scenario_let(s, "gate", 3);
 	scenario_await_finished(s, 3, "completed");
-	assert_all_done_once(s, 3);
+	scenario_assert_done_once(s, 3);
 	assert_sql(s->database, "1|3", "select count(*), sum(reclaimed) from locum.death");
 }
 

@@ -21,7 +21,8 @@ static void set_names(struct database *d)
 	const char *server = getenv("LOCUM_TEST_CONNINFO");
 
 	if (server == NULL)
-		fail_msg("LOCUM_TEST_CONNINFO is not set; run tests/run, or see tests/db/README.md");
+		fail_msg(
+			"LOCUM_TEST_CONNINFO is not set; run tests/run, or see tests/db/README.md");
 	snprintf(d->name, sizeof(d->name), "locum_test_%d", (int)getpid());
 	snprintf(d->conninfo, sizeof(d->conninfo), "%s dbname=%s", server, d->name);
 }
@@ -184,8 +185,9 @@ const char *database_text(struct database *d, const char *format, ...)
 		append(d, row == 0 ? "" : "\n");
 		for (int column = 0; column < PQnfields(result); column++) {
 			append(d, column == 0 ? "" : "|");
-			append(d, PQgetisnull(result, row, column) ? "-" :
-								     PQgetvalue(result, row, column));
+			append(d, PQgetisnull(result, row, column)
+					  ? "-"
+					  : PQgetvalue(result, row, column));
 		}
 	}
 	PQclear(result);
@@ -221,7 +223,8 @@ const char *database_refusal(struct database *d, const char *format, ...)
 		return "accepted";
 	}
 	detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
-	snprintf(d->text, sizeof(d->text), "%s %s%s%s", PQresultErrorField(result, PG_DIAG_SQLSTATE),
+	snprintf(d->text, sizeof(d->text), "%s %s%s%s",
+		 PQresultErrorField(result, PG_DIAG_SQLSTATE),
 		 PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY), detail == NULL ? "" : "|",
 		 detail == NULL ? "" : detail);
 	PQclear(result);

@@ -19,9 +19,9 @@
 enum { DATABASE_TEXT_SIZE = 65536, DATABASE_QUERY_SIZE = 16384 };
 
 struct database {
-	struct db *db;      /* as a dispatcher's: prepared statements, pinned plans */
-	PGconn *sql;        /* what somebody else does and sees */
-	struct error err;   /* of the last statement that failed */
+	struct db *db;    /* as a dispatcher's: prepared statements, pinned plans */
+	PGconn *sql;      /* what somebody else does and sees */
+	struct error err; /* of the last statement that failed */
 	char name[64];
 	char conninfo[512]; /* for more connections */
 	char text[DATABASE_TEXT_SIZE];
@@ -35,8 +35,7 @@ int database_close(void **state);
 int database_clear(void **state);
 
 /* Runs SQL, made as printf does, on d->sql. */
-void database_do(struct database *d, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+void database_do(struct database *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Its answer, columns separated by '|' and rows by line breaks; a null is "-". Valid until the next. */
 const char *database_text(struct database *d, const char *format, ...)

@@ -54,7 +54,8 @@ void fleet_kill(struct database *d, struct uuid incarnation)
 {
 	char text[UUID_TEXT_SIZE];
 	struct args args;
-	int64_t seq = database_int(d, "select seq from locum.dispatcher_ping where incarnation = '%s'",
+	int64_t seq = database_int(d,
+				   "select seq from locum.dispatcher_ping where incarnation = '%s'",
 				   uuid_text(incarnation, text));
 
 	args_init(&args);
@@ -105,9 +106,9 @@ PGresult *fleet_claim_with(struct database *d, const struct fleet_claim *claim)
 
 int64_t fleet_claim(struct database *d, struct uuid incarnation, int most, struct uuid *claim_id)
 {
-	const struct fleet_claim claim = {
-		.incarnation = incarnation, .claim_id = uuid_make(), .most = most
-	};
+	const struct fleet_claim claim = { .incarnation = incarnation,
+					   .claim_id = uuid_make(),
+					   .most = most };
 	PGresult *result = fleet_claim_with(d, &claim);
 	int count = rows_count(result);
 
@@ -119,9 +120,9 @@ int64_t fleet_claim(struct database *d, struct uuid incarnation, int most, struc
 
 int64_t fleet_claim_one(struct database *d, struct uuid incarnation, struct uuid *claim_id)
 {
-	const struct fleet_claim claim = {
-		.incarnation = incarnation, .claim_id = uuid_make(), .most = 1
-	};
+	const struct fleet_claim claim = { .incarnation = incarnation,
+					   .claim_id = uuid_make(),
+					   .most = 1 };
 	PGresult *result = fleet_claim_with(d, &claim);
 	int64_t id = rows_count(result) == 0 ? 0 : rows_int(result, 0, PQfnumber(result, "id"));
 

@@ -35,7 +35,7 @@ int64_t fleet_reclaim(struct database *d, struct uuid incarnation, int most);
 struct fleet_claim {
 	struct uuid incarnation;
 	struct uuid claim_id;
-	int queue_id;               /* 0: 1 */
+	int queue_id;                /* 0: 1 */
 	const char *const *handlers; /* NULL: "h" */
 	size_t handler_count;
 	int64_t cursor;

@@ -88,6 +88,12 @@ void scenario_await_noted(struct scenario *s, int count, const char *format, ...
 /* The pid in the last line of the effect log that begins so. */
 pid_t scenario_noted_pid(struct scenario *s, const char *start);
 
+/* The usual ones: "gated" notes its start, stops at the gate "gate", and notes its end; "quick" notes "run". */
+void scenario_gated(struct scenario *s);
+
+/* Waits until the first run of each of these jobs, which began, is gone. */
+void scenario_await_first_runs_gone(struct scenario *s, int first_job, int last_job);
+
 /* --- dispatchers -------------------------------------------------------------------------------- */
 
 /* Adds a dispatcher with these further settings and sections, made as printf does, and does not start it. */
@@ -141,6 +147,15 @@ void scenario_await(struct scenario *s, const char *format, ...)
 
 /* Waits until so many jobs are in that terminal state. */
 void scenario_await_finished(struct scenario *s, int count, const char *state);
+
+/* Submits that many jobs of a handler. */
+void scenario_submit(struct scenario *s, int count, const char *handler);
+
+/* Waits until that many runs have begun since the start and the database counts that many as active. */
+void scenario_await_active(struct scenario *s, int count);
+
+/* Checks that there were so many jobs, that each was completed once, and that no two runs overlapped. */
+void scenario_assert_done_once(struct scenario *s, int jobs);
 
 /* Fails the test with a message, after showing the effect log, the jobs and the dispatchers' logs. */
 _Noreturn void scenario_fail(struct scenario *s, const char *format, ...)

@@ -101,11 +101,40 @@ void scenario_server_stop(struct scenario *s, int number)
 	server.pid = 0;
 }
 
+static bool answers(PGconn *sql)
+{
+	PGresult *result = PQexec(sql, "select 1");
+	bool answered = PQresultStatus(result) == PGRES_TUPLES_OK;
+
+	PQclear(result);
+	return answered;
+}
+
+void scenario_server_reconnect(struct scenario *s)
+{
+	int64_t deadline_ms = scenario_deadline_ms();
+	PGconn *sql = s->database->sql;
+
+	while (!answers(sql)) {
+		if (!scenario_pause(deadline_ms))
+			scenario_fail(s, "%s", PQerrorMessage(sql));
+		PQreset(sql);
+	}
+}
+
+void scenario_server_await_crash(struct scenario *s)
+{
+	int64_t deadline_ms = scenario_deadline_ms();
+
+	while (answers(s->database->sql))
+		if (!scenario_pause(deadline_ms))
+			scenario_fail(s, "the server lives on");
+	scenario_server_reconnect(s);
+}
+
 void scenario_server_start(struct scenario *s)
 {
 	if (start_server(s->database->conninfo) != 0)
 		scenario_fail(s, "the server does not start");
-	PQreset(s->database->sql);
-	if (PQstatus(s->database->sql) != CONNECTION_OK)
-		scenario_fail(s, "%s", PQerrorMessage(s->database->sql));
+	scenario_server_reconnect(s);
 }

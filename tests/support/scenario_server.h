@@ -25,4 +25,10 @@ void scenario_server_stop(struct scenario *s, int number);
 /* Starts it again, and connects the test to it again. */
 void scenario_server_start(struct scenario *s);
 
+/* Waits until the test is connected to a server that goes away by itself and comes back. */
+void scenario_server_await_crash(struct scenario *s);
+
+/* Waits until the test is connected again to a server that went away. */
+void scenario_server_reconnect(struct scenario *s);
+
 #endif

@@ -20,7 +20,6 @@ done
 bin=$(cd "${B:-build}/bin" && pwd)
 files=${DEMO_FILES:-5000}
 folders='/usr/include /usr/share'
-death_interval=2s
 names='ann bob cid'
 
 work=
@@ -49,7 +48,8 @@ clean_up() {
 		kill "$pid" 2> /dev/null || :
 	done
 	for pid in $pids; do
-		kill -CONT "$pid" 2> /dev/null && kill "$pid" 2> /dev/null || :
+		kill -TERM "$pid" 2> /dev/null || :
+		kill -CONT "$pid" 2> /dev/null || :
 	done
 	if [ -n "$work" ]; then
 		for name in $names; do
@@ -100,7 +100,7 @@ write_config() {
 poll_interval = "200ms"
 scan_interval = "200ms"
 ping_interval = "300ms"
-ping_death_interval = "$death_interval"
+ping_death_interval = "2s"
 kill_grace = "300ms"
 fence_margin = "200ms"
 drain_timeout = "2s"
@@ -195,9 +195,12 @@ start_progress() {
 		-f tools/demo/progress.awk < "$work/news" &
 	drawer=$!
 	exec 4> "$work/news"
-	query >&4 2> /dev/null <<SQL &
-select 'P ' || $total - count(*) from locum.job \watch 0.25
-SQL
+}
+
+# Samples for the bar, from the submission on.
+start_watch() {
+	echo "select 'P ' || $total - count(*) from locum.job \\\\watch 0.25" > "$work/watch"
+	"$LOCUM_TEST_PG_BIN/psql" -XqAt -d "$conninfo" -f "$work/watch" >&4 2> "$work/watch.log" 4>&- &
 	watcher=$!
 }
 
@@ -294,23 +297,24 @@ count_retries() {
 		END { print count + 0 }' - "$work/notes/log"
 }
 
+# One line for each: what was done to it, and how long after that each step came. The first figure is
+# the certificate's: from the last ping to the declaration.
 tell_deaths() {
-	query -F ' | ' -c "select format(E'  %s of pid %s: dead after %s, jobs taken back after %s (%s of them)',
-			coalesce(deed, 'not arranged: death'), pid, btrim(coalesce(declared, silent)),
-			btrim(coalesce(taken_back, '?')), reclaimed)
-			|| coalesce(format(', woken and back after %s', btrim(returned)), '')
-		from demo.death order by declared_at"
+	echo 'deaths, with an interval of 2 s     declared  jobs back'
+	echo '  cause       pid  last ping         after      after  jobs  returned'
+	query -F '|' -c "select coalesce(deed, 'other'), pid, silent, declared, taken_back, reclaimed,
+		returned from demo.death order by declared_at" |
+		awk -F '|' '{
+			printf "  %-7s %7d %10s %13s %10s %5d %9s\n", $1, $2, $3, $4, $5, $6, $7
+		}'
 }
 
 report() {
 	echo
 	result=0
 	judge || result=1
-	begun=$(count_notes begin)
-	echo "  runs begun, for execution is at least once $begun"
+	printf '  %-42s %6d\n' 'runs begun; execution is at least once' "$(count_notes begin)"
 	echo
-	echo "deaths: $(query -c 'select count(*) from demo.death')," \
-		"with a death interval of $death_interval"
 	tell_deaths
 	echo
 	echo 'what the woken dispatcher said:'
@@ -332,6 +336,7 @@ list_files
 start_fleet
 start_progress
 submit_files
+start_watch
 tell "$total jobs submitted: gzip and SHA-256 of files under $folders"
 expect_results
 kill_one

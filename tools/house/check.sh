@@ -58,6 +58,13 @@ check_sql() {
 	done
 }
 
+# Words that the handbook repeats from the tables.
+check_docs() {
+	if [ -f doc/handbook.md ] && [ -f db/states.def ]; then
+		"$house/check_diagram.sh" db/states.def doc/handbook.md
+	fi
+}
+
 check_format() {
 	if ! command -v clang-format > /dev/null; then
 		echo 'clang-format is missing: layout not checked' >> "$work/notes"
@@ -89,11 +96,11 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 list_files
 : > "$work/notes"
-for group in c sizes text sql format scripts; do
+for group in c sizes text sql docs format scripts; do
 	"check_$group" > "$work/$group"
 done
 cd "$work"
-cat c sizes text sql format scripts | sort -t: -k1,1 -k2,2n | uniq > violations
+cat c sizes text sql docs format scripts | sort -t: -k1,1 -k2,2n | uniq > violations
 cat violations notes
 cd - > /dev/null
 count=$(wc -l < "$work/violations")

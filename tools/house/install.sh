@@ -1,5 +1,5 @@
 #!/bin/sh
-# install.sh BUILD_DIR PREFIX_DIR: copies the programs and the manual pages.
+# install.sh BUILD_DIR PREFIX_DIR: copies the programs, the manual pages and the examples of handlers.
 set -eu
 build=$1
 prefix=$2
@@ -20,6 +20,12 @@ for page in doc/man/*.[1-8].scd; do
 	install -d "$section"
 	scdoc < "$page" > "$section/$name"
 	chmod 644 "$section/$name"
+done
+
+for example in examples/handlers/*; do
+	[ -f "$example" ] || continue
+	install -d "$prefix/share/locum/handlers"
+	install -m 755 "$example" "$prefix/share/locum/handlers/"
 done
 
 echo "installed into $prefix"

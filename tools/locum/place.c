@@ -127,10 +127,12 @@ static int make_folder(const char *path, mode_t mode, struct error *err)
 		mkdir(copy, 0755); /* if it fails, so does the last one, which tells why */
 		*slash = '/';
 	}
-	if (mkdir(copy, mode) != 0 && errno != EEXIST)
+	if (mkdir(copy, mode) == 0)
+		chmod(copy, mode); /* postgres has to get through whatever root's umask is */
+	else if (errno != EEXIST)
 		status = error_set_errno(err, ERROR_FATAL, errno, "cannot make the folder %s",
 					 path);
-	else if (access(copy, W_OK | X_OK) != 0)
+	if (status == 0 && access(copy, W_OK | X_OK) != 0)
 		status = error_set_errno(err, ERROR_FATAL, errno, "cannot write into the folder %s",
 					 path);
 	free(copy);

@@ -5,8 +5,8 @@ set claim_id = $1::uuid, dispatcher = $2::uuid, claimed_at = now()
 where id = any(array(
 	select id
 	from bare.job
-	where queue = 1 and priority = 5 and id > $3::bigint and claim_id is null
-	order by id
+	where queue = 1 and (priority, id) > (5::smallint, $3::bigint) and claim_id is null
+	order by priority, id
 	for update skip locked
 	limit $4::int
 ))

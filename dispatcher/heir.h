@@ -1,0 +1,25 @@
+/*
+ * The heir: a dispatcher that cannot register because another incarnation lives under its id. There may be
+ * no sibling to declare that one dead, so the heir watches it itself, by the rules of the observer, and
+ * accuses it before the reaper. Owned by the pinger's thread.
+ */
+#ifndef LOCUM_DISPATCHER_HEIR_H
+#define LOCUM_DISPATCHER_HEIR_H
+
+#include "base/error.h"
+#include "base/uuid.h"
+#include "db/db.h"
+#include "dispatcher/config.h"
+#include "dispatcher/reaper.h"
+
+struct heir;
+
+/* The heir waits as this incarnation of the dispatcher with this id. NULL when memory ends. */
+struct heir *heir_open(const struct config *config, struct reaper *reaper, struct uuid id,
+		       struct uuid incarnation);
+void heir_close(struct heir *heir);
+
+/* One look at the other one, to be repeated every scan_interval. */
+int heir_look(struct heir *heir, struct db *db, struct error *err);
+
+#endif

@@ -1,0 +1,158 @@
+#include "dispatcher/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "db/dispatcher.h"
+#include "db/job.h"
+#include "db/queue.h"
+#include "db/rows.h"
+
+enum { QUEUES_INTERVAL_MS = 1000 };
+
+static int save_agents(struct pump *pump, struct error *err)
+{
+	const struct config *config = pump->options.config;
+
+	for (int i = 0; i < pump->agent_count; i++) {
+		struct agent_row row = { .name = config->agents[i].name,
+					 .size = config->agents[i].size };
+
+		row.queues = claimer_queues(pump->claimers[i], &row.queue_count);
+		row.handlers = claimer_handlers(pump->claimers[i], &row.handler_count);
+		row.broken = claimer_broken(pump->claimers[i], &row.broken_count);
+		if (agent_save(pump->db, pump->incarnation, &row, err) != 0)
+			return -1;
+	}
+	pump->agents_dirty = false;
+	return 0;
+}
+
+static int find_queues(struct pump *pump, struct error *err)
+{
+	for (int i = 0; i < pump->agent_count; i++) {
+		size_t count;
+		const char *const *names = claimer_queues(pump->claimers[i], &count);
+		struct queue_row *rows = calloc(count + 1, sizeof(*rows));
+		int found = rows == NULL ? -1 : queue_find(pump->db, names, count, rows, err);
+
+		if (found > 0)
+			claimer_set_queues(pump->claimers[i], rows, (size_t)found);
+		free(rows);
+		if (found < 0)
+			return -1;
+	}
+	return 0;
+}
+
+struct known {
+	int64_t *ids;
+	size_t count;
+};
+
+static void note_id(struct holding *holding, void *context)
+{
+	struct known *known = context;
+
+	known->ids[known->count++] = holding->id;
+}
+
+/* Gives back what the database counts as ours and we do not have. Once after each loss of a connection, and
+ * now and then: the server may commit a claim long after its connection was given up. */
+static int reconcile(struct pump *pump, struct error *err)
+{
+	struct known known = { calloc(ledger_count(pump->ledger) + 1, sizeof(int64_t)), 0 };
+	struct db_call call;
+	PGresult *rows = NULL;
+	int status;
+
+	if (known.ids == NULL)
+		return error_set(err, ERROR_RETRY, "out of memory");
+	ledger_each(pump->ledger, note_id, &known);
+	claim_reconcile_call(&call, pump->incarnation, known.ids, known.count);
+	status = db_run(pump->db, &call, 1, &rows, err);
+	if (status == 0 && rows_count(rows) > 0)
+		log_info("claims whose answer was lost were given back",
+			 log_number("jobs", rows_count(rows)));
+	if (status == 0) {
+		pump->reconcile = false;
+		pump->reconcile_due_ms = clock_monotonic_ms() +
+					 pump->options.config->ping_death_interval_ms;
+	}
+	PQclear(rows);
+	free(known.ids);
+	return status;
+}
+
+static int open_db(struct pump *pump, struct error *err)
+{
+	const struct config *config = pump->options.config;
+	struct db_options options = {
+		.conninfo = config->database,
+		.role = "pump",
+		.incarnation = pump->incarnation,
+		.prepared = config->prepared != 0,
+		.pinned = config->prepared != 0,
+		.answer_ms = config->ping_death_interval_ms,
+	};
+	char channel[64];
+	char uuid[UUID_TEXT_SIZE];
+
+	if (db_open(&pump->db, &options, err) != 0)
+		return -1;
+	snprintf(channel, sizeof(channel), "locum_%s", uuid_text(pump->incarnation, uuid));
+	if ((config->listen != 0 && db_listen(pump->db, channel, err) != 0) ||
+	    save_agents(pump, err) != 0 || find_queues(pump, err) != 0) {
+		db_close(pump->db);
+		pump->db = NULL;
+		return -1;
+	}
+	if (pump->failures > 0)
+		log_info("connected to the database again", log_number("failed", pump->failures));
+	pump->failures = 0;
+	for (int i = 0; i < pump->agent_count; i++)
+		claimer_restart(pump->claimers[i]);
+	return 0;
+}
+
+/* All claimers that may claim are dry: a submitter should wake us. One of them is not: it need not. */
+static int say_idle(struct pump *pump, struct error *err)
+{
+	bool may_claim = !pump->draining && !pump->quiet && pump->options.config->listen != 0;
+	bool idle = false;
+	bool busy = false;
+	struct db_call call;
+	PGresult *rows = NULL;
+
+	for (int i = 0; may_claim && i < pump->agent_count; i++) {
+		idle = idle || pump->links[i].ready;
+		busy = busy || (pump->links[i].ready && !claimer_is_dry(pump->claimers[i]));
+	}
+	idle = idle && !busy;
+	if (idle == pump->idle)
+		return 0;
+	agent_idle_call(&call, pump->incarnation, idle);
+	if (db_run(pump->db, &call, 1, &rows, err) != 0)
+		return -1;
+	PQclear(rows);
+	pump->idle = idle;
+	return 0;
+}
+
+int session_prepare(struct pump *pump, int64_t now_ms, struct error *err)
+{
+	if (pump->db == NULL && open_db(pump, err) != 0)
+		return -1;
+	if ((pump->reconcile || now_ms >= pump->reconcile_due_ms) && reconcile(pump, err) != 0)
+		return -1;
+	if (pump->agents_dirty && save_agents(pump, err) != 0)
+		return -1;
+	if (now_ms >= pump->queues_due_ms) {
+		pump->queues_due_ms = now_ms + QUEUES_INTERVAL_MS;
+		if (!pump->draining && find_queues(pump, err) != 0)
+			return -1;
+	}
+	return say_idle(pump, err);
+}

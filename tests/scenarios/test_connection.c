@@ -1,0 +1,141 @@
+/* Connections that break in the middle of work, and being woken. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/support/database.h"
+#include "tests/support/scenario.h"
+
+enum { LOAD = 2000, STEP = 50 };
+
+/* --- broken ------------------------------------------------------------------------------------ */
+
+static void terminate(struct scenario *s, const char *role)
+{
+	database_text(s->database,
+		      "select pg_terminate_backend(pid) from pg_stat_activity "
+		      "where datname = current_database() and application_name like 'locum/%s/%%'",
+		      role);
+}
+
+/* Each time that some more jobs are done, whatever the connection is doing then. */
+static int terminate_under_load(struct scenario *s, const char *role)
+{
+	int times = 0;
+
+	for (int done = STEP; done < LOAD; done += STEP) {
+		scenario_await_noted(s, done, "run ");
+		terminate(s, role);
+		times++;
+	}
+	return times;
+}
+
+static void assert_each_done_once(struct scenario *s)
+{
+	scenario_await(s, "select count(*) = 0 from locum.job");
+	scenario_assert_done_once(s, LOAD);
+	assert_int_equal(scenario_noted(s, "run "), LOAD);
+	assert_sql(s->database, "t", "select bool_and(interruptions = 0 and recoveries = 0) "
+				     "from locum.finished");
+	assert_int_equal(database_int(s->database, "select count(*) from locum.death"), 0);
+}
+
+static void a_lost_reply_loses_no_job_and_repeats_none(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *one;
+	struct scenario_daemon *two;
+
+	scenario_gated(s);
+	one = scenario_start(s, "one", "ping_death_interval = \"1m\"");
+	two = scenario_start(s, "two", "ping_death_interval = \"1m\"");
+	scenario_submit(s, LOAD, "quick");
+	assert_int_equal(terminate_under_load(s, "pump"), LOAD / STEP - 1);
+	assert_each_done_once(s);
+	assert_int_not_equal(scenario_logged(s, one, "connected to the database again") +
+				     scenario_logged(s, two, "connected to the database again"),
+			     0);
+	scenario_await(s, "select count(*) = 0 from locum.receipt");
+	scenario_drain(s, one);
+	scenario_drain(s, two);
+	assert_int_equal(scenario_logged(s, one, "was reassigned"), 0);
+	assert_int_equal(scenario_logged(s, two, "was reassigned"), 0);
+}
+
+static void a_pinger_that_loses_its_connection_pings_on(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *one;
+	struct scenario_daemon *two;
+
+	scenario_gated(s);
+	one = scenario_start(s, "one", "%s", "");
+	two = scenario_start(s, "two", "%s", "");
+	scenario_submit(s, LOAD, "quick");
+	terminate_under_load(s, "pinger");
+	assert_each_done_once(s);
+	scenario_drain(s, one);
+	scenario_drain(s, two);
+}
+
+/* --- woken ------------------------------------------------------------------------------------- */
+
+/* Asleep: nothing has been asked for a second, so that the next poll is far away. */
+static void await_asleep(struct scenario *s)
+{
+	scenario_await(s, "select count(*) = 1 from locum.agent where idle");
+	scenario_await(s, "select bool_and(now() - state_change > interval '1 s') "
+			  "from pg_stat_activity where datname = current_database() "
+			  "and application_name like 'locum/pump/%%'");
+}
+
+static void a_submission_wakes_an_idle_dispatcher(void **state)
+{
+	struct scenario *s = *state;
+
+	scenario_gated(s);
+	scenario_start(s, "one", "poll_interval = \"1h\" scan_interval = \"1h\" "
+				 "ping_death_interval = \"1m\"");
+	for (int i = 1; i <= 3; i++) {
+		await_asleep(s);
+		scenario_submit(s, 1, "quick");
+		scenario_await_finished(s, i, "completed");
+	}
+	assert_sql(s->database, "t", "select max(started_at - created_at) < interval '1 s' "
+				     "from locum.finished");
+}
+
+static void polling_alone_is_enough(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *daemon;
+
+	scenario_gated(s);
+	daemon = scenario_daemon(s, "one", "%s", "");
+	scenario_launch(s, daemon, "--no-listen", "--no-prepared", NULL);
+	scenario_await_logged(s, daemon, 1, "agent ready");
+	for (int i = 1; i <= 3; i++) {
+		scenario_submit(s, 10, "quick");
+		scenario_await_finished(s, 10 * i, "completed");
+	}
+	assert_int_equal(database_int(s->database, "select count(*) from locum.agent where idle"),
+			 0);
+	scenario_assert_done_once(s, 30);
+	scenario_drain(s, daemon);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		SCENARIO_TEST(a_lost_reply_loses_no_job_and_repeats_none),
+		SCENARIO_TEST(a_pinger_that_loses_its_connection_pings_on),
+		SCENARIO_TEST(a_submission_wakes_an_idle_dispatcher),
+		SCENARIO_TEST(polling_alone_is_enough),
+	};
+
+	return cmocka_run_group_tests(tests, database_open, database_close);
+}

@@ -1,0 +1,173 @@
+/* Dispatchers that are asked to stop. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/support/database.h"
+#include "tests/support/scenario.h"
+
+static struct scenario_daemon *start_with_jobs(struct scenario *s, int jobs, const char *settings)
+{
+	struct scenario_daemon *daemon;
+
+	scenario_gated(s);
+	daemon = scenario_start(s, "one", "%s", settings);
+	scenario_submit(s, jobs, "gated");
+	scenario_await_active(s, jobs);
+	return daemon;
+}
+
+/* Stopped in order, with nothing left that counts as its own. */
+static void assert_left(struct scenario *s, struct scenario_daemon *daemon)
+{
+	scenario_await_logged(s, daemon, 1, "stopped remaining=0");
+	assert_sql(s->database, "stopped|t|0|0",
+		   "select state, ended_at is not null, (select count(*) from locum.job "
+		   "where claim_id is not null), (select count(*) from locum.death) "
+		   "from locum.dispatcher where seq = 1");
+	assert_sql(s->database, "0", "select count(*) from locum.dispatcher_ping join "
+				     "locum.dispatcher d using (incarnation) where d.seq = 1");
+}
+
+static void assert_handed_back(struct scenario *s, struct scenario_daemon *daemon, int jobs)
+{
+	scenario_await_first_runs_gone(s, 1, jobs);
+	assert_left(s, daemon);
+	assert_int_equal(database_int(s->database,
+				      "select count(*) from locum.job where state = 'pending' and "
+				      "interruptions = 1 and recoveries = 0 and attempt = 0 and "
+				      "history -> 0 ->> 'outcome' = 'interrupt'"),
+			 jobs);
+}
+
+static void a_drain_finishes_what_runs_and_pings_meanwhile(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *daemon = start_with_jobs(s, 2, "drain_timeout = \"1h\"");
+	int64_t seq;
+
+	scenario_start(s, "sibling", "agent \"main\" { queues = {\"other\"} }");
+	scenario_signal(s, daemon, SIGTERM);
+	scenario_await(s, "select state = 'draining' from locum.dispatcher where pid = %d",
+		       (int)daemon->pid);
+	scenario_submit(s, 1, "gated");
+	seq = database_int(s->database, "select ping.seq from locum.dispatcher_ping ping join "
+					"locum.dispatcher d using (incarnation) where d.seq = 1");
+	scenario_await(s,
+		       "select ping.seq >= %d from locum.dispatcher_ping ping join "
+		       "locum.dispatcher d using (incarnation) where d.seq = 1",
+		       (int)seq + 2 * SCENARIO_DEATH_MS / SCENARIO_PING_MS);
+	assert_sql(s->database, "1|pending",
+		   "select (select count(*) from locum.job where state = 'pending'), state "
+		   "from locum.job where id = 3");
+	scenario_let(s, "gate", 2);
+	assert_int_equal(scenario_exit(s, daemon), 0);
+	assert_left(s, daemon);
+	assert_sql(s->database, "2|t",
+		   "select count(*), bool_and(claim_seq = 1 and interruptions = 0) "
+		   "from locum.finished where state = 'completed'");
+	assert_sql(s->database, "pending|0", "select state, claim_seq from locum.job");
+}
+
+static void a_drain_that_takes_too_long_hands_back(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *daemon = start_with_jobs(s, 3, "drain_timeout = \"300ms\"");
+
+	scenario_drain(s, daemon);
+	assert_int_equal(scenario_logged(s, daemon, "handing back what remains remaining=3"), 1);
+	assert_handed_back(s, daemon, 3);
+}
+
+static void a_second_sigterm_hands_back_at_once(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *daemon = start_with_jobs(s, 3, "drain_timeout = \"1h\"");
+
+	scenario_signal(s, daemon, SIGTERM);
+	scenario_await_logged(s, daemon, 1, "draining");
+	scenario_drain(s, daemon);
+	assert_handed_back(s, daemon, 3);
+}
+
+static void a_handler_that_ignores_sigterm_is_killed(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *daemon;
+
+	scenario_gate(s, "gate");
+	scenario_handler(s, "deaf", "", "trap '' TERM; begin; gate gate");
+	daemon = scenario_start(s, "one", "drain_timeout = \"0s\"");
+	scenario_submit(s, 2, "deaf");
+	scenario_await_active(s, 2);
+	scenario_drain(s, daemon);
+	assert_handed_back(s, daemon, 2);
+}
+
+/* What ended by its own exit code while it was asked to stop is judged by that. */
+static void a_handler_that_finishes_when_asked_to_stop_is_completed(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *daemon;
+
+	scenario_gate(s, "gate");
+	scenario_handler(s, "polite", "", "trap 'note end; exit 0' TERM; begin; gate gate");
+	daemon = scenario_start(s, "one", "drain_timeout = \"0s\" kill_grace = \"5s\" "
+					  "ping_death_interval = \"10s\"");
+	scenario_submit(s, 2, "polite");
+	scenario_await_active(s, 2);
+	scenario_drain(s, daemon);
+	assert_left(s, daemon);
+	scenario_assert_done_once(s, 2);
+}
+
+static void claimed_jobs_that_did_not_start_are_handed_back_uncounted(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *daemon;
+
+	scenario_gated(s);
+	daemon = scenario_start(s, "one", "drain_timeout = \"0s\" agent \"main\" { size = 1 }");
+	scenario_submit(s, 20, "quick"); /* so that it claims ahead of its slots */
+	scenario_await_finished(s, 20, "completed");
+	scenario_submit(s, 4, "gated");
+	scenario_await_active(s, 1);
+	scenario_await(s, "select count(*) = 3 from locum.job where state = 'assigned'");
+	scenario_drain(s, daemon);
+	assert_left(s, daemon);
+	assert_sql(s->database, "1|0|0|1\n0|0|0|3",
+		   "select interruptions, recoveries, attempt, count(*) from locum.job "
+		   "where state = 'pending' group by 1, 2, 3 order by 1 desc");
+}
+
+static void an_idle_dispatcher_stops_at_once(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *daemon;
+
+	scenario_gated(s);
+	daemon = scenario_start(s, "one", "drain_timeout = \"1h\" poll_interval = \"1h\"");
+	scenario_signal(s, daemon, SIGINT);
+	assert_int_equal(scenario_exit(s, daemon), 0);
+	assert_left(s, daemon);
+	assert_int_equal(scenario_logged(s, daemon, " error "), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		SCENARIO_TEST(a_drain_finishes_what_runs_and_pings_meanwhile),
+		SCENARIO_TEST(a_drain_that_takes_too_long_hands_back),
+		SCENARIO_TEST(a_second_sigterm_hands_back_at_once),
+		SCENARIO_TEST(a_handler_that_ignores_sigterm_is_killed),
+		SCENARIO_TEST(a_handler_that_finishes_when_asked_to_stop_is_completed),
+		SCENARIO_TEST(claimed_jobs_that_did_not_start_are_handed_back_uncounted),
+		SCENARIO_TEST(an_idle_dispatcher_stops_at_once),
+	};
+
+	return cmocka_run_group_tests(tests, database_open, database_close);
+}

@@ -1,0 +1,197 @@
+/* Who a dispatcher is, and what it is refused at its own door. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+
+#include <cmocka.h>
+
+#include "base/uuid.h"
+#include "tests/support/database.h"
+#include "tests/support/scenario.h"
+
+/* --- two of one -------------------------------------------------------------------------------- */
+
+static void a_second_dispatcher_with_the_same_state_is_refused(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *first;
+	struct scenario_daemon *second;
+	char sentence[SCENARIO_PATH * 2];
+
+	scenario_gated(s);
+	first = scenario_start(s, "first", "%s", "");
+	second = scenario_daemon(s, "second", "state_dir = \"%s\"", first->state_dir);
+	scenario_launch(s, second, NULL);
+	assert_int_equal(scenario_exit(s, second), EX_CONFIG);
+	snprintf(sentence, sizeof(sentence),
+		 "locumd: another dispatcher runs with this state: process %d holds %s/dispatcher\n",
+		 (int)first->pid, first->state_dir);
+	assert_int_equal(scenario_logged(s, second, ""), 1);
+	assert_string_equal(s->text, sentence);
+	scenario_submit(s, 3, "quick");
+	scenario_await_finished(s, 3, "completed");
+	assert_sql(s->database, "1|running", "select count(*), min(state) from locum.dispatcher");
+}
+
+/* Registers a life of this identity on another machine, and writes the state file that names it. */
+static void live_elsewhere(struct scenario *s, const struct scenario_daemon *daemon)
+{
+	char path[SCENARIO_PATH * 2];
+	char id[UUID_TEXT_SIZE];
+	char incarnation[UUID_TEXT_SIZE];
+	FILE *file;
+
+	uuid_text(uuid_make(), id);
+	uuid_text(uuid_make(), incarnation);
+	database_do(s->database,
+		    "insert into locum.dispatcher (incarnation, id, host, pid, machine_id, version) "
+		    "values ('%s', '%s', 'elsewhere', 4711, 'another machine', '1'); "
+		    "insert into locum.dispatcher_ping (incarnation, death_interval_ms) "
+		    "values ('%s', %d)",
+		    incarnation, id, incarnation, SCENARIO_DEATH_MS);
+	assert_int_equal(mkdir(daemon->state_dir, 0700), 0);
+	snprintf(path, sizeof(path), "%s/dispatcher", daemon->state_dir);
+	file = fopen(path, "we");
+	assert_non_null(file);
+	fprintf(file, "id %s\nincarnation %s\npid 4711\n", id, incarnation);
+	fclose(file);
+}
+
+static void a_copied_state_waits_for_the_death_of_the_other(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *copy;
+
+	scenario_gated(s);
+	scenario_start(s, "sibling", "agent \"main\" { queues = {\"other\"} }");
+	copy = scenario_daemon(s, "copy", "%s", "");
+	live_elsewhere(s, copy);
+	scenario_submit(s, 1, "quick");
+	scenario_launch(s, copy, NULL);
+	scenario_await_logged(s, copy, 1,
+			      "another dispatcher lives under this id; waiting for its death "
+			      "host=\"elsewhere\" pid=4711");
+	assert_sql(s->database, "running", "select state from locum.dispatcher "
+					   "where machine_id = 'another machine'");
+	scenario_await_finished(s, 1, "completed");
+	assert_sql(s->database, "t|-",
+		   "select declared_at - last_ping > interval '%d ms', evidence ->> 'own_corpse' "
+		   "from locum.death",
+		   SCENARIO_DEATH_MS);
+	scenario_drain(s, copy);
+}
+
+static void a_copied_state_that_is_alone_waits_for_the_death_of_the_other(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *copy;
+
+	scenario_gated(s);
+	copy = scenario_daemon(s, "copy", "%s", "");
+	live_elsewhere(s, copy);
+	scenario_submit(s, 1, "quick");
+	scenario_launch(s, copy, NULL);
+	scenario_await_logged(s, copy, 1, "another dispatcher lives under this id");
+	scenario_await_finished(s, 1, "completed");
+	assert_sql(s->database, "t",
+		   "select declared_at - last_ping > interval '%d ms' from locum.death",
+		   SCENARIO_DEATH_MS);
+	scenario_drain(s, copy);
+}
+
+/* --- the door ---------------------------------------------------------------------------------- */
+
+/* It ends with this exit code and one sentence on stderr, which holds these words, and leaves no trace. */
+static void assert_refused_with(struct scenario *s, struct scenario_daemon *daemon, int code,
+				const char *words)
+{
+	int status = scenario_exit(s, daemon);
+
+	if (status != code || scenario_logged(s, daemon, "") != 1 ||
+	    strncmp(s->text, "locumd: ", 8) != 0 || strstr(s->text, words) == NULL)
+		scenario_fail(s, "it ended with %d, not %d and \"%s\"", status, code, words);
+	assert_int_equal(database_int(s->database, "select count(*) from locum.dispatcher"), 0);
+}
+
+static void assert_settings_refused(struct scenario *s, const char *name, const char *settings,
+				    const char *words)
+{
+	struct scenario_daemon *daemon = scenario_daemon(s, name, "%s", settings);
+
+	scenario_launch(s, daemon, NULL);
+	assert_refused_with(s, daemon, EX_CONFIG, words);
+}
+
+static void a_wrong_setting_is_refused_with_its_place(void **state)
+{
+	struct scenario *s = *state;
+
+	scenario_gated(s);
+	assert_settings_refused(s, "unknown", "pong_interval = \"1s\"", "unknown.conf:9: ");
+	assert_settings_refused(s, "short", "ping_death_interval = \"999ms\"",
+				"ping_death_interval 999ms is too short: it must be at least 3 × "
+				"ping_interval 200ms + kill_grace 200ms + fence_margin 200ms = 1s");
+	assert_settings_refused(s, "place", "state_dir = \"/dev/null/state\"", "/dev/null/state");
+	assert_settings_refused(s, "agent", "agent_program = \"/no/such/agent\"",
+				"/no/such/agent");
+}
+
+static void a_wrong_option_is_a_wrong_usage(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *daemon;
+
+	scenario_gated(s);
+	daemon = scenario_daemon(s, "option", "%s", "");
+	scenario_launch(s, daemon, "--pong-interval", "1s", NULL);
+	assert_refused_with(s, daemon, EX_USAGE, "pong-interval");
+}
+
+static void a_database_that_does_not_answer_is_unavailable(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *daemon;
+
+	scenario_gated(s);
+	daemon = scenario_daemon(s, "nobody", "%s", "");
+	scenario_launch(s, daemon, "-d", "host=/no/such/folder", NULL);
+	assert_refused_with(s, daemon, EX_UNAVAILABLE, "cannot connect to the database");
+}
+
+static void another_schema_is_refused(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *daemon;
+
+	scenario_gated(s);
+	daemon = scenario_daemon(s, "newer", "%s", "");
+	database_do(s->database, "insert into locum.migration (version, name) values (9999, 'x')");
+	scenario_launch(s, daemon, NULL);
+	assert_refused_with(s, daemon, EX_CONFIG, "9999");
+	database_do(s->database, "delete from locum.migration where version = 9999");
+	daemon = scenario_daemon(s, "none", "%s", "");
+	scenario_launch(s, daemon, "-d", getenv("LOCUM_TEST_CONNINFO"), NULL);
+	assert_refused_with(s, daemon, EX_CONFIG, "locum init");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		SCENARIO_TEST(a_second_dispatcher_with_the_same_state_is_refused),
+		SCENARIO_TEST(a_copied_state_waits_for_the_death_of_the_other),
+		SCENARIO_TEST(a_copied_state_that_is_alone_waits_for_the_death_of_the_other),
+		SCENARIO_TEST(a_wrong_setting_is_refused_with_its_place),
+		SCENARIO_TEST(a_wrong_option_is_a_wrong_usage),
+		SCENARIO_TEST(a_database_that_does_not_answer_is_unavailable),
+		SCENARIO_TEST(another_schema_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, database_open, database_close);
+}

@@ -1,0 +1,123 @@
+/* PostgreSQL goes away and comes back under load. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/support/database.h"
+#include "tests/support/scenario.h"
+#include "tests/support/scenario_server.h"
+
+enum { QUICK = 300, GATED = 4 };
+
+/* No handler may be fenced while the server is away. */
+static const char PATIENT[] = "ping_death_interval = \"30s\"";
+
+/* Two dispatchers at work, some of it done, some runs waiting at the gate. */
+static void start_fleet(struct scenario *s, struct scenario_daemon *fleet[2])
+{
+	scenario_gated(s);
+	fleet[0] = scenario_start(s, "one", "%s", PATIENT);
+	fleet[1] = scenario_start(s, "two", "%s", PATIENT);
+	scenario_submit(s, GATED, "gated");
+	scenario_await_noted(s, GATED, "start ");
+	scenario_submit(s, QUICK, "quick");
+	scenario_await_finished(s, QUICK / 5, "completed");
+}
+
+/* Every job once, every run once, nobody dead, and all are at work again. */
+static void assert_nothing_lost(struct scenario *s, struct scenario_daemon *fleet[2])
+{
+	scenario_await(s, "select count(*) = 0 from locum.job");
+	scenario_assert_done_once(s, QUICK + GATED);
+	assert_int_equal(scenario_noted(s, "run "), QUICK);
+	assert_int_equal(scenario_noted(s, "start "), GATED);
+	assert_sql(s->database, "t", "select bool_and(interruptions = 0 and recoveries = 0) "
+				     "from locum.finished");
+	assert_int_equal(database_int(s->database, "select count(*) from locum.death"), 0);
+	scenario_submit(s, 4, "quick");
+	scenario_await_finished(s, QUICK + GATED + 4, "completed");
+	scenario_drain(s, fleet[0]);
+	scenario_drain(s, fleet[1]);
+	assert_int_equal(database_int(s->database, "select count(*) from locum.receipt"), 0);
+}
+
+static void restart_under_load(struct scenario *s, int number)
+{
+	struct scenario_daemon *fleet[2];
+
+	start_fleet(s, fleet);
+	scenario_server_stop(s, number);
+	/* What ends while nobody can be told is kept. */
+	scenario_let(s, "gate", GATED);
+	scenario_await_noted(s, GATED, "end ");
+	scenario_server_start(s);
+	assert_nothing_lost(s, fleet);
+}
+
+static void nothing_is_lost_or_done_twice_when_the_server_crashes(void **state)
+{
+	restart_under_load(*state, SIGQUIT);
+}
+
+static void nothing_is_lost_or_done_twice_when_the_server_restarts(void **state)
+{
+	restart_under_load(*state, SIGINT);
+}
+
+/* One of its backends is killed, and it restarts all of them itself. */
+static void nothing_is_lost_or_done_twice_when_a_backend_crashes(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *fleet[2];
+	int64_t backend;
+
+	start_fleet(s, fleet);
+	backend = database_int(s->database, "select pid from pg_stat_activity "
+					    "where application_name like 'locum/pump/%%' limit 1");
+	assert_int_equal(kill((pid_t)backend, SIGKILL), 0);
+	scenario_server_await_crash(s);
+	scenario_let(s, "gate", GATED);
+	assert_nothing_lost(s, fleet);
+}
+
+/* Longer than the death interval: handlers are fenced, and nobody is declared dead for it. */
+static void an_outage_longer_than_the_death_interval_kills_no_dispatcher(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *one;
+	struct scenario_daemon *two;
+
+	scenario_gated(s);
+	one = scenario_start(s, "one", "%s", "");
+	two = scenario_start(s, "two", "%s", "");
+	scenario_submit(s, GATED, "gated");
+	scenario_await_active(s, GATED);
+	scenario_server_stop(s, SIGINT);
+	scenario_await_first_runs_gone(s, 1, GATED);
+	scenario_server_start(s);
+	scenario_await_noted(s, 2 * GATED, "start ");
+	scenario_let(s, "gate", GATED);
+	scenario_await_finished(s, GATED, "completed");
+	scenario_assert_done_once(s, GATED);
+	assert_sql(s->database, "t", "select bool_and(interruptions = 1 and recoveries = 0) "
+				     "from locum.finished");
+	assert_int_equal(database_int(s->database, "select count(*) from locum.death"), 0);
+	scenario_drain(s, one);
+	scenario_drain(s, two);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		SCENARIO_TEST(nothing_is_lost_or_done_twice_when_the_server_crashes),
+		SCENARIO_TEST(nothing_is_lost_or_done_twice_when_the_server_restarts),
+		SCENARIO_TEST(nothing_is_lost_or_done_twice_when_a_backend_crashes),
+		SCENARIO_TEST(an_outage_longer_than_the_death_interval_kills_no_dispatcher),
+	};
+
+	return cmocka_run_group_tests(tests, scenario_server_open, scenario_server_close);
+}
