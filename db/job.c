@@ -118,6 +118,18 @@ struct job_claimed *job_claim_rows(const PGresult *rows, size_t *count, struct e
 	return jobs;
 }
 
+/* A column of texts. One without any goes as an empty array, which unnest fills up with nulls at no cost. */
+static void add_texts(struct args *args, const struct args_text *texts, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (texts[i].bytes != NULL) {
+			args_text_array(args, texts, count);
+			return;
+		}
+	}
+	args_text_array(args, NULL, 0);
+}
+
 void job_complete_call(struct db_call *call, const struct job_completion *completion)
 {
 	struct args *args = &call->args;
@@ -130,9 +142,9 @@ void job_complete_call(struct db_call *call, const struct job_completion *comple
 	args_int8_array(args, completion->ids, completion->count);
 	args_uuid_array(args, completion->claim_ids, completion->count);
 	args_text_array(args, completion->outcomes, completion->count);
-	args_text_array(args, completion->results, completion->count);
-	args_text_array(args, completion->errors, completion->count);
-	args_text_array(args, completion->logs, completion->count);
+	add_texts(args, completion->results, completion->count);
+	add_texts(args, completion->errors, completion->count);
+	add_texts(args, completion->logs, completion->count);
 	args_int8_array(args, completion->started_ago_ms, completion->count);
 	args_int8_array(args, completion->delay_ms, completion->count);
 }

@@ -4,6 +4,8 @@
 -- queues, priorities, lanes and cursors are the index ranges to scan, in this order; a cursor is the lowest
 -- id that is looked at. Rows that a sibling holds are skipped, so dispatchers never wait for each other.
 -- The share lock on the dispatcher's row keeps it from being declared dead before this commits.
+-- The row comparison and the order by lane leave job_ready as the only index that serves: by id alone the
+-- primary key would too, and walk over every row that was claimed before.
 -- A payload over LIMIT_PAYLOAD_INLINE_BYTES comes as null: job_payload fetches it.
 with self as materialized (
 	select from locum.dispatcher

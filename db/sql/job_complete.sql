@@ -19,8 +19,9 @@ with given as materialized (
 	where job.id = given.id and job.claim_id = given.claim_id
 		and (given.ends or job.cancel_requested or (given.outcome = 'interrupt'
 			and locum.interruption_ends(job.on_interrupt, job.interruptions)))
-	returning job.*, case when given.ends then given.outcome::locum.job_state
-			when job.cancel_requested then 'cancelled' else 'failed' end as ending,
+	returning job.*, case when given.outcome = 'completed' then 'completed'::locum.job_state
+			when given.outcome = 'cancelled' or (job.cancel_requested and not given.ends)
+				then 'cancelled' else 'failed' end as ending,
 		given.outcome, given.result, given.error as message, given.log as tail, given.ago_ms
 ), kept as (
 	insert into locum.finished (id, created_at, run_at, started_at, claim_seq, retry_of, timeout_ms,

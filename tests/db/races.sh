@@ -27,19 +27,6 @@ sql() {
 	}
 }
 
-# Prints the schema as `locum init` makes it.
-schema() {
-	tools/house/states.sh type db/states.def > "$out/job_state_type.sql"
-	tools/house/states.sh functions db/states.def > "$out/states.sql"
-	for file in db/migrations/*.sql "$out/states.sql" db/functions/*.sql; do
-		awk -v include_dir="$out" -v source="$file" -f tools/house/expand.awk \
-			base/limits.h "$file"
-	done
-	echo "select locum.finished_prepare((now() at time zone 'UTC')::date,
-		(now() at time zone 'UTC')::date + 1);"
-	cat tests/db/edges.sql tests/db/specs/scene.sql
-}
-
 # The settings of db/sql/session_pin.sql as options of a session.
 pins() {
 	sed -n "s/.*set_config('\([a-z_]*\)', '\([a-z_]*\)', false).*/-c \1=\2/p" \
@@ -59,7 +46,8 @@ trap 'sql "$server" -c "drop database if exists ${database}_run" \
 	-c "drop database if exists $database" || :' EXIT
 trap 'exit 1' HUP INT TERM
 sql "$server" -c "create database $database"
-schema > "$out/schema.sql"
+tools/house/schema.sh "$out" > "$out/schema.sql"
+cat tests/db/edges.sql tests/db/specs/scene.sql >> "$out/schema.sql"
 sql "$server dbname=$database" -1 -f "$out/schema.sql"
 [ $# -gt 0 ] || set -- tests/db/specs/*.spec.in
 failed=0

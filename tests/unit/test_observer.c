@@ -179,6 +179,7 @@ static void a_gap_that_is_no_longer_than_allowed_does_not(void **state)
 {
 	struct fleet *fleet = *state;
 
+	fleet->siblings[0].age_ms = 1;
 	assert_int_equal(silence(fleet, DEATH - 6 * SCAN), -1);
 	pass(fleet, 2 * SCAN + MARGIN - SCAN);
 	assert_int_equal(look_fresh(fleet), 0);

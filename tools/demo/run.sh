@@ -17,6 +17,10 @@ for name in $(env | sed -n 's/^\(PG[A-Z]*\|LOCUM_[A-Z_]*\)=.*/\1/p'); do
 	[ "$name" = LOCUM_PG_BIN ] || unset "$name"
 done
 
+[ -x "${B:-build}/bin/locumd" ] || {
+	echo "run: there is no ${B:-build}/bin/locumd; run make first" >&2
+	exit 1
+}
 bin=$(cd "${B:-build}/bin" && pwd)
 files=${DEMO_FILES:-5000}
 folders='/usr/include /usr/share'
@@ -199,7 +203,7 @@ start_progress() {
 
 # Samples for the bar, from the submission on.
 start_watch() {
-	echo "select 'P ' || $total - count(*) from locum.job \\\\watch 0.25" > "$work/watch"
+	printf "select 'P ' || %d - count(*) from locum.job \\\\watch 0.25\n" "$total" > "$work/watch"
 	"$LOCUM_TEST_PG_BIN/psql" -XqAt -d "$conninfo" -f "$work/watch" >&4 2> "$work/watch.log" 4>&- &
 	watcher=$!
 }
@@ -298,9 +302,9 @@ count_retries() {
 }
 
 # One line for each: what was done to it, and how long after that each step came. The first figure is
-# the certificate's: from the last ping to the declaration.
+# the certificate's: from the last ping to the declaration. Due is D + 2S, from the deed.
 tell_deaths() {
-	echo 'deaths, with an interval of 2 s     declared  jobs back'
+	echo 'deaths: jobs due back in 2.4 s     declared  jobs back'
 	echo '  cause       pid  last ping         after      after  jobs  returned'
 	query -F '|' -c "select coalesce(deed, 'other'), pid, silent, declared, taken_back, reclaimed,
 		returned from demo.death order by declared_at" |

@@ -1,9 +1,9 @@
 #!/bin/sh
 # check_diagram.sh STATES_DEF HANDBOOK: the handbook's state diagram is the one that the table makes.
 set -eu
-drawn=$(sed -n '/^```mermaid$/,/^```$/p' "$2" | sed '1d;$d')
+drawn=$(awk '/^```$/ { inside = 0 } inside; /^```mermaid$/ { inside = 1 }' "$2")
 made=$("$(dirname "$0")/states.sh" diagram "$1")
-[ "$drawn" = "$made" ] || {
-	line=$(grep -n '^```mermaid$' "$2" | cut -d : -f 1)
-	echo "$2:${line:-1}: diagram: not what make -s states-diagram prints"
-}
+[ "$drawn" = "$made" ] ||
+	awk '/^```mermaid$/ { line = FNR } END {
+		printf "%s:%d: diagram: not what make -s states-diagram prints\n", FILENAME, line + !line
+	}' "$2"

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "db/rows.h"
 #include "db/state.h"
@@ -135,6 +136,10 @@ static int note_cuts(const struct options *options, struct db *db, int64_t got, 
 		return 0;
 	}
 	if (filter->state == NULL && filter->queue == NULL && filter->handler == NULL)
+		return 0;
+	/* Claimed jobs are found by their owner, all of them. */
+	if (filter->state != NULL && (strcmp(filter->state, state_name(STATE_ASSIGNED)) == 0 ||
+				      strcmp(filter->state, state_name(STATE_ACTIVE)) == 0))
 		return 0;
 	if (view_jobs_are_cut(db, SCAN, &cut, err) != 0)
 		return -1;

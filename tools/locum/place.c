@@ -14,7 +14,7 @@
 
 enum { LOCK_POLL_MS = 50, LOCK_WAIT_MS = 10000 };
 
-static const char SOCKET_NAME[] = "/.s.PGSQL.5432";
+#define SOCKET_NAME "/.s.PGSQL.5432"
 
 /* Puts "TOP/NAME" into *path; remembers a failure in *failed. */
 static void join(char **path, const char *top, const char *name, bool *failed)
