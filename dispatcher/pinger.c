@@ -333,7 +333,7 @@ static bool live(struct pinger *pinger)
 /* The orderly end. What this incarnation still holds is swept up by siblings. */
 static void leave(struct pinger *pinger)
 {
-	struct error err = { ERROR_NONE, "", "" };
+	struct error err = { ERROR_RETRY, "", "no connection" };
 
 	fence_set_ms(pinger->options.fence, FENCE_DOWN);
 	if (pinger->db == NULL || dispatcher_stop(pinger->db, pinger->incarnation, &err) != 0)

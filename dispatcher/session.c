@@ -74,7 +74,7 @@ static int reconcile(struct pump *pump, struct error *err)
 	claim_reconcile_call(&call, pump->incarnation, known.ids, known.count);
 	status = db_run(pump->db, &call, 1, &rows, err);
 	if (status == 0 && rows_count(rows) > 0)
-		log_info("claims whose answer was lost were given back",
+		log_info("claims that are not with us were given back",
 			 log_number("jobs", rows_count(rows)));
 	if (status == 0) {
 		pump->reconcile = false;

@@ -134,7 +134,7 @@ static void a_wrong_setting_is_refused_with_its_place(void **state)
 	struct scenario *s = *state;
 
 	scenario_gated(s);
-	assert_settings_refused(s, "unknown", "pong_interval = \"1s\"", "unknown.conf:9: ");
+	assert_settings_refused(s, "unknown", "pong_interval = \"1s\"", "unknown.conf:10: unknown setting");
 	assert_settings_refused(s, "short", "ping_death_interval = \"999ms\"",
 				"ping_death_interval 999ms is too short: it must be at least 3 × "
 				"ping_interval 200ms + kill_grace 200ms + fence_margin 200ms = 1s");

@@ -221,15 +221,26 @@ int scenario_logged(struct scenario *s, const struct scenario_daemon *daemon, co
 	return count_logged(daemon, text, s->text, sizeof(s->text));
 }
 
+/* It says nothing more: it has ended by itself, or never ran. */
+static bool is_mute(const struct scenario_daemon *daemon)
+{
+	return daemon->pid == 0 || !scenario_is_alive(daemon->pid);
+}
+
 void scenario_await_logged(struct scenario *s, const struct scenario_daemon *daemon, int count,
 			   const char *text)
 {
 	int64_t deadline_ms = scenario_deadline_ms();
+	bool mute;
 
-	while (scenario_logged(s, daemon, text) < count)
-		if (!scenario_pause(deadline_ms))
-			scenario_fail(s, "\"%s\" was logged %d times, not %d", text,
-				      scenario_logged(s, daemon, text), count);
+	do {
+		mute = is_mute(daemon); /* before the look, so that its last words count */
+		if (scenario_logged(s, daemon, text) >= count)
+			return;
+	} while (!mute && scenario_pause(deadline_ms));
+	scenario_fail(s, "\"%s\" was logged %d times, not %d%s", text,
+		      scenario_logged(s, daemon, text), count,
+		      mute ? ", and its process has ended" : "");
 }
 
 pid_t scenario_agent(struct scenario *s, const struct scenario_daemon *daemon)

@@ -8,7 +8,6 @@
 
 #include "base/uuid.h"
 #include "db/args.h"
-#include "db/embedded.h"
 #include "tools/bench/sql.h"
 
 struct bare {
