@@ -290,14 +290,14 @@ static void on_frame(void *context, const struct wire_frame *frame)
 static void on_gone(void *context, const struct error *err)
 {
 	struct agent *agent = context;
+	int64_t running = (int64_t)roster_busy(&agent->roster);
 
-	if (err->kind == ERROR_NONE)
-		log_warning("the dispatcher is gone: killing",
-			    log_text("agent", agent->hello.agent),
-			    log_number("running", (int64_t)roster_busy(&agent->roster)));
-	else
+	if (err->kind != ERROR_NONE)
 		log_error("lost the dispatcher: killing", log_text("agent", agent->hello.agent),
 			  log_err(err));
+	else if (running > 0)
+		log_warning("the dispatcher is gone: killing",
+			    log_text("agent", agent->hello.agent), log_number("running", running));
 	agent_end(agent, err->kind == ERROR_NONE ? EX_OK : EX_PROTOCOL);
 }
 

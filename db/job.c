@@ -89,8 +89,8 @@ static void read_claimed(const PGresult *rows, int row, const int *at, struct jo
 		.claim_seq = rows_int(rows, row, at[CLAIM_SEQ]),
 		.interruptions = (int)rows_int(rows, row, at[CLAIM_INTERRUPTIONS]),
 		.recoveries = (int)rows_int(rows, row, at[CLAIM_RECOVERIES]),
-		.retries_when_interrupted =
-			strcmp(rows_text(rows, row, at[CLAIM_ON_INTERRUPT]), "retry") == 0,
+		.retries_when_interrupted = strcmp(rows_text(rows, row, at[CLAIM_ON_INTERRUPT]),
+						   "retry") == 0,
 		.timeout_ms = rows_int(rows, row, at[CLAIM_TIMEOUT_MS]),
 		.payload = rows_text(rows, row, at[CLAIM_PAYLOAD]),
 		.payload_length = rows_length(rows, row, at[CLAIM_PAYLOAD]),

@@ -17,7 +17,8 @@ static PGresult *ask(struct database *d, const char *query, struct args *args)
 	PGresult *rows;
 
 	assert_false(args->failed);
-	rows = PQexecParams(d->sql, query, args->count, args->types, args->values, args->lengths, BINARY, 1);
+	rows = PQexecParams(d->sql, query, args->count, args->types, args->values, args->lengths,
+			    BINARY, 1);
 	if (PQresultStatus(rows) != PGRES_TUPLES_OK)
 		fail_msg("%s", PQerrorMessage(d->sql));
 	args_fini(args);
@@ -153,8 +154,9 @@ static void arguments_keep_their_places(void **state)
 	args_init(&args);
 	for (int i = 0; i < ARGS_MAX; i++)
 		args_int4(&args, i);
-	rows = ask(*state, "select array_to_string(array[$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, "
-			   "$12, $13, $14, $15, $16], ' ')",
+	rows = ask(*state,
+		   "select array_to_string(array[$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, "
+		   "$12, $13, $14, $15, $16], ' ')",
 		   &args);
 	assert_string_equal(rows_text(rows, 0, 0), "0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15");
 	PQclear(rows);
@@ -187,9 +189,10 @@ static void values_come_back_as_they_are(void **state)
 	PGresult *rows;
 
 	args_init(&args);
-	rows = ask(d, "select 7::int as four, -7::bigint as eight, true as yes, 'ä'::text as text, "
-		      "null::bigint as none, null::text as no_text, "
-		      "'00000000-0000-4000-8000-00000000000a'::uuid as uuid",
+	rows = ask(d,
+		   "select 7::int as four, -7::bigint as eight, true as yes, 'ä'::text as text, "
+		   "null::bigint as none, null::text as no_text, "
+		   "'00000000-0000-4000-8000-00000000000a'::uuid as uuid",
 		   &args);
 	assert_int_equal(rows_int(rows, 0, 0), 7);
 	assert_int_equal(rows_int(rows, 0, 1), -7);

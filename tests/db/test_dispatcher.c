@@ -437,6 +437,19 @@ static void in_a_large_fleet_each_watches_its_successors(void **state)
 	PQclear(result);
 }
 
+/* It waits for the death of another one under its id, and must find that one in any fleet. */
+static void who_is_not_registered_sees_all_of_a_large_fleet(void **state)
+{
+	struct database *d = *state;
+	PGresult *result;
+
+	for (int i = 0; i <= LIMIT_SIBLINGS_WATCHED; i++)
+		fleet_dispatcher(d);
+	result = scan(d, uuid_make());
+	assert_int_equal(rows_count(result), LIMIT_SIBLINGS_WATCHED + 1);
+	PQclear(result);
+}
+
 static void each_of_a_large_fleet_is_watched(void **state)
 {
 	struct database *d = *state;
@@ -489,6 +502,7 @@ int main(void)
 		DATABASE_TEST(a_scan_sees_every_living_sibling_and_the_epoch),
 		DATABASE_TEST(an_epoch_that_is_missing_is_null_and_made_again),
 		DATABASE_TEST(in_a_large_fleet_each_watches_its_successors),
+		DATABASE_TEST(who_is_not_registered_sees_all_of_a_large_fleet),
 		DATABASE_TEST(each_of_a_large_fleet_is_watched),
 	};
 

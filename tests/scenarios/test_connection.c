@@ -39,8 +39,9 @@ static void assert_each_done_once(struct scenario *s)
 	scenario_await(s, "select count(*) = 0 from locum.job");
 	scenario_assert_done_once(s, LOAD);
 	assert_int_equal(scenario_noted(s, "run "), LOAD);
-	assert_sql(s->database, "t", "select bool_and(interruptions = 0 and recoveries = 0) "
-				     "from locum.finished");
+	assert_sql(s->database, "t",
+		   "select bool_and(interruptions = 0 and recoveries = 0) "
+		   "from locum.finished");
 	assert_int_equal(database_int(s->database, "select count(*) from locum.death"), 0);
 }
 
@@ -98,15 +99,17 @@ static void a_submission_wakes_an_idle_dispatcher(void **state)
 	struct scenario *s = *state;
 
 	scenario_gated(s);
-	scenario_start(s, "one", "poll_interval = \"1h\" scan_interval = \"1h\" "
-				 "ping_death_interval = \"1m\"");
+	scenario_start(s, "one",
+		       "poll_interval = \"1h\" scan_interval = \"1h\" "
+		       "ping_death_interval = \"1m\"");
 	for (int i = 1; i <= 3; i++) {
 		await_asleep(s);
 		scenario_submit(s, 1, "quick");
 		scenario_await_finished(s, i, "completed");
 	}
-	assert_sql(s->database, "t", "select max(started_at - created_at) < interval '1 s' "
-				     "from locum.finished");
+	assert_sql(s->database, "t",
+		   "select max(started_at - created_at) < interval '1 s' "
+		   "from locum.finished");
 }
 
 static void polling_alone_is_enough(void **state)

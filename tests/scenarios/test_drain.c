@@ -29,8 +29,9 @@ static void assert_left(struct scenario *s, struct scenario_daemon *daemon)
 		   "select state, ended_at is not null, (select count(*) from locum.job "
 		   "where claim_id is not null), (select count(*) from locum.death) "
 		   "from locum.dispatcher where seq = 1");
-	assert_sql(s->database, "0", "select count(*) from locum.dispatcher_ping join "
-				     "locum.dispatcher d using (incarnation) where d.seq = 1");
+	assert_sql(s->database, "0",
+		   "select count(*) from locum.dispatcher_ping join "
+		   "locum.dispatcher d using (incarnation) where d.seq = 1");
 }
 
 static void assert_handed_back(struct scenario *s, struct scenario_daemon *daemon, int jobs)
@@ -116,8 +117,9 @@ static void a_handler_that_finishes_when_asked_to_stop_is_completed(void **state
 
 	scenario_gate(s, "gate");
 	scenario_handler(s, "polite", "", "trap 'note end; exit 0' TERM; begin; gate gate");
-	daemon = scenario_start(s, "one", "drain_timeout = \"0s\" kill_grace = \"5s\" "
-					  "ping_death_interval = \"10s\"");
+	daemon = scenario_start(s, "one",
+				"drain_timeout = \"0s\" kill_grace = \"5s\" "
+				"ping_death_interval = \"10s\"");
 	scenario_submit(s, 2, "polite");
 	scenario_await_active(s, 2);
 	scenario_drain(s, daemon);

@@ -23,8 +23,8 @@ static void assert_job(struct scenario *s, int code, const char *state, const ch
 {
 	char expected[256];
 
-	scenario_await(s,
-		       "select state = '%s' from locum.jobs where payload::text = '%d'", state, code);
+	scenario_await(s, "select state = '%s' from locum.jobs where payload::text = '%d'", state,
+		       code);
 	snprintf(expected, sizeof(expected), "%s|1|%s", state, error);
 	assert_sql(s->database, expected,
 		   "select state, attempt, error from locum.jobs where payload::text = '%d'", code);
@@ -163,7 +163,8 @@ static void what_cannot_be_executed_is_left_to_others_uncounted(void **state)
 		    "select locum.submit(handler) from unnest(array['exit126', 'exit127', "
 		    "'vanished', 'missing', 'data']) as handler");
 	scenario_await_logged(s, broken, 5, "handler cannot be executed here; its jobs");
-	scenario_await(s, "select array_length(broken, 1) = 5 and handlers = '{}' from locum.agent");
+	scenario_await(s,
+		       "select array_length(broken, 1) = 5 and handlers = '{}' from locum.agent");
 	scenario_await(s, "select count(*) = 3 from locum.job where claim_seq = 1 and "
 			  "history -> 0 ->> 'outcome' = 'release'");
 	assert_sql(s->database, "5|0",

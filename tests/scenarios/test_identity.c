@@ -30,9 +30,10 @@ static void a_second_dispatcher_with_the_same_state_is_refused(void **state)
 	second = scenario_daemon(s, "second", "state_dir = \"%s\"", first->state_dir);
 	scenario_launch(s, second, NULL);
 	assert_int_equal(scenario_exit(s, second), EX_CONFIG);
-	snprintf(sentence, sizeof(sentence),
-		 "locumd: another dispatcher runs with this state: process %d holds %s/dispatcher\n",
-		 (int)first->pid, first->state_dir);
+	snprintf(
+		sentence, sizeof(sentence),
+		"locumd: another dispatcher runs with this state: process %d holds %s/dispatcher\n",
+		(int)first->pid, first->state_dir);
 	assert_int_equal(scenario_logged(s, second, ""), 1);
 	assert_string_equal(s->text, sentence);
 	scenario_submit(s, 3, "quick");
@@ -50,12 +51,13 @@ static void live_elsewhere(struct scenario *s, const struct scenario_daemon *dae
 
 	uuid_text(uuid_make(), id);
 	uuid_text(uuid_make(), incarnation);
-	database_do(s->database,
-		    "insert into locum.dispatcher (incarnation, id, host, pid, machine_id, version) "
-		    "values ('%s', '%s', 'elsewhere', 4711, 'another machine', '1'); "
-		    "insert into locum.dispatcher_ping (incarnation, death_interval_ms) "
-		    "values ('%s', %d)",
-		    incarnation, id, incarnation, SCENARIO_DEATH_MS);
+	database_do(
+		s->database,
+		"insert into locum.dispatcher (incarnation, id, host, pid, machine_id, version) "
+		"values ('%s', '%s', 'elsewhere', 4711, 'another machine', '1'); "
+		"insert into locum.dispatcher_ping (incarnation, death_interval_ms) "
+		"values ('%s', %d)",
+		incarnation, id, incarnation, SCENARIO_DEATH_MS);
 	assert_int_equal(mkdir(daemon->state_dir, 0700), 0);
 	snprintf(path, sizeof(path), "%s/dispatcher", daemon->state_dir);
 	file = fopen(path, "we");
@@ -78,8 +80,9 @@ static void a_copied_state_waits_for_the_death_of_the_other(void **state)
 	scenario_await_logged(s, copy, 1,
 			      "another dispatcher lives under this id; waiting for its death "
 			      "host=\"elsewhere\" pid=4711");
-	assert_sql(s->database, "running", "select state from locum.dispatcher "
-					   "where machine_id = 'another machine'");
+	assert_sql(s->database, "running",
+		   "select state from locum.dispatcher "
+		   "where machine_id = 'another machine'");
 	scenario_await_finished(s, 1, "completed");
 	assert_sql(s->database, "t|-",
 		   "select declared_at - last_ping > interval '%d ms', evidence ->> 'own_corpse' "
@@ -134,13 +137,13 @@ static void a_wrong_setting_is_refused_with_its_place(void **state)
 	struct scenario *s = *state;
 
 	scenario_gated(s);
-	assert_settings_refused(s, "unknown", "pong_interval = \"1s\"", "unknown.conf:10: unknown setting");
+	assert_settings_refused(s, "unknown", "pong_interval = \"1s\"",
+				"unknown.conf:10: unknown setting");
 	assert_settings_refused(s, "short", "ping_death_interval = \"999ms\"",
 				"ping_death_interval 999ms is too short: it must be at least 3 × "
 				"ping_interval 200ms + kill_grace 200ms + fence_margin 200ms = 1s");
 	assert_settings_refused(s, "place", "state_dir = \"/dev/null/state\"", "/dev/null/state");
-	assert_settings_refused(s, "agent", "agent_program = \"/no/such/agent\"",
-				"/no/such/agent");
+	assert_settings_refused(s, "agent", "agent_program = \"/no/such/agent\"", "/no/such/agent");
 }
 
 static void a_wrong_option_is_a_wrong_usage(void **state)

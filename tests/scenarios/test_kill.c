@@ -45,8 +45,9 @@ static void a_killed_dispatchers_jobs_are_done_by_its_sibling_in_time(void **sta
 		   "where victim.incarnation = victim_incarnation and victim.state = 'dead' "
 		   "and sibling.state = 'running'",
 		   SCENARIO_DEATH_MS, SCENARIO_DEATH_MS);
-	if (database_int(d,
-			 "select extract(epoch from reclaimed_at - last_ping) * 1000 from locum.death") >
+	if (database_int(
+		    d,
+		    "select extract(epoch from reclaimed_at - last_ping) * 1000 from locum.death") >
 	    SCENARIO_DEATH_MS + 2 * SCENARIO_SCAN_MS + SLACK_MS)
 		scenario_fail(s, "it took too long");
 }

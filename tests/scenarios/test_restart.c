@@ -35,8 +35,9 @@ static void assert_nothing_lost(struct scenario *s, struct scenario_daemon *flee
 	scenario_assert_done_once(s, QUICK + GATED);
 	assert_int_equal(scenario_noted(s, "run "), QUICK);
 	assert_int_equal(scenario_noted(s, "start "), GATED);
-	assert_sql(s->database, "t", "select bool_and(interruptions = 0 and recoveries = 0) "
-				     "from locum.finished");
+	assert_sql(s->database, "t",
+		   "select bool_and(interruptions = 0 and recoveries = 0) "
+		   "from locum.finished");
 	assert_int_equal(database_int(s->database, "select count(*) from locum.death"), 0);
 	scenario_submit(s, 4, "quick");
 	scenario_await_finished(s, QUICK + GATED + 4, "completed");
@@ -103,8 +104,9 @@ static void an_outage_longer_than_the_death_interval_kills_no_dispatcher(void **
 	scenario_let(s, "gate", GATED);
 	scenario_await_finished(s, GATED, "completed");
 	scenario_assert_done_once(s, GATED);
-	assert_sql(s->database, "t", "select bool_and(interruptions = 1 and recoveries = 0) "
-				     "from locum.finished");
+	assert_sql(s->database, "t",
+		   "select bool_and(interruptions = 1 and recoveries = 0) "
+		   "from locum.finished");
 	assert_int_equal(database_int(s->database, "select count(*) from locum.death"), 0);
 	scenario_drain(s, one);
 	scenario_drain(s, two);

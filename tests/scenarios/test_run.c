@@ -66,9 +66,10 @@ static void a_handler_is_told_about_its_job(void **state)
 {
 	struct scenario *s = *state;
 
-	scenario_handler(s, "told", "",
-			 "printf '%s|%s|%s|%s|%s|%s|%s' $LOCUM_JOB_ID $LOCUM_CLAIM_ID "
-			 "$LOCUM_CLAIM_SEQ $LOCUM_ATTEMPT \"$LOCUM_QUEUE\" $LOCUM_HANDLER $TRACEPARENT");
+	scenario_handler(
+		s, "told", "",
+		"printf '%s|%s|%s|%s|%s|%s|%s' $LOCUM_JOB_ID $LOCUM_CLAIM_ID "
+		"$LOCUM_CLAIM_SEQ $LOCUM_ATTEMPT \"$LOCUM_QUEUE\" $LOCUM_HANDLER $TRACEPARENT");
 	scenario_start(s, "one", "agent \"main\" { queues = {\"a line\"} }");
 	database_do(s->database, "select locum.submit('told', queue => 'a line', "
 				 "traceparent => '00-abc')");
@@ -178,10 +179,11 @@ static void a_gigabyte_of_output_keeps_its_tail_and_little_memory(void **state)
 	daemon = scenario_start(s, "one", "%s", "");
 	scenario_submit(s, 1, "loud");
 	scenario_await_finished(s, 1, "completed");
-	assert_sql(s->database, "t|t",
-		   "select octet_length(log) between %d and %d, "
-		   "log ~ '^\\[[0-9]+ earlier bytes dropped\\]\n.*loud\nthe end$' from locum.finished",
-		   LIMIT_LOG_BYTES / 2, LIMIT_LOG_BYTES);
+	assert_sql(
+		s->database, "t|t",
+		"select octet_length(log) between %d and %d, "
+		"log ~ '^\\[[0-9]+ earlier bytes dropped\\]\n.*loud\nthe end$' from locum.finished",
+		LIMIT_LOG_BYTES / 2, LIMIT_LOG_BYTES);
 	/* Sanitizers need memory of their own. */
 	if (getenv("ASAN_OPTIONS") == NULL && getenv("TSAN_OPTIONS") == NULL)
 		assert_in_range((uintmax_t)peak_kb(s, scenario_agent(s, daemon)), 1,

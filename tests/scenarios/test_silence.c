@@ -16,8 +16,9 @@ static void add_handler(struct scenario *s, const char *settings)
 {
 	scenario_gate(s, "gate.1");
 	scenario_gate(s, "gate.2");
-	scenario_handler(s, "slow", settings,
-			 "begin; gate gate.$LOCUM_CLAIM_SEQ; note end; printf %s $LOCUM_CLAIM_SEQ >&3");
+	scenario_handler(
+		s, "slow", settings,
+		"begin; gate gate.$LOCUM_CLAIM_SEQ; note end; printf %s $LOCUM_CLAIM_SEQ >&3");
 	scenario_handler(s, "quick", "", "note run");
 }
 
@@ -47,12 +48,14 @@ static void assert_abandoned(struct scenario *s, struct scenario_daemon *slow, c
 	for (size_t i = 0; i < 3; i++)
 		assert_int_equal(scenario_logged(s, slow, LINES[i]), 1);
 	assert_int_equal(scenario_logged(s, slow, "was reassigned"), 3);
-	assert_sql(s->database, "3|t|t",
-		   "select count(*), bool_and(incarnation = '%s' and claim_seq = 2 and attempt = 1), "
-		   "bool_and(result::text = '2') from locum.finished where state = 'completed'",
-		   sibling);
+	assert_sql(
+		s->database, "3|t|t",
+		"select count(*), bool_and(incarnation = '%s' and claim_seq = 2 and attempt = 1), "
+		"bool_and(result::text = '2') from locum.finished where state = 'completed'",
+		sibling);
 	assert_sql(s->database, "t|t",
-		   "select returned_at >= declared_at, declared_by = '%s' from locum.death", sibling);
+		   "select returned_at >= declared_at, declared_by = '%s' from locum.death",
+		   sibling);
 }
 
 static void a_reassigned_job_is_abandoned_without_retry(void **state)
@@ -101,7 +104,8 @@ static void a_slow_dispatcher_abandons_what_nobody_has_claimed_yet(void **state)
 	scenario_let(s, "gate", 2);
 	scenario_await_finished(s, 2, "completed");
 	scenario_assert_done_once(s, 2);
-	assert_sql(s->database, "t|1", "select bool_and(claim_seq = 2), min(recoveries) from locum.finished");
+	assert_sql(s->database, "t|1",
+		   "select bool_and(claim_seq = 2), min(recoveries) from locum.finished");
 }
 
 static void a_handler_that_may_finish_is_refused_its_late_result(void **state)
@@ -138,10 +142,11 @@ static void a_short_silence_changes_nothing(void **state)
 	add_handler(s, "");
 	slow = start_both(s, &sibling, "ping_death_interval = \"6s\"");
 	scenario_freeze(s, slow);
-	scenario_await(s,
-		       "select now() - pinged_at > interval '1.5 s' from locum.dispatcher_ping join "
-		       "locum.dispatcher using (incarnation) where pid = %d",
-		       (int)slow->pid);
+	scenario_await(
+		s,
+		"select now() - pinged_at > interval '1.5 s' from locum.dispatcher_ping join "
+		"locum.dispatcher using (incarnation) where pid = %d",
+		(int)slow->pid);
 	scenario_thaw(s, slow);
 	scenario_await(s,
 		       "select now() - pinged_at < interval '1 s' from locum.dispatcher_ping join "

@@ -73,8 +73,9 @@ static void show_all(struct scenario *s)
 {
 	show_query(s, "select id, queue_id, state, handler, attempt, interruptions, recoveries, "
 		      "claim_seq, incarnation, error from locum.job order by id limit 20");
-	show_query(s, "select id, state, attempt, interruptions, recoveries, claim_seq, incarnation, "
-		      "error, history from locum.finished order by id limit 20");
+	show_query(s,
+		   "select id, state, attempt, interruptions, recoveries, claim_seq, incarnation, "
+		   "error, history from locum.finished order by id limit 20");
 	show_query(s, "select * from locum.death");
 	show_query(s, "select * from locum.dispatcher order by seq");
 	show_file(s->effects);

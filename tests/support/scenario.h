@@ -50,7 +50,8 @@ struct scenario {
 	struct database *database;
 	char directory[SCENARIO_PATH / 2];
 	char effects[SCENARIO_PATH];
-	char handlers[SCENARIO_SECTIONS]; /* sections for every dispatcher that starts from now on */
+	char handlers
+		[SCENARIO_SECTIONS]; /* sections for every dispatcher that starts from now on */
 	struct scenario_daemon daemons[SCENARIO_DAEMONS];
 	size_t daemon_count;
 	struct scenario_gate gates[SCENARIO_GATES];

@@ -94,7 +94,7 @@ _Noreturn static void become(const struct scenario_daemon *daemon, const char *p
 void scenario_launch(struct scenario *s, struct scenario_daemon *daemon, ...)
 {
 	const char *argv[ARGUMENTS_MAX] = { "locumd", "-c", daemon->configuration, "-d",
-				      s->database->conninfo };
+					    s->database->conninfo };
 	const char *folder = getenv("LOCUM_TEST_BIN");
 	char program[SCENARIO_PATH * 2];
 	int count = 5;

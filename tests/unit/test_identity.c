@@ -1,8 +1,8 @@
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -156,7 +156,8 @@ static void a_folder_that_cannot_be_used_is_refused_by_name(void **state)
 	struct folder *folder = *state;
 	char inside[PATH_MAX_BYTES + 32];
 
-	assert_int_equal(identity_open(&folder->identity, "/proc/locum", WAIT_MS, &folder->err), -1);
+	assert_int_equal(identity_open(&folder->identity, "/proc/locum", WAIT_MS, &folder->err),
+			 -1);
 	assert_int_equal(folder->err.kind, ERROR_INPUT);
 	assert_non_null(strstr(folder->err.text, "/proc/locum"));
 	write_file(folder, "");
@@ -190,7 +191,8 @@ static pid_t hold(const struct folder *folder, const char *name)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		prctl(PR_SET_NAME, name);
 		if (identity_open(&identity, folder->path, 0, NULL) == 0 &&
-		    identity_write(&identity, uuid_make(), NULL) == 0 && write(ready[1], "x", 1) == 1)
+		    identity_write(&identity, uuid_make(), NULL) == 0 &&
+		    write(ready[1], "x", 1) == 1)
 			pause();
 		_exit(1);
 	}

@@ -63,7 +63,8 @@ static void holdings_keep_their_addresses_while_the_table_grows(void **state)
 	for (int i = 0; i < COUNT; i += 2)
 		ledger_drop(ledger, holdings[i]);
 	for (int i = 0; i < COUNT; i++)
-		assert_ptr_equal(ledger_find(ledger, i * 3, claim_id), i % 2 == 0 ? NULL : holdings[i]);
+		assert_ptr_equal(ledger_find(ledger, i * 3, claim_id),
+				 i % 2 == 0 ? NULL : holdings[i]);
 	ledger_close(ledger);
 }
 

@@ -1,8 +1,8 @@
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 

@@ -1,9 +1,9 @@
+#include <poll.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <poll.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -150,7 +150,8 @@ static void of_many_threads_no_letter_is_lost_and_each_keeps_its_order(void **st
 	(void)state;
 	for (int i = 0; i < THREADS; i++) {
 		senders[i] = (struct sender){ .box = box, .index = i };
-		assert_int_equal(pthread_create(&senders[i].thread, NULL, send_letters, &senders[i]), 0);
+		assert_int_equal(
+			pthread_create(&senders[i].thread, NULL, send_letters, &senders[i]), 0);
 	}
 	/* Each wake-up counts: a letter that is there without one would be waited for in vain. */
 	while (taken < THREADS * LETTERS) {

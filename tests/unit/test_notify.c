@@ -101,7 +101,8 @@ static void a_socket_in_the_abstract_namespace_is_reached(void **state)
 
 static void without_a_service_manager_nothing_happens(void **state)
 {
-	static const char *const SOCKETS[] = { NULL, "", "/", "@", "relative", "/tmp/locum-no-such-socket" };
+	static const char *const SOCKETS[] = { NULL, "",         "/",
+					       "@",  "relative", "/tmp/locum-no-such-socket" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(SOCKETS) / sizeof(SOCKETS[0]); i++) {

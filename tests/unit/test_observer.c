@@ -46,8 +46,11 @@ static int open_fleet(void **state)
 		.siblings = fleet.siblings,
 		.count = 1,
 		.boot_ms = 1000000,
-		.server = { .now_ms = 5000000, .age_ms = 9000000, .has_epoch = true,
-			    .epoch = uuid_make(), .epoch_age_ms = 9000000 },
+		.server = { .now_ms = 5000000,
+			    .age_ms = 9000000,
+			    .has_epoch = true,
+			    .epoch = uuid_make(),
+			    .epoch_age_ms = 9000000 },
 	};
 	*state = &fleet;
 	return 0;
@@ -297,7 +300,8 @@ static void the_observation_begins_when_the_answer_is_there(void **state)
 	fleet->siblings[0].age_ms = 1;
 	fleet->scan.ping_ack_boot_ms = fleet->scan.boot_ms;
 	fleet->scan.seen_boot_ms = fleet->scan.boot_ms + 900;
-	assert_int_equal(observer_take(fleet->observer, &fleet->scan, fleet->suspects, SUSPECTS), 0);
+	assert_int_equal(observer_take(fleet->observer, &fleet->scan, fleet->suspects, SUSPECTS),
+			 0);
 	pass(fleet, SCAN);
 	assert_int_equal(silence(fleet, DEATH), DEATH);
 	assert_int_equal(fleet->suspects[0].observed_ms, DEATH + SCAN - 900);
@@ -322,7 +326,8 @@ static void of_many_siblings_the_silent_are_found_and_no_others(void **state)
 	found = look_fresh(fleet);
 	assert_int_equal(found, SIBLINGS / 3);
 	for (size_t i = 0; i < found; i++)
-		assert_true(uuid_same(fleet->suspects[i].incarnation, fleet->siblings[3 * i].incarnation));
+		assert_true(uuid_same(fleet->suspects[i].incarnation,
+				      fleet->siblings[3 * i].incarnation));
 }
 
 static void no_more_suspects_are_written_than_there_is_room_for(void **state)

@@ -12,9 +12,11 @@
 
 static struct holding holding(int64_t id)
 {
-	return (struct holding){
-		.id = id, .claim_id = uuid_make(), .attempt = 1, .max_attempts = 5, .started_ms = 1234
-	};
+	return (struct holding){ .id = id,
+				 .claim_id = uuid_make(),
+				 .attempt = 1,
+				 .max_attempts = 5,
+				 .started_ms = 1234 };
 }
 
 static struct wire_bytes bytes(const char *text)
@@ -25,7 +27,9 @@ static struct wire_bytes bytes(const char *text)
 static void add_done(struct outbox *outbox, int64_t id, const char *result)
 {
 	struct holding held = holding(id);
-	struct wire_outcome outcome = { .verdict = VERDICT_DONE, .started_ms = 7, .result = bytes(result) };
+	struct wire_outcome outcome = { .verdict = VERDICT_DONE,
+					.started_ms = 7,
+					.result = bytes(result) };
 
 	assert_int_equal(outbox_add(outbox, &held, &outcome, NULL), 0);
 }
@@ -254,8 +258,9 @@ static void a_refused_batch_is_halved_down_to_the_culprit_and_nobody_is_lost(voi
 		for (size_t i = 0; i < batch->count; i++) {
 			assert_false(stored[batch->ended[i]->id]);
 			stored[batch->ended[i]->id] = true;
-			assert_string_equal(batch->ended[i]->outcome,
-					    batch->ended[i]->id == CULPRIT ? "failed" : "completed");
+			assert_string_equal(batch->ended[i]->outcome, batch->ended[i]->id == CULPRIT
+									      ? "failed"
+									      : "completed");
 		}
 		outbox_settle(outbox);
 	}

@@ -64,13 +64,13 @@ static void the_retry_delay_doubles_with_a_quarter_of_jitter(void **state)
 
 static void the_retry_delay_of_any_attempt_is_bounded(void **state)
 {
-	static const int ATTEMPTS[] = { 13, 30, 31, 32, 33, 63, 64, 65, LIMIT_ATTEMPTS_MAX, INT32_MAX };
+	static const int ATTEMPTS[] = { 13,       30, 31, 32, 33, 63, 64, 65, LIMIT_ATTEMPTS_MAX,
+					INT32_MAX };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(ATTEMPTS) / sizeof(ATTEMPTS[0]); i++)
 		assert_in_range(policy_retry_delay_ms(ATTEMPTS[i]),
-				LIMIT_RETRY_CAP_MS - LIMIT_RETRY_CAP_MS / 4,
-				LIMIT_RETRY_CAP_MS);
+				LIMIT_RETRY_CAP_MS - LIMIT_RETRY_CAP_MS / 4, LIMIT_RETRY_CAP_MS);
 }
 
 static void the_reconnect_delay_grows_to_its_cap_and_no_further(void **state)

@@ -22,7 +22,7 @@ struct bare {
 
 static const int BINARY[ARGS_MAX] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 };
 
-const char *bench_sql(const char *name)
+static const char *sql_text(const char *name)
 {
 	for (const struct embedded_sql *sql = EMBEDDED_BENCH; sql->name != NULL; sql++)
 		if (strcmp(sql->name, name) == 0)
@@ -64,11 +64,11 @@ static int bare_open(void **loop, const struct race *race, struct error *err)
 	bare->conn = PQconnectdb(race->conninfo);
 	if (bare->ids == NULL || PQstatus(bare->conn) != CONNECTION_OK)
 		fail(bare, err);
-	else if (succeed(bare, PQexec(bare->conn, bench_sql("bare_pin")), err) == 0 &&
-		 succeed(bare, PQprepare(bare->conn, "claim", bench_sql("bare_claim"), 0, NULL), err) ==
-			 0 &&
+	else if (succeed(bare, PQexec(bare->conn, sql_text("bare_pin")), err) == 0 &&
+		 succeed(bare, PQprepare(bare->conn, "claim", sql_text("bare_claim"), 0, NULL),
+			 err) == 0 &&
 		 succeed(bare,
-			 PQprepare(bare->conn, "complete", bench_sql("bare_complete"), 0, NULL),
+			 PQprepare(bare->conn, "complete", sql_text("bare_complete"), 0, NULL),
 			 err) == 0 &&
 		 PQenterPipelineMode(bare->conn) == 1) {
 		*loop = bare;
@@ -166,4 +166,4 @@ static int bare_turn(void *loop, size_t *claimed, size_t *completed, struct erro
 	return completing ? 0 : fail(bare, err);
 }
 
-const struct contestant RACE_BARE = { "bare", bare_open, bare_turn, bare_close };
+const struct contestant BARE_CONTESTANT = { "bare", bare_open, bare_turn, bare_close };

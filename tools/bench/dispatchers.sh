@@ -1,5 +1,6 @@
 # shellcheck shell=sh
-# Dispatchers for the benchmark: sourced by run.sh, which sets build, top, conninfo and daemons.
+# Dispatchers for the benchmark: sourced by run.sh, which sets these.
+: "${build:?}" "${top:=}" "${conninfo:=}" "${daemons:=}"
 
 # The intervals: death after 2 s of silence, looked for every 200 ms.
 write_config() {

@@ -200,4 +200,4 @@ static int loop_turn(void *context, size_t *claimed, size_t *completed, struct e
 	return status;
 }
 
-const struct contestant RACE_LOCUM = { "locum", loop_open, loop_turn, loop_close };
+const struct contestant LOCUM_CONTESTANT = { "locum", loop_open, loop_turn, loop_close };

@@ -31,7 +31,7 @@ static int read_number(const char *text, int most)
 
 static const struct contestant *find(const char *name)
 {
-	static const struct contestant *const ALL[] = { &RACE_BARE, &RACE_LOCUM };
+	static const struct contestant *const ALL[] = { &BARE_CONTESTANT, &LOCUM_CONTESTANT };
 
 	for (size_t i = 0; i < sizeof(ALL) / sizeof(ALL[0]); i++)
 		if (strcmp(ALL[i]->name, name) == 0)

@@ -67,8 +67,8 @@ static int sum_up(const struct runner *runners, int count, size_t *jobs, struct 
 		completed += runners[i].completed;
 	}
 	if (claimed != completed)
-		return error_set(err, ERROR_FATAL, "%zu jobs were claimed and %zu completed", claimed,
-				 completed);
+		return error_set(err, ERROR_FATAL, "%zu jobs were claimed and %zu completed",
+				 claimed, completed);
 	*jobs = completed;
 	return 0;
 }

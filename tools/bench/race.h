@@ -30,10 +30,10 @@ struct contestant {
 };
 
 /* The prototype: a table with what a claim needs and nothing else, by libpq alone. */
-extern const struct contestant RACE_BARE;
+extern const struct contestant BARE_CONTESTANT;
 
 /* The statements that a dispatcher runs. */
-extern const struct contestant RACE_LOCUM;
+extern const struct contestant LOCUM_CONTESTANT;
 
 /* Runs until no connection finds a job. Sets how many jobs were completed, and the seconds that it took from
  * the first claim to the last commit. */

@@ -49,13 +49,13 @@ function add_ratio(section, name, base,    i, key) {
 	key = section SUBSEP "ratio"
 	for (i = 1; (section, name, i) in round_value && (section, base, i) in round_value; i++)
 		value[key, ++count[key]] = round_value[section, name, i] / round_value[section, base, i]
-	if (key in count)
+	if (count[key])
 		keys[++key_count] = key
 }
 
-# goal NAME KEY VALUE LIMIT: at most the limit, or at least it when sense is ">="
+# Holds a measured value against a limit; nothing was measured when the key has no values.
 function goal(text, key, measured, sense, limit) {
-	if (!(key in count))
+	if (!count[key])
 		return
 	goal_text[++goals] = text
 	goal_value[goals] = measured

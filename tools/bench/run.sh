@@ -83,12 +83,12 @@ empty() {
 	sql -v jobs="$jobs" -f "tools/bench/sql/fill_$1.sql" > "$top/fill"
 	before=$(sql -c 'select pg_current_wal_insert_lsn()')
 	"$build/bin/locum-bench" -d "$conninfo" --batch "$2" "$1" > "$top/race"
-	read -r done seconds < "$top/race"
-	[ "$done" -eq "$jobs" ] || {
-		say "$1 completed $done of $jobs jobs"
+	read -r completed seconds < "$top/race"
+	[ "$completed" -eq "$jobs" ] || {
+		say "$1 completed $completed of $jobs jobs"
 		exit 1
 	}
-	record "claim_complete_$2" "$1" "$3" "$(echo "$done $seconds" | awk '{ print $1 / $2 }')"
+	record "claim_complete_$2" "$1" "$3" "$(echo "$completed $seconds" | awk '{ print $1 / $2 }')"
 	record "wal_$2" "$1" "$3" "$(sql -v before="$before" -v jobs="$jobs" -f tools/bench/sql/wal.sql)"
 }
 
@@ -186,7 +186,8 @@ measure_memory() {
 mkdir -p "$out"
 : > "$out/results.tsv"
 start_cluster
-for section in ${*:-claim end reclaim memory}; do
+[ $# -gt 0 ] || set -- claim end reclaim memory
+for section; do
 	"measure_$section"
 done
 say "$(grep -c . "$out/results.tsv") values measured"

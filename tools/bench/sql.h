@@ -7,7 +7,4 @@
 /* As in db/embedded.h. */
 extern const struct embedded_sql EMBEDDED_BENCH[];
 
-/* The text of sql/NAME.sql; "" when there is none. */
-const char *bench_sql(const char *name);
-
 #endif

@@ -1,0 +1,102 @@
+/* Handlers that complete their jobs themselves, in their own transaction. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "tests/support/database.h"
+#include "tests/support/scenario.h"
+
+/*
+ * Adds a handler that writes a row and completes its job with this claim in one transaction, and whose script
+ * goes on as `then` says. What psql said is in $said.
+ */
+static void add_self(struct scenario *s, const char *settings, const char *before,
+		     const char *claim, const char *then)
+{
+	char script[2048];
+
+	snprintf(script, sizeof(script),
+		 "%s\n"
+		 "said=$(psql -XqAt -v ON_ERROR_STOP=1 -v VERBOSITY=verbose -d '%s' -c \"begin; "
+		 "insert into public.effect values ($LOCUM_JOB_ID, $LOCUM_CLAIM_SEQ); "
+		 "select locum.complete($LOCUM_JOB_ID, '%s', '{\\\"by\\\": $LOCUM_CLAIM_SEQ}'); "
+		 "commit\" 2>&1)\n%s",
+		 before, s->database->conninfo, claim, then);
+	scenario_handler(s, "self", settings, script);
+	database_do(s->database, "drop table if exists public.effect; "
+				 "create table public.effect (job bigint, claim_seq bigint)");
+}
+
+static void a_handler_completes_its_job_in_its_own_transaction(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *daemon;
+
+	add_self(s, "", "note run", "$LOCUM_CLAIM_ID", "exit 1");
+	daemon = scenario_start(s, "one", "%s", "");
+	scenario_submit(s, 5, "self");
+	scenario_await_finished(s, 5, "completed");
+	scenario_drain(s, daemon); /* it has heard of every exit code by now */
+	assert_sql(s->database, "{\"by\": 1}|1|-|5",
+		   "select result::text, attempt, error, count(*) from locum.finished "
+		   "where state = 'completed' group by 1, 2, 3");
+	assert_sql(s->database, "5|5", "select count(distinct job), count(*) from public.effect");
+	assert_int_equal(database_int(s->database, "select count(*) from locum.job"), 0);
+	assert_int_equal(scenario_logged(s, daemon, "was reassigned"), 0);
+	assert_int_equal(scenario_noted(s, "run "), 5);
+}
+
+static void a_wrong_claim_completes_nothing(void **state)
+{
+	struct scenario *s = *state;
+
+	add_self(s, "", "", "00000000-0000-4000-8000-000000000000",
+		 "case $said in *LC001*'job was reassigned'*) note refused ;; esac; exit 65");
+	scenario_start(s, "one", "%s", "");
+	scenario_submit(s, 1, "self");
+	scenario_await_finished(s, 1, "failed");
+	assert_int_equal(scenario_noted(s, "refused "), 1);
+	assert_int_equal(database_int(s->database, "select count(*) from public.effect"), 0);
+}
+
+/* It is allowed to live through the silence of its dispatcher, and meets the conflict at its commit. */
+static void a_reassigned_handlers_own_writes_roll_back(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *slow;
+
+	scenario_gate(s, "gate.1");
+	scenario_gate(s, "gate.2");
+	add_self(s, "fence = \"finish\"", "note start; gate gate.$LOCUM_CLAIM_SEQ",
+		 "$LOCUM_CLAIM_ID",
+		 "case $said in *LC001*'job was reassigned'*) note refused ;; esac; exit 0");
+	slow = scenario_start(s, "slow", "%s", "");
+	scenario_submit(s, 1, "self");
+	scenario_await_active(s, 1);
+	scenario_start(s, "sibling", "%s", "");
+	scenario_freeze(s, slow);
+	scenario_await_noted(s, 1, "start 1 2 ");
+	scenario_let(s, "gate.1", 1);
+	scenario_await_noted(s, 1, "refused 1 1 ");
+	scenario_let(s, "gate.2", 1);
+	scenario_await_finished(s, 1, "completed");
+	scenario_thaw(s, slow);
+	scenario_await_logged(s, slow, 1, "was reassigned");
+	assert_sql(s->database, "{\"by\": 2}", "select result::text from locum.finished");
+	assert_sql(s->database, "1|2", "select job, claim_seq from public.effect");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		SCENARIO_TEST(a_handler_completes_its_job_in_its_own_transaction),
+		SCENARIO_TEST(a_wrong_claim_completes_nothing),
+		SCENARIO_TEST(a_reassigned_handlers_own_writes_roll_back),
+	};
+
+	return cmocka_run_group_tests(tests, database_open, database_close);
+}
