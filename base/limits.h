@@ -15,6 +15,7 @@ enum {
 	LIMIT_PAYLOAD_INLINE_BYTES = 8192, /* larger payloads do not come with the claim */
 	LIMIT_PRIORITY_MAX = 9,            /* priorities are 0 (first) to this */
 	LIMIT_PRIORITY_DEFAULT = 5,
+	LIMIT_HISTORY = 50, /* entries of a job's history */
 	LIMIT_ATTEMPTS_DEFAULT = 5,
 	LIMIT_ATTEMPTS_MAX = 1000,
 	LIMIT_INTERRUPTIONS = 9,          /* interruptions before "interrupted too often" */

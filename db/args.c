@@ -107,8 +107,8 @@ static char *put_int4(char *at, int32_t value)
 
 /* Adds an array argument with room for `bytes` behind its header; returns where the elements go, or NULL
  * when memory ended. */
-static char *add_array(struct args *args, unsigned type, unsigned element, size_t count, size_t bytes,
-		       bool has_null)
+static char *add_array(struct args *args, unsigned type, unsigned element, size_t count,
+		       size_t bytes, bool has_null)
 {
 	char *array = malloc(ARRAY_HEADER_BYTES + bytes);
 	char *at = array;
@@ -152,7 +152,8 @@ void args_int8_array(struct args *args, const int64_t *values, size_t count)
 
 void args_uuid_array(struct args *args, const struct uuid *values, size_t count)
 {
-	char *at = add_array(args, OID_UUID_ARRAY, OID_UUID, count, count * (4 + UUID_BYTES), false);
+	char *at = add_array(args, OID_UUID_ARRAY, OID_UUID, count, count * (4 + UUID_BYTES),
+			     false);
 
 	for (size_t i = 0; at != NULL && i < count; i++) {
 		at = put_int4(at, UUID_BYTES);
@@ -192,7 +193,8 @@ void args_string_array(struct args *args, const char *const *values, size_t coun
 		return;
 	}
 	for (size_t i = 0; i < count; i++)
-		texts[i] = (struct args_text){ values[i], values[i] == NULL ? 0 : strlen(values[i]) };
+		texts[i] = (struct args_text){ values[i],
+					       values[i] == NULL ? 0 : strlen(values[i]) };
 	args_text_array(args, texts, count);
 	free(texts);
 }

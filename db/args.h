@@ -17,12 +17,12 @@ enum { ARGS_MAX = 16 };
 
 struct args {
 	int count;
-	unsigned types[ARGS_MAX];      /* type oids, for the server to check */
-	const char *values[ARGS_MAX];  /* NULL: SQL's null */
+	unsigned types[ARGS_MAX];     /* type oids, for the server to check */
+	const char *values[ARGS_MAX]; /* NULL: SQL's null */
 	int lengths[ARGS_MAX];
-	char *owned[ARGS_MAX];         /* what args_fini frees */
+	char *owned[ARGS_MAX]; /* what args_fini frees */
 	char small[ARGS_MAX][UUID_BYTES];
-	bool failed;                   /* memory ended; the call that gets the struct says so */
+	bool failed; /* memory ended; the call that gets the struct says so */
 };
 
 /* A text that may be null, with its length. */

@@ -96,8 +96,8 @@ static int fail_result(struct db *db, const PGresult *result, struct error *err)
 static int fail_connect(PGconn *conn, struct error *err)
 {
 	static const char *const HOPELESS[] = {
-		"does not exist", "authentication failed", "no password supplied", "no pg_hba.conf entry",
-		"is not permitted to log in",
+		"does not exist",       "authentication failed",      "no password supplied",
+		"no pg_hba.conf entry", "is not permitted to log in",
 	};
 	const char *message = PQerrorMessage(conn);
 	enum error_kind kind = ERROR_RETRY;
@@ -132,10 +132,16 @@ static PGconn *connect_params(const struct db_options *options)
 {
 	char name[NAME_SIZE];
 	char uuid[UUID_TEXT_SIZE];
-	const char *keys[] = { "client_encoding",      "connect_timeout", "tcp_user_timeout",
-			       "target_session_attrs", "dbname",          "application_name",
+	const char *keys[] = { "client_encoding",
+			       "connect_timeout",
+			       "tcp_user_timeout",
+			       "target_session_attrs",
+			       "dbname",
+			       "application_name",
 			       NULL };
-	const char *values[] = { "UTF8", "10", "20000", "read-write", options->conninfo, name, NULL };
+	const char *values[] = {
+		"UTF8", "10", "20000", "read-write", options->conninfo, name, NULL
+	};
 
 	if (uuid_is_none(options->incarnation))
 		snprintf(name, sizeof(name), "locum/%s", options->role);
@@ -269,11 +275,10 @@ static int send_call(struct db *db, struct db_call *call, bool *preparing, struc
 	if (statement_find(call->statement, &index, err) != 0)
 		return -1;
 	if (!db->prepare) {
-		sent = PQsendQueryParams(db->conn, EMBEDDED_STATEMENTS[index].text, args->count,
-					 args->types, args->values, args->lengths,
-					 (const int[ARGS_MAX]){ 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
-								1, 1 },
-					 1);
+		sent = PQsendQueryParams(
+			db->conn, EMBEDDED_STATEMENTS[index].text, args->count, args->types,
+			args->values, args->lengths,
+			(const int[ARGS_MAX]){ 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 }, 1);
 		return sent == 1 ? 0 : fail_lost(db, err);
 	}
 	if (!db->prepared[index]) {
@@ -282,10 +287,9 @@ static int send_call(struct db *db, struct db_call *call, bool *preparing, struc
 				  args->count, args->types) != 1)
 			return fail_lost(db, err);
 	}
-	sent = PQsendQueryPrepared(db->conn, call->statement, args->count, args->values, args->lengths,
-				   (const int[ARGS_MAX]){ 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
-							  1 },
-				   1);
+	sent = PQsendQueryPrepared(
+		db->conn, call->statement, args->count, args->values, args->lengths,
+		(const int[ARGS_MAX]){ 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 }, 1);
 	return sent == 1 ? 0 : fail_lost(db, err);
 }
 
@@ -358,7 +362,8 @@ static int take_all(struct db *db, struct db_call *calls, size_t count, const bo
 		if (preparing[i]) {
 			if (take_command(db, deadline_ms, &prepared, &failed, err) != 0)
 				return -1;
-			if (prepared != NULL && statement_find(calls[i].statement, &index, err) == 0)
+			if (prepared != NULL &&
+			    statement_find(calls[i].statement, &index, err) == 0)
 				db->prepared[index] = true;
 			PQclear(prepared);
 		}
@@ -375,7 +380,8 @@ static int send_all(struct db *db, struct db_call *calls, size_t count, bool *pr
 {
 	for (size_t i = 0; i < count; i++) {
 		if (send_call(db, &calls[i], &preparing[i], err) != 0) {
-			db->lost = true; /* what was queued is never sent; the connection is of no use */
+			db->lost =
+				true; /* what was queued is never sent; the connection is of no use */
 			return -1;
 		}
 	}
@@ -384,7 +390,8 @@ static int send_all(struct db *db, struct db_call *calls, size_t count, bool *pr
 
 enum { CALLS_MAX = 8 };
 
-int db_run(struct db *db, struct db_call *calls, size_t count, PGresult **results, struct error *err)
+int db_run(struct db *db, struct db_call *calls, size_t count, PGresult **results,
+	   struct error *err)
 {
 	PGresult *taken[CALLS_MAX] = { NULL };
 	bool preparing[CALLS_MAX] = { false };

@@ -19,13 +19,13 @@
 struct db;
 
 struct db_options {
-	const char *conninfo;      /* of libpq: a URL or key=value; "" takes the environment */
-	const char *role;          /* "pump", "pinger": the middle of application_name locum/ROLE/UUID */
-	struct uuid incarnation;   /* the end of application_name; none: left out */
-	bool prepared;             /* prepare statements on the server; off behind a pooler */
-	bool pinned;               /* pin plans for the session; off behind a pooler */
-	int64_t answer_ms;         /* longest wait for an answer, then the connection counts as lost */
-	int64_t statement_ms;      /* the server's own limit for a statement; 0: none */
+	const char *conninfo; /* of libpq: a URL or key=value; "" takes the environment */
+	const char *role;     /* "pump", "pinger": the middle of application_name locum/ROLE/UUID */
+	struct uuid incarnation; /* the end of application_name; none: left out */
+	bool prepared;           /* prepare statements on the server; off behind a pooler */
+	bool pinned;             /* pin plans for the session; off behind a pooler */
+	int64_t answer_ms;    /* longest wait for an answer, then the connection counts as lost */
+	int64_t statement_ms; /* the server's own limit for a statement; 0: none */
 };
 
 struct db_call {
@@ -41,7 +41,8 @@ void db_close(struct db *db);
 /* Runs the calls as one transaction and sets results[i], each the caller's to PQclear. Consumes the args
  * whatever happens. On failure no result is set; after ERROR_RETRY with a lost connection (db_is_lost) it is
  * unknown whether the transaction was committed. */
-int db_run(struct db *db, struct db_call *calls, size_t count, PGresult **results, struct error *err);
+int db_run(struct db *db, struct db_call *calls, size_t count, PGresult **results,
+	   struct error *err);
 
 /* db_run for one call. Returns NULL on failure. */
 PGresult *db_call(struct db *db, const char *statement, struct args *args, struct error *err);

@@ -59,7 +59,7 @@ struct sibling {
 /* What a scan saw of the database itself. */
 struct sibling_server {
 	int64_t now_ms;
-	int64_t age_ms;       /* since the server's start */
+	int64_t age_ms; /* since the server's start */
 	bool has_epoch;
 	struct uuid epoch;
 	int64_t epoch_age_ms;

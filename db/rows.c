@@ -10,7 +10,8 @@ int rows_columns(const PGresult *rows, const char *const *names, size_t count, i
 	for (size_t i = 0; i < count; i++) {
 		at[i] = PQfnumber(rows, names[i]);
 		if (at[i] < 0)
-			return error_set(err, ERROR_FATAL, "the answer has no column \"%s\"", names[i]);
+			return error_set(err, ERROR_FATAL, "the answer has no column \"%s\"",
+					 names[i]);
 	}
 	return 0;
 }

@@ -63,10 +63,11 @@ static int refuse_newer(int version, struct error *err)
 {
 	if (version <= schema_newest())
 		return 0;
-	return error_set(err, ERROR_FATAL,
-			 "the database has schema version %d, and this program knows only up to %d: "
-			 "install a newer locum",
-			 version, schema_newest());
+	return error_set(
+		err, ERROR_FATAL,
+		"the database has schema version %d, and this program knows only up to %d: "
+		"install a newer locum",
+		version, schema_newest());
 }
 
 static int run_migration(struct db *db, const struct embedded_sql *migration, struct error *err)
@@ -144,9 +145,10 @@ int schema_check(struct db *db, struct error *err)
 		return error_set(err, ERROR_FATAL,
 				 "the database has no schema of locum: run \"locum init\"");
 	if (version < schema_newest())
-		return error_set(err, ERROR_FATAL,
-				 "the database has schema version %d, and this program needs %d: run "
-				 "\"locum init\"",
-				 version, schema_newest());
+		return error_set(
+			err, ERROR_FATAL,
+			"the database has schema version %d, and this program needs %d: run "
+			"\"locum init\"",
+			version, schema_newest());
 	return 0;
 }

@@ -7,9 +7,9 @@
 
 enum {
 	PRIORITIES = LIMIT_PRIORITY_MAX + 1,
-	PREFETCH_MS = 200,     /* of measured work */
-	SLOW_SCAN_MS = 20,     /* a claim that takes longer passes over rows of others */
-	SMOOTHING = 8,         /* a run's weight in the mean is one part in this */
+	PREFETCH_MS = 200, /* of measured work */
+	SLOW_SCAN_MS = 20, /* a claim that takes longer passes over rows of others */
+	SMOOTHING = 8,     /* a run's weight in the mean is one part in this */
 };
 
 /* The waits of a dry claimer; after the last, poll_interval. */
@@ -36,6 +36,7 @@ struct claimer {
 	struct job_range *ranges;
 	int64_t mean_run_us; /* 0: none measured */
 	int64_t due_ms;
+	int64_t hold_until_ms;
 	int dry_steps; /* claims in a row that found nothing */
 	bool rescanning;
 	int64_t rescan_due_ms;
@@ -54,8 +55,8 @@ static bool allocate(struct claimer *claimer)
 	claimer->handlers = calloc(handlers + 1, sizeof(char *));
 	claimer->broken = calloc(handlers + 1, sizeof(char *));
 	claimer->ranges = calloc(queues * PRIORITIES * JOB_LANES + 1, sizeof(*claimer->ranges));
-	return claimer->queue_names != NULL && claimer->queues != NULL && claimer->handlers != NULL &&
-	       claimer->broken != NULL && claimer->ranges != NULL;
+	return claimer->queue_names != NULL && claimer->queues != NULL &&
+	       claimer->handlers != NULL && claimer->broken != NULL && claimer->ranges != NULL;
 }
 
 struct claimer *claimer_open(const struct config *config, const struct config_agent *agent)
@@ -167,7 +168,8 @@ int claimer_room(const struct claimer *claimer, size_t load)
 		prefetch = size * PREFETCH_MS * 1000 / claimer->mean_run_us;
 	room = size + prefetch - (int64_t)load;
 	/* Refill when a good part is used up, so that claims come in batches. */
-	if (claimer->handler_count == 0 || room <= 0 || (room < prefetch / 4 && (int64_t)load > size))
+	if (claimer->handler_count == 0 || room <= 0 ||
+	    (room < prefetch / 4 && (int64_t)load > size))
 		return 0;
 	return room > LIMIT_CLAIM_BATCH ? LIMIT_CLAIM_BATCH : (int)room;
 }
@@ -179,7 +181,12 @@ void claimer_restrain(struct claimer *claimer, bool restrained)
 
 int64_t claimer_due_ms(const struct claimer *claimer)
 {
-	return claimer->due_ms;
+	return claimer->due_ms > claimer->hold_until_ms ? claimer->due_ms : claimer->hold_until_ms;
+}
+
+void claimer_hold(struct claimer *claimer, int64_t now_ms)
+{
+	claimer->hold_until_ms = now_ms + CLAIMER_HOLD_MS;
 }
 
 void claimer_wake(struct claimer *claimer)

@@ -18,7 +18,7 @@
 #include "db/queue.h"
 #include "dispatcher/config.h"
 
-enum { CLAIMER_RESCAN_SHARE = 20, CLAIMER_RESCAN_MS = 1000 };
+enum { CLAIMER_RESCAN_SHARE = 20, CLAIMER_RESCAN_MS = 1000, CLAIMER_HOLD_MS = 250 };
 
 struct claimer;
 
@@ -55,6 +55,9 @@ void claimer_restrain(struct claimer *claimer, bool restrained);
 
 /* When the next claim is due, in milliseconds of CLOCK_MONOTONIC. */
 int64_t claimer_due_ms(const struct claimer *claimer);
+
+/* A job came back because it could not be started here at the moment: claims nothing for CLAIMER_HOLD_MS. */
+void claimer_hold(struct claimer *claimer, int64_t now_ms);
 
 /* Look at once: somebody said that there is work. */
 void claimer_wake(struct claimer *claimer);

@@ -22,7 +22,8 @@ struct columns {
 	int64_t delay_ms[LIMIT_COMPLETION_JOBS];
 };
 
-static void fill_column(struct columns *columns, size_t i, const struct ended *ended, int64_t boot_ms)
+static void fill_column(struct columns *columns, size_t i, const struct ended *ended,
+			int64_t boot_ms)
 {
 	columns->ids[i] = ended->id;
 	columns->claim_ids[i] = ended->claim_id;
@@ -115,7 +116,8 @@ static int look_up(struct pump *pump, struct outbox_batch *batch, const size_t *
 		ids[i] = batch->ended[open[i]]->id;
 		claim_ids[i] = batch->ended[open[i]]->claim_id;
 	}
-	status = completion_lookup(pump->db, batch->completion_id, ids, claim_ids, count, verdicts, err);
+	status = completion_lookup(pump->db, batch->completion_id, ids, claim_ids, count, verdicts,
+				   err);
 	for (size_t i = 0; status == 0 && i < count; i++) {
 		struct ended *ended = batch->ended[open[i]];
 
@@ -193,8 +195,9 @@ void completer_take(struct pump *pump, struct outbox_batch *batch, const PGresul
 	if (open_count > 0 && look_up(pump, batch, open, open_count, &err) != 0)
 		goto failed;
 	for (size_t i = 0; i < batch->count; i++)
-		if (batch->ended[i] != NULL && bsearch(&batch->ended[i]->id, accepted, accepted_count,
-						       sizeof(*accepted), by_number) != NULL)
+		if (batch->ended[i] != NULL &&
+		    bsearch(&batch->ended[i]->id, accepted, accepted_count, sizeof(*accepted),
+			    by_number) != NULL)
 			accept(pump, batch->ended[i]);
 	outbox_settle(pump->outbox);
 	remember_receipt(pump, completion_id);

@@ -21,7 +21,8 @@ static void say_broken(struct pump *pump, int agent, const struct wire_frame *fr
 	if (!claimer_break(pump->claimers[agent], broken.handler.bytes, broken.handler.length))
 		return;
 	memcpy(handler, broken.handler.bytes,
-	       broken.handler.length < sizeof(handler) ? broken.handler.length : sizeof(handler) - 1);
+	       broken.handler.length < sizeof(handler) ? broken.handler.length
+						       : sizeof(handler) - 1);
 	memcpy(reason, broken.reason.bytes,
 	       broken.reason.length < sizeof(reason) ? broken.reason.length : sizeof(reason) - 1);
 	log_error("handler cannot be executed here; its jobs are left to others",
@@ -85,7 +86,10 @@ static int take_outcomes(struct pump *pump, int agent, const struct wire_frame *
 		if (holding == NULL || holding->stage == HOLDING_ENDED)
 			continue;
 		if (outcome.started_ms > 0 && outcome.verdict != VERDICT_INTERRUPTED)
-			claimer_measure(pump->claimers[agent], outcome.ended_ms - outcome.started_ms);
+			claimer_measure(pump->claimers[agent],
+					outcome.ended_ms - outcome.started_ms);
+		if (outcome.verdict == VERDICT_RELEASED)
+			claimer_hold(pump->claimers[agent], clock_monotonic_ms());
 		if (outbox_add(pump->outbox, holding, &outcome, err) != 0) {
 			forget(pump, holding, err);
 			continue;
@@ -95,7 +99,8 @@ static int take_outcomes(struct pump *pump, int agent, const struct wire_frame *
 	return more;
 }
 
-static int take_frame(struct pump *pump, int agent, const struct wire_frame *frame, struct error *err)
+static int take_frame(struct pump *pump, int agent, const struct wire_frame *frame,
+		      struct error *err)
 {
 	switch (frame->type) {
 	case WIRE_READY:
@@ -203,8 +208,8 @@ static void hand_back(struct holding *holding, void *context)
 
 	if (holding->agent != parting->agent || holding->stage == HOLDING_ENDED)
 		return;
-	if (outbox_add_plain(parting->pump->outbox, holding, started ? "interrupt" : "release",
-			     started ? "its agent died" : NULL, &err) != 0) {
+	if (outbox_add_plain(parting->pump->outbox, holding, "recover", "its agent died", &err) !=
+	    0) {
 		forget(parting->pump, holding, &err);
 		return;
 	}
@@ -304,14 +309,16 @@ out:
 	return status;
 }
 
-void courier_cancel(struct pump *pump, const struct holding *holding, enum wire_cancel_reason reason)
+void courier_cancel(struct pump *pump, const struct holding *holding,
+		    enum wire_cancel_reason reason)
 {
 	struct wire_cancel cancel = { holding->id, holding->claim_id, reason };
 	struct error err = { ERROR_NONE, "", "" };
 
 	if (pump->links[holding->agent].fd >= 0 &&
 	    wire_write_cancel(&pump->links[holding->agent].out, &cancel, 1, &err) != 0)
-		log_error("a job cannot be cancelled", log_number("job", holding->id), log_err(&err));
+		log_error("a job cannot be cancelled", log_number("job", holding->id),
+			  log_err(&err));
 }
 
 void courier_stop(struct pump *pump, int64_t grace_ms)
@@ -320,7 +327,8 @@ void courier_stop(struct pump *pump, int64_t grace_ms)
 	struct error err = { ERROR_NONE, "", "" };
 
 	for (int i = 0; i < pump->agent_count; i++)
-		if (pump->links[i].fd >= 0 && wire_write_stop(&pump->links[i].out, &stop, &err) != 0)
+		if (pump->links[i].fd >= 0 &&
+		    wire_write_stop(&pump->links[i].out, &stop, &err) != 0)
 			log_error("an agent cannot be stopped", log_err(&err));
 }
 

@@ -57,7 +57,8 @@ static int find_program(struct crew *crew, struct error *err)
 	} else {
 		length = readlink("/proc/self/exe", self, sizeof(self) - 1);
 		if (length < 0)
-			return error_set_errno(err, ERROR_FATAL, errno, "cannot read /proc/self/exe");
+			return error_set_errno(err, ERROR_FATAL, errno,
+					       "cannot read /proc/self/exe");
 		self[length] = '\0';
 		snprintf(crew->program, sizeof(crew->program), "%s/locum-agent", dirname(self));
 	}
@@ -269,7 +270,8 @@ void crew_restart(struct crew *crew)
 		if (start_member(crew, i, &err) == 0)
 			continue;
 		log_error("agent cannot be started", log_err(&err));
-		member->due_ms = now_ms + policy_reconnect_delay_ms(++member->failures, RESTART_CAP_MS);
+		member->due_ms = now_ms +
+				 policy_reconnect_delay_ms(++member->failures, RESTART_CAP_MS);
 	}
 }
 

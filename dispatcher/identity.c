@@ -69,9 +69,10 @@ static int lock_file(struct identity *identity, int64_t wait_ms, struct error *e
 			return error_set_errno(err, ERROR_INPUT, errno, "cannot lock %s",
 					       identity->path);
 		if (read_state(identity->fd, &state) == 0 && is_dispatcher(state.pid))
-			return error_set(err, ERROR_INPUT,
-					 "another dispatcher runs with this state: process %ld holds %s",
-					 state.pid, identity->path);
+			return error_set(
+				err, ERROR_INPUT,
+				"another dispatcher runs with this state: process %ld holds %s",
+				state.pid, identity->path);
 		if (clock_monotonic_ms() >= deadline_ms)
 			return error_set(err, ERROR_INPUT,
 					 "%s is still held by an agent of an earlier process",
@@ -121,7 +122,8 @@ int identity_open(struct identity *identity, const char *state_dir, int64_t wait
 		return -1;
 	if (lock_file(identity, wait_ms, err) != 0)
 		goto fail;
-	if (fstat(identity->fd, &status) != 0 || (status.st_size > 0 && read_state(identity->fd, &state) != 0)) {
+	if (fstat(identity->fd, &status) != 0 ||
+	    (status.st_size > 0 && read_state(identity->fd, &state) != 0)) {
 		error_set(err, ERROR_INPUT, "%s is damaged: remove it to become a new dispatcher",
 			  identity->path);
 		goto fail;
@@ -155,7 +157,8 @@ int identity_write(struct identity *identity, struct uuid incarnation, struct er
 	char id[UUID_TEXT_SIZE];
 	char life[UUID_TEXT_SIZE];
 	int length = snprintf(text, sizeof(text), "id %s\nincarnation %s\npid %ld\n",
-			      uuid_text(identity->id, id), uuid_text(incarnation, life), (long)getpid());
+			      uuid_text(identity->id, id), uuid_text(incarnation, life),
+			      (long)getpid());
 
 	/* Every version has the same length but for the pid's digits: one write, then the cut. */
 	if (pwrite(identity->fd, text, (size_t)length, 0) != length ||

@@ -43,7 +43,8 @@ int link_flush(struct link *link, struct error *err)
 		if (sent < 0 && errno == EAGAIN)
 			return 0;
 		if (sent < 0)
-			return error_set_errno(err, ERROR_RETRY, errno, "cannot write to the agent");
+			return error_set_errno(err, ERROR_RETRY, errno,
+					       "cannot write to the agent");
 		buffer_consume(&link->out, (size_t)sent);
 	}
 	return 0;
@@ -60,7 +61,8 @@ int link_fill(struct link *link, struct error *err)
 	if (got < 0)
 		return errno == EAGAIN || errno == EINTR
 			       ? 0
-			       : error_set_errno(err, ERROR_RETRY, errno, "cannot read from the agent");
+			       : error_set_errno(err, ERROR_RETRY, errno,
+						 "cannot read from the agent");
 	if (got == 0)
 		return error_set(err, ERROR_RETRY, "the agent closed its socket");
 	link->in.end += (size_t)got;

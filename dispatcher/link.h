@@ -9,7 +9,7 @@
 #include "base/wire.h"
 
 struct link {
-	int fd; /* -1: no agent */
+	int fd;     /* -1: no agent */
 	bool ready; /* it has answered READY */
 	struct buffer in;
 	struct buffer out; /* frames that wait to be written */

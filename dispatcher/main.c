@@ -52,6 +52,7 @@ static int open_signals(struct daemon *daemon, struct error *err)
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGTSTP);
+	sigaddset(&signals, SIGHUP);
 	sigaddset(&signals, SIGCHLD);
 	sigaddset(&signals, SIGPIPE);
 	if (sigprocmask(SIG_BLOCK, &signals, NULL) != 0)
@@ -122,6 +123,10 @@ static void take_signals(struct daemon *daemon)
 			crew_reap(daemon->crew);
 		} else if (info.ssi_signo == SIGTSTP) {
 			mailbox_post(daemon->box, &quiet);
+		} else if (info.ssi_signo == SIGHUP) {
+			log_warning(
+				"the configuration is read at the start only; SIGHUP changes nothing",
+				log_number("pid", (int64_t)info.ssi_pid));
 		} else {
 			log_info(daemon->draining ? "stopping at once" : "stopping",
 				 log_number("signal", (int64_t)info.ssi_signo));
@@ -241,7 +246,8 @@ int main(int argc, char **argv)
 		puts("locumd " LOCUM_VERSION);
 		return EX_OK;
 	}
-	if (config_load(&daemon.config, options.file, options.overrides, options.override_count, &err) != 0)
+	if (config_load(&daemon.config, options.file, options.overrides, options.override_count,
+			&err) != 0)
 		return complain(&err, EX_CONFIG);
 	if (options.action == OPTIONS_CHECK) {
 		int status = config_print(&daemon.config, stdout, &err);

@@ -78,7 +78,8 @@ static void check_continuity(struct observer *observer, const struct observer_sc
 	bool same_epoch = observer->has_epoch == scan->server.has_epoch &&
 			  uuid_same(observer->epoch, scan->server.epoch);
 
-	if (!same_epoch || gap_ms > 2 * observer->settings.scan_interval_ms + observer->settings.margin_ms)
+	if (!same_epoch ||
+	    gap_ms > 2 * observer->settings.scan_interval_ms + observer->settings.margin_ms)
 		observer_restart(observer);
 	observer->has_epoch = scan->server.has_epoch;
 	observer->epoch = scan->server.epoch;

@@ -22,7 +22,7 @@
 struct observer;
 
 struct observer_settings {
-	struct uuid self;         /* our incarnation, never suspect */
+	struct uuid self; /* our incarnation, never suspect */
 	int64_t scan_interval_ms;
 	int64_t ping_interval_ms; /* ours */
 	int64_t margin_ms;        /* fence_margin */
@@ -33,9 +33,9 @@ struct observer_scan {
 	const struct sibling *siblings;
 	size_t count;
 	struct sibling_server server;
-	int64_t boot_ms;           /* CLOCK_BOOTTIME when it was sent */
-	int64_t seen_boot_ms;      /* and when its answer was there: the database was read in between */
-	int64_t ping_ack_boot_ms;  /* our own last acknowledged ping, by the same clock */
+	int64_t boot_ms;      /* CLOCK_BOOTTIME when it was sent */
+	int64_t seen_boot_ms; /* and when its answer was there: the database was read in between */
+	int64_t ping_ack_boot_ms; /* our own last acknowledged ping, by the same clock */
 };
 
 /* A sibling that may be declared dead, and the evidence for its certificate. */

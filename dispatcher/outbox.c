@@ -63,7 +63,8 @@ static int copy_bytes(struct wire_bytes bytes, size_t limit, char **copy, size_t
 	*length = bytes.length > limit ? limit : bytes.length;
 	*copy = NULL;
 	/* Half a character is no valid text, and the server would refuse it. */
-	while (*length < bytes.length && *length > 0 && ((unsigned char)bytes.bytes[*length] & 0xc0) == 0x80)
+	while (*length<bytes.length && * length> 0 &&
+	       ((unsigned char)bytes.bytes[*length] & 0xc0) == 0x80)
 		--*length;
 	if (bytes.bytes == NULL)
 		return 0;
@@ -88,8 +89,10 @@ int outbox_add(struct outbox *outbox, const struct holding *holding,
 	ended->started_ms = outcome->started_ms;
 	if (outcome->verdict == VERDICT_RETRY)
 		ended->delay_ms = policy_retry_delay_ms(holding->attempt);
-	if (copy_bytes(outcome->result, LIMIT_RESULT_BYTES, &ended->result, &ended->result_length) != 0 ||
-	    copy_bytes(outcome->error, LIMIT_ERROR_BYTES, &ended->error, &ended->error_length) != 0 ||
+	if (copy_bytes(outcome->result, LIMIT_RESULT_BYTES, &ended->result,
+		       &ended->result_length) != 0 ||
+	    copy_bytes(outcome->error, LIMIT_ERROR_BYTES, &ended->error, &ended->error_length) !=
+		    0 ||
 	    copy_bytes(outcome->log, LIMIT_LOG_BYTES * 4, &ended->log, &ended->log_length) != 0) {
 		ended_free(ended);
 		return error_set(err, ERROR_RETRY, "out of memory for an outcome");

@@ -24,8 +24,8 @@ struct pinger {
 	struct pinger_options options;
 	struct db *db;
 	struct uuid incarnation;
-	int deaths;  /* in a row, without a long life between */
-	int failures; /* to reach the database, in a row */
+	int deaths;          /* in a row, without a long life between */
+	int failures;        /* to reach the database, in a row */
 	int64_t feed_due_ms; /* next time for the watchdog */
 	_Atomic int64_t ack_boot_ms;
 	pthread_t thread;
@@ -90,7 +90,8 @@ static bool wait_for(struct pinger *pinger, int64_t monotonic_ms, const bool *ev
 			until_ms = monotonic_ms;
 		until = (struct timespec){ until_ms / 1000, (until_ms % 1000) * 1000000 };
 		pthread_mutex_lock(&pinger->lock);
-		if (!pinger->stopping && (event == NULL || !*event) && clock_monotonic_ms() < until_ms)
+		if (!pinger->stopping && (event == NULL || !*event) &&
+		    clock_monotonic_ms() < until_ms)
 			pthread_cond_timedwait(&pinger->changed, &pinger->lock, &until);
 		go_on = !pinger->stopping;
 		over = event != NULL && *event;
@@ -174,8 +175,9 @@ static void say_death(struct pinger *pinger)
 	log_error("this dispatcher was declared dead", log_uuid("incarnation", pinger->incarnation),
 		  log_uuid("declared_by", by),
 		  log_number("silent_ms", clock_boottime_ms() - pinger_ack_boot_ms(pinger)),
-		  log_text("likely_cause", "it was stopped, starved, or cut off from the database for "
-					   "longer than ping_death_interval"));
+		  log_text("likely_cause",
+			   "it was stopped, starved, or cut off from the database for "
+			   "longer than ping_death_interval"));
 }
 
 /* The end of a life: nothing runs on, the pump drops what it holds, and the next life begins after a pause
@@ -206,8 +208,8 @@ static bool end_life(struct pinger *pinger, int64_t born_ms)
 }
 
 /* Somebody else lives under our id: watches for that one's death. */
-static int await_death(struct pinger *pinger, const struct dispatcher_twin *twin, struct heir **heir,
-		       struct error *err)
+static int await_death(struct pinger *pinger, const struct dispatcher_twin *twin,
+		       struct heir **heir, struct error *err)
 {
 	if (*heir == NULL) {
 		log_error("another dispatcher lives under this id; waiting for its death",
@@ -251,8 +253,9 @@ static void give_up(struct pinger *pinger)
 	ssize_t written = write(pinger->options.gone_fd, &one, sizeof(one));
 
 	(void)written;
-	log_error("this dispatcher's id was taken over; every dispatcher needs a state folder of its own",
-		  log_uuid("dispatcher", pinger->options.identity->id));
+	log_error(
+		"this dispatcher's id was taken over; every dispatcher needs a state folder of its own",
+		log_uuid("dispatcher", pinger->options.identity->id));
 }
 
 /* Registers, again and again until it works. Returns whether to go on. */
@@ -325,7 +328,8 @@ static bool live(struct pinger *pinger)
 		announced = announced || alive > 0;
 		wait_ms = config->ping_interval_ms - (clock_monotonic_ms() - began_ms);
 		if (alive < 0)
-			wait_ms = policy_reconnect_delay_ms(pinger->failures, config->ping_interval_ms);
+			wait_ms = policy_reconnect_delay_ms(pinger->failures,
+							    config->ping_interval_ms);
 	} while (wait_until(pinger, clock_monotonic_ms() + wait_ms));
 	return false;
 }

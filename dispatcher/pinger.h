@@ -24,7 +24,7 @@ struct pinger_options {
 	const struct config *config;
 	struct identity *identity; /* the pinger's from here on, until pinger_stop */
 	struct fence *fence;
-	struct mailbox *pump; /* where it posts BORN, DEAD and SIGNAL */
+	struct mailbox *pump;  /* where it posts BORN, DEAD and SIGNAL */
 	struct reaper *reaper; /* outlives the pinger */
 	const struct notify *notify;
 	int gone_fd; /* an eventfd that it writes when its id was taken over and it gave up */

@@ -18,8 +18,8 @@
 #include "dispatcher/turn.h"
 
 enum {
-	PAUSE_MS = 100,           /* after an error that a repetition may mend */
-	END_MS = 10000,           /* longest wait for the last outcomes after the agents were stopped */
+	PAUSE_MS = 100, /* after an error that a repetition may mend */
+	END_MS = 10000, /* longest wait for the last outcomes after the agents were stopped */
 	WAIT_MAX_MS = 60000,
 };
 
@@ -339,8 +339,9 @@ int pump_start(struct pump **pump, const struct pump_options *options, struct er
 	failed = complete ? pthread_create(&started->thread, NULL, run, started) : 0;
 	if (!complete || failed != 0) {
 		pump_free(started);
-		return failed == 0 ? error_set(err, ERROR_FATAL, "out of memory")
-				   : error_set_errno(err, ERROR_FATAL, failed, "cannot start the pump");
+		return failed == 0
+			       ? error_set(err, ERROR_FATAL, "out of memory")
+			       : error_set_errno(err, ERROR_FATAL, failed, "cannot start the pump");
 	}
 	*pump = started;
 	return 0;

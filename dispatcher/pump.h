@@ -20,7 +20,7 @@ struct pump_options {
 	struct pinger *pinger; /* outlives the pump */
 	struct reaper *reaper; /* outlives the pump */
 	const struct notify *notify;
-	int done_fd;           /* an eventfd that it writes when a drain is over */
+	int done_fd; /* an eventfd that it writes when a drain is over */
 };
 
 int pump_start(struct pump **pump, const struct pump_options *options, struct error *err);

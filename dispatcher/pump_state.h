@@ -29,7 +29,7 @@ struct pump {
 	pthread_t thread;
 
 	struct uuid incarnation;
-	bool alive;     /* between MAIL_BORN and MAIL_DEAD */
+	bool alive; /* between MAIL_BORN and MAIL_DEAD */
 	bool quiet; /* nothing more is claimed */
 	bool draining;
 	bool releasing; /* agents were told to stop */
@@ -39,12 +39,12 @@ struct pump {
 	struct db *db; /* NULL: none at the moment */
 	int failures;  /* to reach the database, in a row */
 	int64_t retry_due_ms;
-	int troubles;  /* transactions that failed, in a row */
-	bool reconcile; /* the database may count jobs as ours that we know nothing of */
+	int troubles;             /* transactions that failed, in a row */
+	bool reconcile;           /* the database may count jobs as ours that we know nothing of */
 	int64_t reconcile_due_ms; /* looked for all the same */
-	bool careful; /* a value was refused: completes alone, to know whose */
-	bool idle;      /* the database says that we want to be woken */
-	bool agents_dirty; /* what the database knows of our agents is out of date */
+	bool careful;             /* a value was refused: completes alone, to know whose */
+	bool idle;                /* the database says that we want to be woken */
+	bool agents_dirty;        /* what the database knows of our agents is out of date */
 
 	int agent_count;
 	struct link links[LIMIT_AGENTS];

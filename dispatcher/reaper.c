@@ -67,7 +67,8 @@ static int declare(struct db *db, const struct observer_suspect *suspect, struct
 
 	observer_write_evidence(suspect, evidence, sizeof(evidence));
 	for (int i = 0; i < TERMINATE_TRIES; i++) {
-		declared = dispatcher_death(db, suspect->incarnation, suspect->seq, self, evidence, err);
+		declared = dispatcher_death(db, suspect->incarnation, suspect->seq, self, evidence,
+					    err);
 		if (declared >= 0 || !is_locked(err))
 			return declared;
 		if (backend_terminate(db, suspect->incarnation, err) < 0)

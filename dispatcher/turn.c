@@ -17,8 +17,8 @@ enum {
 	WRITE_MOST = 1000,
 	DUE_MOST = 1000,
 	DUE_INTERVAL_MS = 1000,
-	LARGE_AT_ONCE = 32,                  /* payloads fetched by one statement */
-	UNSENT_BYTES = 8 * 1024 * 1024,      /* nothing is claimed while more waits for an agent */
+	LARGE_AT_ONCE = 32,                   /* payloads fetched by one statement */
+	UNSENT_BYTES = 8 * 1024 * 1024,       /* nothing is claimed while more waits for an agent */
 	UNSENT_BYTES_MOST = 64 * 1024 * 1024, /* nothing is sent while more does */
 };
 
@@ -35,7 +35,7 @@ struct turn {
 		struct uuid claim_ids[WRITE_MOST];
 		int64_t ago_ms[WRITE_MOST];
 		size_t count;
-	} *started;
+	} * started;
 	int agent; /* that claims */
 	int asked;
 	struct uuid claim_id;
@@ -81,7 +81,8 @@ static void add_started(struct pump *pump, struct turn *turn, int64_t now_ms)
 	ledger_each(pump->ledger, collect_started, &collection);
 	if (turn->started->count > 0)
 		job_start_call(add_part(turn, PART_START), turn->started->ids,
-			       turn->started->claim_ids, turn->started->ago_ms, turn->started->count);
+			       turn->started->claim_ids, turn->started->ago_ms,
+			       turn->started->count);
 }
 
 /* Whether this agent may claim now, and how many. */
@@ -93,8 +94,9 @@ static int claim_room(const struct pump *pump, int agent, int64_t now_ms)
 	    buffer_length(&pump->links[agent].out) > UNSENT_BYTES)
 		return 0;
 	claimer_handlers(pump->claimers[agent], &handlers);
-	return handlers == 0 ? 0
-			     : claimer_room(pump->claimers[agent], ledger_load(pump->ledger, agent));
+	return handlers == 0
+		       ? 0
+		       : claimer_room(pump->claimers[agent], ledger_load(pump->ledger, agent));
 }
 
 static bool may_claim(const struct pump *pump)
@@ -128,8 +130,7 @@ static void add_claim(struct pump *pump, struct turn *turn, int64_t now_ms)
 	turn->began_ms = now_ms;
 	claim.claim_id = turn->claim_id;
 	claim.most = turn->asked;
-	claim.range_count =
-		claimer_ranges(pump->claimers[turn->agent], now_ms, &claim.ranges);
+	claim.range_count = claimer_ranges(pump->claimers[turn->agent], now_ms, &claim.ranges);
 	claim.handlers = claimer_handlers(pump->claimers[turn->agent], &claim.handler_count);
 	job_claim_call(add_part(turn, PART_CLAIM), &claim);
 }
@@ -137,8 +138,8 @@ static void add_claim(struct pump *pump, struct turn *turn, int64_t now_ms)
 static void mark_written(struct pump *pump, const struct started *started)
 {
 	for (size_t i = 0; i < started->count; i++) {
-		struct holding *holding =
-			ledger_find(pump->ledger, started->ids[i], started->claim_ids[i]);
+		struct holding *holding = ledger_find(pump->ledger, started->ids[i],
+						      started->claim_ids[i]);
 
 		/* One that the database did not take was lost; a signal or the commit will say so. */
 		if (holding != NULL)
@@ -271,8 +272,8 @@ static size_t part_size(const struct job_claimed *jobs, size_t count)
 
 /* Sends jobs with their payloads, part by part. What an agent that does not read has no room for is given
  * back. */
-static int send_all(struct pump *pump, const struct turn *turn, struct job_claimed *jobs, size_t count,
-		    struct error *err)
+static int send_all(struct pump *pump, const struct turn *turn, struct job_claimed *jobs,
+		    size_t count, struct error *err)
 {
 	size_t part;
 	int status = 0;
@@ -289,7 +290,8 @@ static int send_all(struct pump *pump, const struct turn *turn, struct job_claim
 		kept = part;
 		status = fetch_payloads(pump, turn->claim_id, jobs + at, &kept, &payloads, err);
 		if (status == 0)
-			status = courier_send(pump, turn->agent, turn->claim_id, jobs + at, kept, err);
+			status = courier_send(pump, turn->agent, turn->claim_id, jobs + at, kept,
+					      err);
 		PQclear(payloads);
 	}
 	return status;

@@ -110,6 +110,14 @@ language sql immutable as $$
 		else 'interrupted, and its policy is to fail' end
 $$;
 
+-- locum.remember(history jsonb, episode jsonb): the history with one more entry. Of a long one the first
+-- entry stays, and the latest.
+create or replace function locum.remember(history jsonb, episode jsonb) returns jsonb
+language sql immutable as $$
+	select case when jsonb_array_length(history) >= LIMIT_HISTORY then history - 1
+		else coalesce(history, '[]') end || episode
+$$;
+
 -- locum.episode(job locum.job, outcome text, error text): the entry for locum.job.history about the claim
 -- that ends now.
 create or replace function locum.episode(job locum.job, outcome text, error text) returns jsonb

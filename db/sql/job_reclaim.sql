@@ -17,7 +17,8 @@ with held as materialized (
 	where id = any(array(select id from held))
 		and (cancel_requested or (state = 'active'
 			and locum.interruption_ends(on_interrupt, interruptions)))
-	returning job.*
+	returning job.*, locum.episode(job, case when state = 'active' then 'interrupted' else 'reclaimed' end,
+		'its dispatcher was declared dead') as last
 ), kept as (
 	insert into locum.finished (id, created_at, run_at, started_at, claim_seq, retry_of, timeout_ms,
 		queue_id, state, on_interrupt, priority, attempt, max_attempts, interruptions, recoveries,
@@ -28,7 +29,7 @@ with held as materialized (
 		recoveries + 1, null, incarnation, handler, submitted_by, key, traceparent, payload,
 		case when cancel_requested then 'cancelled; its worker died'
 			else locum.interruption_error(on_interrupt, interruptions) end,
-		log, history
+		log, locum.remember(history, last)
 	from done
 	join locum.queue on queue.id = done.queue_id and queue.keep_finished > interval '0'
 ), back as (
@@ -39,9 +40,9 @@ with held as materialized (
 		run_at = case when state = 'active' and on_interrupt = 'hold' then null else run_at end,
 		interruptions = interruptions + (state = 'active')::int, recoveries = recoveries + 1,
 		claim_id = null, incarnation = null, started_at = null, claimed_at = null,
-		history = coalesce(history, '[]') || locum.episode(job,
+		history = locum.remember(history, locum.episode(job,
 			case when state = 'active' then 'interrupted' else 'reclaimed' end,
-			'its dispatcher was declared dead')
+			'its dispatcher was declared dead'))
 	where id = any(array(select id from held))
 		and not (cancel_requested or (state = 'active'
 			and locum.interruption_ends(on_interrupt, interruptions)))

@@ -85,7 +85,7 @@ static void a_run_that_never_started_has_no_start(void **state)
 static void a_stale_claim_changes_nothing(void **state)
 {
 	static const char *const OUTCOMES[] = {
-		"completed", "failed", "cancelled", "retry", "release", "interrupt",
+		"completed", "failed", "cancelled", "retry", "release", "interrupt", "recover",
 	};
 	struct database *d = *state;
 	struct scene scene = active(d, "'h'");
@@ -95,7 +95,7 @@ static void a_stale_claim_changes_nothing(void **state)
 	snprintf(before, sizeof(before), "%s",
 		 database_text(d, "select j.ctid, j.xmin, j.* from locum.job j"));
 	scene.end.claim_id = uuid_make();
-	for (size_t i = 0; i < 6; i++)
+	for (size_t i = 0; i < sizeof(OUTCOMES) / sizeof(OUTCOMES[0]); i++)
 		assert_string_equal(ends(d, &scene, OUTCOMES[i]), "");
 	assert_false(fleet_start(d, scene.end.id, scene.end.claim_id));
 	assert_sql(d, before, "select j.ctid, j.xmin, j.* from locum.job j");
@@ -169,6 +169,45 @@ static void an_interruption_under_retry_is_counted_and_goes_back(void **state)
 	assert_sql(d, "pending|0|0|1", "select state, lane, attempt, interruptions from locum.job");
 }
 
+static void a_recovery_counts_as_one_and_interrupts_what_had_started(void **state)
+{
+	struct database *d = *state;
+	struct scene scene = active(d, "'h'");
+
+	assert_string_equal(ends(d, &scene, "recover"), "pending");
+	assert_sql(d, "pending|0|0|1|1",
+		   "select state, lane, attempt, interruptions, recoveries from locum.job");
+}
+
+static void a_recovery_of_what_never_started_is_no_interruption(void **state)
+{
+	struct database *d = *state;
+	struct scene scene = claimed(d, "'h', on_interrupt => 'fail'");
+
+	scene.end.ago_ms = -1;
+	assert_string_equal(ends(d, &scene, "recover"), "pending");
+	assert_sql(d, "pending|0|0|0|1",
+		   "select state, lane, attempt, interruptions, recoveries from locum.job");
+}
+
+static void a_long_history_keeps_its_first_entry_and_the_latest(void **state)
+{
+	struct database *d = *state;
+	struct scene scene = claimed(d, "'h'");
+
+	for (int i = 0; i < LIMIT_HISTORY + 5; i++) {
+		assert_string_equal(ends(d, &scene, "release"), "pending");
+		fleet_claim_one(d, scene.dispatcher, &scene.end.claim_id);
+	}
+	assert_int_equal(database_int(d, "select jsonb_array_length(history) from locum.job"),
+			 LIMIT_HISTORY);
+	assert_int_equal(
+		database_int(d, "select (history -> 0 ->> 'claim_seq')::int from locum.job"), 1);
+	assert_int_equal(
+		database_int(d, "select (history -> -1 ->> 'claim_seq')::int from locum.job"),
+		LIMIT_HISTORY + 5);
+}
+
 static void an_interruption_under_fail_fails(void **state)
 {
 	struct database *d = *state;
@@ -209,12 +248,13 @@ static void a_wanted_cancel_ends_what_would_go_on(void **state)
 {
 	static const char *const OUTCOMES[][2] = {
 		{ "retry", "cancelled" },     { "release", "cancelled" },
-		{ "interrupt", "cancelled" }, { "cancelled", "cancelled" },
-		{ "completed", "completed" }, { "failed", "failed" },
+		{ "interrupt", "cancelled" }, { "recover", "cancelled" },
+		{ "cancelled", "cancelled" }, { "completed", "completed" },
+		{ "failed", "failed" },
 	};
 	struct database *d = *state;
 
-	for (size_t i = 0; i < 6; i++) {
+	for (size_t i = 0; i < sizeof(OUTCOMES) / sizeof(OUTCOMES[0]); i++) {
 		struct scene scene = active(d, "'h'");
 
 		assert_sql(d, "t", "select locum.cancel(%d)", (int)scene.end.id);
@@ -364,6 +404,9 @@ int main(void)
 		DATABASE_TEST(a_retry_without_delay_is_ready_at_the_head),
 		DATABASE_TEST(a_release_counts_nothing),
 		DATABASE_TEST(an_interruption_under_retry_is_counted_and_goes_back),
+		DATABASE_TEST(a_recovery_counts_as_one_and_interrupts_what_had_started),
+		DATABASE_TEST(a_recovery_of_what_never_started_is_no_interruption),
+		DATABASE_TEST(a_long_history_keeps_its_first_entry_and_the_latest),
 		DATABASE_TEST(an_interruption_under_fail_fails),
 		DATABASE_TEST(an_interruption_under_hold_holds),
 		DATABASE_TEST(the_interruption_after_the_last_allowed_one_fails),

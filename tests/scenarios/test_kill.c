@@ -115,7 +115,7 @@ static void a_killed_agents_jobs_are_handed_back_without_a_death(void **state)
 	scenario_let(s, "gate", 3);
 	scenario_await_finished(s, 3, "completed");
 	scenario_assert_done_once(s, 3);
-	assert_sql(s->database, "1|0|interrupt|its agent died|3",
+	assert_sql(s->database, "1|1|recover|its agent died|3",
 		   "select interruptions, recoveries, history -> 0 ->> 'outcome', "
 		   "history -> 0 ->> 'error', count(*) from locum.finished group by 1, 2, 3, 4");
 	assert_int_equal(database_int(s->database, "select count(*) from locum.death"), 0);

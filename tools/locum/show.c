@@ -149,6 +149,7 @@ static const char *outcome_text(const char *outcome)
 		{ "retry", "failed, to be tried again" },
 		{ "release", "given back" },
 		{ "interrupt", "interrupted" },
+		{ "recover", "handed back: its agent died" },
 	};
 
 	for (size_t i = 0; i < sizeof(WORDS) / sizeof(WORDS[0]); i++)
