@@ -1,5 +1,5 @@
 /*
- * Little-endian fields in a row of bytes, for base/wire.c.
+ * Little-endian fields in a row of bytes, for base/wire.c; base/unpack.h reads them.
  *
  * Both ends remember a failure, so that a message is packed or unpacked field by field and checked
  * once. Owned by one thread.
@@ -35,24 +35,5 @@ void pack_bytes(struct pack_writer *to, const char *bytes, uint32_t length);
 void pack_string(struct pack_writer *to, const char *string);
 /* A NULL-terminated list; NULL is an empty one. */
 void pack_strings(struct pack_writer *to, char *const *strings);
-
-/* Reads from borrowed bytes. After a failure every reader returns zero or NULL. */
-struct pack_reader {
-	const char *bytes;
-	size_t left;
-	bool failed;
-};
-
-uint8_t unpack_u8(struct pack_reader *from);
-uint32_t unpack_u32(struct pack_reader *from);
-int32_t unpack_i32(struct pack_reader *from);
-int64_t unpack_i64(struct pack_reader *from);
-struct uuid unpack_uuid(struct pack_reader *from);
-/* Points into the reader's bytes; NULL when absent. */
-const char *unpack_bytes(struct pack_reader *from, uint32_t *length);
-/* A copy, the caller's to free; NULL when absent. Bytes with a NUL inside are a failure. */
-char *unpack_string(struct pack_reader *from);
-/* A NULL-terminated list, the caller's to free with its strings. */
-char **unpack_strings(struct pack_reader *from);
 
 #endif

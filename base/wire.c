@@ -6,6 +6,7 @@
 #include "base/frame.h"
 #include "base/limits.h"
 #include "base/pack.h"
+#include "base/unpack.h"
 
 enum { HANDLER_BYTES_MIN = 16 }; /* less than any packed handler takes */
 

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "db/embedded.h"
 #include "db/sqlstate.h"
+#include "db/statement.h"
 
 enum { CONNECT_TIMEOUT_S = 10, DETAIL_SIZE = 512, NAME_SIZE = 64 };
 
@@ -20,37 +21,6 @@ struct db {
 	bool *prepared; /* by index of EMBEDDED_STATEMENTS */
 	char detail[DETAIL_SIZE];
 };
-
-static size_t statement_count(void)
-{
-	size_t count = 0;
-
-	while (EMBEDDED_STATEMENTS[count].name != NULL)
-		count++;
-	return count;
-}
-
-/* The index of a statement. They are sorted by name. */
-static int statement_find(const char *name, size_t *index, struct error *err)
-{
-	size_t low = 0;
-	size_t high = statement_count();
-
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-		int order = strcmp(EMBEDDED_STATEMENTS[middle].name, name);
-
-		if (order == 0) {
-			*index = middle;
-			return 0;
-		}
-		if (order < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return error_set(err, ERROR_FATAL, "there is no statement \"%s\"", name);
-}
 
 /* libpq ends its messages with a line break and may give several lines: keeps the first, without its
  * "ERROR:" or "FATAL:". */

@@ -338,9 +338,20 @@ static bool live(struct pinger *pinger)
 static void leave(struct pinger *pinger)
 {
 	struct error err = { ERROR_RETRY, "", "no connection" };
+	int status = -1;
 
 	fence_set_ms(pinger->options.fence, FENCE_DOWN);
-	if (pinger->db == NULL || dispatcher_stop(pinger->db, pinger->incarnation, &err) != 0)
+	/* That a connection was lost may show only now: the second try has another one. */
+	for (int i = 0; i < 2 && status != 0; i++) {
+		if (pinger->db == NULL && connect_db(pinger, &err) != 0)
+			break;
+		status = dispatcher_stop(pinger->db, pinger->incarnation, &err);
+		if (status == 0)
+			break;
+		db_close(pinger->db);
+		pinger->db = NULL;
+	}
+	if (status != 0)
 		log_warning("the end could not be recorded; siblings will find out", log_err(&err));
 }
 

@@ -374,110 +374,6 @@ static void a_drain_ends_claiming_and_idleness(void **state)
 	assert_int_equal(ping(d, dispatcher), 1);
 }
 
-/* --- siblings ---------------------------------------------------------------------------------- */
-
-static PGresult *scan(struct database *d, struct uuid self)
-{
-	struct args args;
-
-	args_init(&args);
-	args_uuid(&args, self);
-	return database_call(d, "sibling_scan", &args);
-}
-
-static void a_scan_sees_every_living_sibling_and_the_epoch(void **state)
-{
-	struct database *d = *state;
-	struct uuid self = fleet_dispatcher(d);
-	PGresult *result;
-
-	fleet_dispatcher(d);
-	fleet_kill(d, fleet_dispatcher(d));
-	database_do(d, "update locum.dispatcher_ping set pinged_at = pinged_at - interval '9 s'");
-	result = scan(d, self);
-	assert_int_equal(rows_count(result), 2);
-	assert_in_range(rows_int(result, 0, PQfnumber(result, "age_ms")), 9000, 60000);
-	assert_int_equal(rows_int(result, 0, PQfnumber(result, "death_interval_ms")), 30000);
-	assert_true(rows_int(result, 0, PQfnumber(result, "server_age_ms")) > 0);
-	assert_false(rows_is_null(result, 0, PQfnumber(result, "epoch")));
-	assert_false(rows_is_null(result, 0, PQfnumber(result, "epoch_age_ms")));
-	PQclear(result);
-}
-
-static void an_epoch_that_is_missing_is_null_and_made_again(void **state)
-{
-	struct database *d = *state;
-	struct uuid self = fleet_dispatcher(d);
-	PGresult *result;
-
-	database_do(d, "delete from locum.epoch");
-	result = scan(d, self);
-	assert_true(rows_is_null(result, 0, PQfnumber(result, "epoch")));
-	PQclear(result);
-	database_count(d, "epoch_ensure", NULL);
-	database_count(d, "epoch_ensure", NULL);
-	assert_sql(d, "1", "select count(*) from locum.epoch");
-}
-
-static void in_a_large_fleet_each_watches_its_successors(void **state)
-{
-	struct database *d = *state;
-	struct uuid self;
-	PGresult *result;
-
-	for (int i = 0; i < LIMIT_SIBLINGS_WATCHED; i++)
-		fleet_dispatcher(d);
-	self = fleet_dispatcher(d);
-	result = scan(d, self);
-	assert_int_equal(rows_count(result), LIMIT_SUCCESSORS_WATCHED + 1);
-	PQclear(result);
-	fleet_kill(d, self);
-	result = scan(d, self);
-	assert_int_equal(rows_count(result), LIMIT_SIBLINGS_WATCHED);
-	PQclear(result);
-}
-
-/* It waits for the death of another one under its id, and must find that one in any fleet. */
-static void who_is_not_registered_sees_all_of_a_large_fleet(void **state)
-{
-	struct database *d = *state;
-	PGresult *result;
-
-	for (int i = 0; i <= LIMIT_SIBLINGS_WATCHED; i++)
-		fleet_dispatcher(d);
-	result = scan(d, uuid_make());
-	assert_int_equal(rows_count(result), LIMIT_SIBLINGS_WATCHED + 1);
-	PQclear(result);
-}
-
-static void each_of_a_large_fleet_is_watched(void **state)
-{
-	struct database *d = *state;
-	struct uuid fleet[LIMIT_SIBLINGS_WATCHED + 5];
-	size_t count = sizeof(fleet) / sizeof(fleet[0]);
-
-	database_do(d, "create table public.watched (incarnation text)");
-	for (size_t i = 0; i < count; i++)
-		fleet[i] = fleet_dispatcher(d);
-	for (size_t i = 0; i < count; i++) {
-		PGresult *result = scan(d, fleet[i]);
-
-		for (int row = 0; row < rows_count(result); row++) {
-			char text[UUID_TEXT_SIZE];
-
-			database_do(d, "insert into public.watched values ('%s')",
-				    uuid_text(rows_uuid(result, row, 0), text));
-		}
-		PQclear(result);
-	}
-	assert_int_equal(database_int(d,
-				      "select count(*) from (select from public.watched "
-				      "group by incarnation having count(*) = %d) as w",
-				      LIMIT_SUCCESSORS_WATCHED + 1),
-			 count);
-	database_do(d, "drop table public.watched");
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -499,11 +395,6 @@ int main(void)
 		DATABASE_TEST(an_older_corpse_proves_nothing),
 		DATABASE_TEST(the_dead_and_the_stopped_are_followed),
 		DATABASE_TEST(a_drain_ends_claiming_and_idleness),
-		DATABASE_TEST(a_scan_sees_every_living_sibling_and_the_epoch),
-		DATABASE_TEST(an_epoch_that_is_missing_is_null_and_made_again),
-		DATABASE_TEST(in_a_large_fleet_each_watches_its_successors),
-		DATABASE_TEST(who_is_not_registered_sees_all_of_a_large_fleet),
-		DATABASE_TEST(each_of_a_large_fleet_is_watched),
 	};
 
 	return cmocka_run_group_tests_name("dispatcher", tests, database_open, database_close);

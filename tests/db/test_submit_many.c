@@ -107,8 +107,7 @@ static void a_key_twice_in_a_batch_is_one_job(void **state)
 		"{\"handler\": \"h\", \"key\": \"old\"}",
 		"{\"handler\": \"h\", \"key\": \"new\"}",
 		"{\"handler\": \"h\", \"key\": \"new\"}",
-		"{\"handler\": \"h\", \"key\": \"new\", "
-		"\"queue\": \"mail\"}",
+		"{\"handler\": \"h\", \"key\": \"new\", \"queue\": \"mail\"}",
 	};
 	struct database *d = *state;
 	int64_t old = fleet_submit(d, "'h', key => 'old'");

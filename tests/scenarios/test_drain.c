@@ -159,6 +159,22 @@ static void an_idle_dispatcher_stops_at_once(void **state)
 	assert_int_equal(scenario_logged(s, daemon, " error "), 0);
 }
 
+/* Its connection broke, and it has not pinged since. */
+static void the_end_is_recorded_over_a_new_connection(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *daemon;
+
+	scenario_gated(s);
+	daemon = scenario_start(s, "one", "ping_interval = \"1h\" ping_death_interval = \"4h\"");
+	assert_sql(s->database, "t",
+		   "select pg_terminate_backend(pid, %d) from pg_stat_activity where "
+		   "datname = current_database() and application_name like 'locum/pinger/%%'",
+		   SCENARIO_PATIENCE_MS);
+	scenario_drain(s, daemon);
+	assert_left(s, daemon);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -169,6 +185,7 @@ int main(void)
 		SCENARIO_TEST(a_handler_that_finishes_when_asked_to_stop_is_completed),
 		SCENARIO_TEST(claimed_jobs_that_did_not_start_are_handed_back_uncounted),
 		SCENARIO_TEST(an_idle_dispatcher_stops_at_once),
+		SCENARIO_TEST(the_end_is_recorded_over_a_new_connection),
 	};
 
 	return cmocka_run_group_tests(tests, database_open, database_close);

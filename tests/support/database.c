@@ -133,7 +133,8 @@ int database_clear(void **state)
 	return 0;
 }
 
-static PGresult *run(struct database *d, const char *format, va_list list)
+__attribute__((format(printf, 2, 0))) static PGresult *run(struct database *d, const char *format,
+							   va_list list)
 {
 	char query[DATABASE_QUERY_SIZE];
 	int length = vsnprintf(query, sizeof(query), format, list);

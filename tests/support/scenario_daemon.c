@@ -44,8 +44,8 @@ static void write_configuration(struct scenario *s, const struct scenario_daemon
 	fclose(file);
 }
 
-static struct scenario_daemon *add(struct scenario *s, const char *name, const char *format,
-				   va_list list)
+__attribute__((format(printf, 3, 0))) static struct scenario_daemon *
+add(struct scenario *s, const char *name, const char *format, va_list list)
 {
 	struct scenario_daemon *daemon = &s->daemons[s->daemon_count++];
 	char settings[4096];
