@@ -2,14 +2,14 @@
 # tools/bench/run.sh [SECTION…]: measures locum on a durable cluster of its own, all sections by default.
 #
 # Sections: claim end reclaim memory
-#   PAIRS=N  runs of each side of a ratio (5)     JOBS=N   jobs in a table that is emptied (200000)
+#   PAIRS=N  runs of each side of a ratio (7)     JOBS=N   jobs in a table that is emptied (100000)
 #   RUNS=N   kills of a dispatcher (20)           TRUES=N  runs of /bin/true (3000)
 # Progress on stderr; the report is build/bench/report.md and report.json. Exit 1 when a goal is missed.
 set -eu
 cd "$(dirname "$0")/../.."
 
-pairs=${PAIRS:-5}
-jobs=${JOBS:-200000}
+pairs=${PAIRS:-7}
+jobs=${JOBS:-100000}
 runs=${RUNS:-20}
 trues=${TRUES:-3000}
 build=$(realpath "${B:-build}")
