@@ -66,8 +66,10 @@ static int fail_result(struct db *db, const PGresult *result, struct error *err)
 static int fail_connect(PGconn *conn, struct error *err)
 {
 	static const char *const HOPELESS[] = {
-		"does not exist",       "authentication failed",      "no password supplied",
-		"no pg_hba.conf entry", "is not permitted to log in",
+		"authentication failed",
+		"no password supplied",
+		"no pg_hba.conf entry",
+		"is not permitted to log in",
 	};
 	const char *message = PQerrorMessage(conn);
 	enum error_kind kind = ERROR_RETRY;

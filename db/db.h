@@ -34,7 +34,7 @@ struct db_call {
 };
 
 /* Connects, within 10 s per host. ERROR_RETRY when nobody answers, ERROR_FATAL when it will never work
- * (no such database, password refused), ERROR_INPUT for a malformed conninfo. */
+ * (password refused), ERROR_INPUT for a malformed conninfo. */
 int db_open(struct db **db, const struct db_options *options, struct error *err);
 void db_close(struct db *db);
 
