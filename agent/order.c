@@ -232,6 +232,7 @@ void order_obey(struct agent *agent, const struct wire_frame *frame)
 	case WIRE_STARTED:
 	case WIRE_OUTCOME:
 	case WIRE_BROKEN:
+	case WIRE_MENDED:
 		refuse(agent);
 		break;
 	}

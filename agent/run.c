@@ -342,6 +342,7 @@ void run_outcome(const struct run *run, struct wire_outcome *outcome)
 		.signal = run->signal,
 		.started_ms = run->started_ms,
 		.ended_ms = run->ended_ms,
+		.delay_ms = -1,
 		.error = bytes_or_absent(run->error, strlen(run->error)),
 		.log = bytes_or_absent(run->log, run->log_length),
 	};

@@ -3,6 +3,7 @@
 -- Ends runs by compare-and-swap on the claim; the rows that come back were accepted, the rest are for
 -- completion_lookup. An outcome is a terminal state, or
 --   retry      counts the attempt; due again after delay_ms
+--   snooze     counts nothing; due again after delay_ms
 --   release    counts nothing; ready again at once
 --   interrupt  counts an interruption; the job's policy decides
 -- started_ago_ms is -1 for a run that never started. A run that would go on is cancelled when somebody
@@ -32,7 +33,7 @@ with given as materialized (
 		coalesce(started_at, case when ago_ms >= 0
 			then now() - ago_ms * interval '1 millisecond' end),
 		claim_seq, retry_of, timeout_ms, queue_id, ending, on_interrupt, priority,
-		attempt + (outcome <> 'release')::int, max_attempts, interruptions + (outcome = 'interrupt')::int, recoveries, claim_id,
+		attempt + (outcome not in ('release', 'snooze'))::int, max_attempts, interruptions + (outcome = 'interrupt')::int, recoveries, claim_id,
 		incarnation, handler, submitted_by, key, traceparent, payload, result::json,
 		case when outcome = 'interrupt' and ending = 'failed'
 			then locum.interruption_error(on_interrupt, interruptions) else message end,
@@ -42,12 +43,12 @@ with given as materialized (
 ), back as (
 	update locum.job
 	set state = case when given.outcome = 'interrupt' and job.on_interrupt = 'hold' then 'held'
-			when given.outcome = 'retry' and given.delay_ms > 0 then 'scheduled'
+			when given.outcome in ('retry', 'snooze') and given.delay_ms > 0 then 'scheduled'
 			else 'pending' end::locum.job_state,
 		lane = case when given.outcome = 'interrupt' and job.on_interrupt = 'hold' then null
-			when given.outcome = 'retry' and given.delay_ms > 0 then null else 0 end,
+			when given.outcome in ('retry', 'snooze') and given.delay_ms > 0 then null else 0 end,
 		run_at = case when given.outcome = 'interrupt' and job.on_interrupt = 'hold' then null
-			when given.outcome = 'retry'
+			when given.outcome in ('retry', 'snooze')
 			then clock_timestamp() + given.delay_ms * interval '1 millisecond'
 			else job.run_at end,
 		attempt = job.attempt + (given.outcome = 'retry')::int,
@@ -56,7 +57,7 @@ with given as materialized (
 		error = coalesce(given.error, job.error), log = coalesce(given.log, job.log),
 		history = coalesce(job.history, '[]') || locum.episode(job, given.outcome, given.error)
 	from given
-	where given.outcome in ('retry', 'release', 'interrupt')
+	where given.outcome in ('retry', 'snooze', 'release', 'interrupt')
 		and job.id = given.id and job.claim_id = given.claim_id and not job.cancel_requested
 		and not (given.outcome = 'interrupt'
 			and locum.interruption_ends(job.on_interrupt, job.interruptions))

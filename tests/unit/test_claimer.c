@@ -496,6 +496,22 @@ static void a_broken_handler_is_left_to_others_and_said_once(void **state)
 	assert_string_equal(names[0], "one");
 }
 
+static void a_mended_handler_is_claimed_again_from_the_head(void **state)
+{
+	struct bench *bench = *state;
+	size_t count;
+
+	assert_false(claimer_mend(bench->claimer, "one", 3));
+	assert_true(claimer_break(bench->claimer, "one", 3));
+	assert_true(claimer_mend(bench->claimer, "one", 3));
+	assert_false(claimer_mend(bench->claimer, "one", 3));
+	claimer_handlers(bench->claimer, &count);
+	assert_int_equal(count, 2);
+	claimer_broken(bench->claimer, &count);
+	assert_int_equal(count, 0);
+	assert_int_equal(lowest(bench, 11, 5, JOB_LANE_NEW, NOW), 0);
+}
+
 static void with_every_handler_broken_nothing_is_claimed(void **state)
 {
 	struct bench *bench = *state;
@@ -541,6 +557,7 @@ int main(void)
 		BENCH_TEST(a_horizon_never_moves_a_cursor_back_and_holds_for_one_claim),
 		BENCH_TEST(a_restart_looks_at_everything_from_the_head),
 		BENCH_TEST(a_broken_handler_is_left_to_others_and_said_once),
+		BENCH_TEST(a_mended_handler_is_claimed_again_from_the_head),
 		BENCH_TEST(with_every_handler_broken_nothing_is_claimed),
 	};
 
