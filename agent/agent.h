@@ -18,6 +18,8 @@
 #include "base/fence.h"
 #include "base/wire.h"
 
+struct service;
+
 enum agent_state {
 	AGENT_EXPECTING, /* HELLO */
 	AGENT_SERVING,
@@ -42,6 +44,8 @@ struct agent {
 	struct report report;
 	struct wire_hello hello;
 	struct program *programs; /* one for each handler of hello */
+	struct service *services;
+	size_t service_count;
 };
 
 /* Takes the socket; borrows the fence and deaths_fd. Free with agent_close. */

@@ -4,6 +4,9 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "agent/guest.h"
+#include "agent/service.h"
+#include "agent/services.h"
 #include "base/log.h"
 
 /* What may wait; more is handed back. The dispatcher sends no more than it expects to run soon. */
@@ -38,6 +41,16 @@ void order_break(struct agent *agent, struct program *program, const char *reaso
 	}
 }
 
+void order_mend(struct agent *agent, struct program *program)
+{
+	struct error err;
+
+	program->broken = false;
+	log_info("handler works again", log_text("handler", program->handler->name));
+	if (report_mended(&agent->report, program, &err) != 0)
+		fail(agent, &err, EX_SOFTWARE);
+}
+
 static void resolve_programs(struct agent *agent)
 {
 	struct error err;
@@ -70,6 +83,8 @@ static void greet(struct agent *agent, const struct wire_frame *frame)
 	if (report_ready(&agent->report, &err) != 0)
 		fail(agent, &err, EX_SOFTWARE);
 	resolve_programs(agent);
+	if (services_open(agent, &err) != 0)
+		fail(agent, &err, EX_SOFTWARE);
 }
 
 /* --- RUN --------------------------------------------------------------------------------------- */
@@ -113,6 +128,8 @@ static int accept_job(struct agent *agent, const struct wire_job *job, struct er
 		return -1;
 	if (why != NULL)
 		run_release(run, why);
+	else if (program->handler->kind == HANDLER_SERVICE)
+		service_line_up(services_of(agent, program), run);
 	roster_add(&agent->roster, run);
 	return 0;
 }
@@ -144,14 +161,33 @@ static void cancel_waiting(struct agent *agent, struct run *run, enum wire_cance
 	roster_move(&agent->roster, run);
 }
 
+/* A job that was lost dies alone if it listens: its neighbours are not. */
+static void cancel_guest(struct agent *agent, struct run *run, enum wire_cancel_reason reason)
+{
+	switch (reason) {
+	case WIRE_CANCEL_REQUESTED:
+		guest_terminate(run, RUN_CANCELLED, agent->shared.kill_grace_ms);
+		break;
+	case WIRE_CANCEL_LOST:
+		guest_terminate(run, RUN_LOST, agent->shared.kill_grace_ms);
+		break;
+	}
+}
+
 static void cancel_one(struct agent *agent, const struct wire_cancel *cancel)
 {
 	struct run *run = roster_by_claim(&agent->roster, cancel->id, cancel->claim_id);
 
 	if (run == NULL)
+		run = services_by_claim(agent, cancel->id, cancel->claim_id);
+	if (run == NULL)
 		return;
 	if (run->state == RUN_WAITING) {
 		cancel_waiting(agent, run, cancel->reason);
+		return;
+	}
+	if (run->role == RUN_GUEST) {
+		cancel_guest(agent, run, cancel->reason);
 		return;
 	}
 	switch (cancel->reason) {
@@ -197,8 +233,11 @@ static void stop(struct agent *agent, const struct wire_frame *frame)
 		run_release(run, "released: the agent is stopping");
 		roster_move(&agent->roster, run);
 	}
-	for (run = TAILQ_FIRST(&agent->roster.running); run != NULL; run = TAILQ_NEXT(run, link))
-		run_terminate(run, RUN_STOPPED, order.grace_ms);
+	for (run = TAILQ_FIRST(&agent->roster.running); run != NULL; run = TAILQ_NEXT(run, link)) {
+		if (run->role != RUN_SERVER)
+			run_terminate(run, RUN_STOPPED, order.grace_ms);
+	}
+	services_stop(agent, order.grace_ms);
 }
 
 static void refuse(struct agent *agent)

@@ -45,11 +45,4 @@ bool json_scan_int(struct json_span value, int64_t *number);
 bool json_scan_number(struct json_span value, double *number);
 bool json_scan_bool(struct json_span value, bool *truth);
 
-/* Returns the text of a string, the caller's to free, with a NUL behind it; it can hold others. Halves of
- * surrogate pairs become U+FFFD. NULL when the value is no string, or memory ends. */
-char *json_scan_text(struct json_span value, size_t *length);
-
-/* Whether the value is a string of exactly this text. */
-bool json_scan_is(struct json_span value, const char *text);
-
 #endif

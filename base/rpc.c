@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/json_text.h"
 #include "base/json_write.h"
 #include "base/limits.h"
 #include "base/version.h"
@@ -164,7 +165,7 @@ int rpc_read(const char *line, size_t length, struct rpc_message *message, struc
 
 	if (json_scan_object((struct json_span){ line, length }, members, COUNT, err) != 0)
 		return -1;
-	if (!json_scan_is(members[VERSION].value, "2.0"))
+	if (!json_text_is(members[VERSION].value, "2.0"))
 		return refuse(err, "a message without \"jsonrpc\":\"2.0\"");
 	has_id = is_there(members[ID].value);
 	if (has_id && !is_id(members[ID].value))
@@ -228,7 +229,7 @@ static int read_outcome(struct json_span outcome, enum verdict *verdict, struct 
 	if (!is_there(outcome))
 		return 0;
 	for (size_t i = 0; i < sizeof(OUTCOMES) / sizeof(OUTCOMES[0]); i++) {
-		if (json_scan_is(outcome, OUTCOMES[i].name)) {
+		if (json_text_is(outcome, OUTCOMES[i].name)) {
 			*verdict = OUTCOMES[i].verdict;
 			return 0;
 		}
