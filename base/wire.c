@@ -211,6 +211,7 @@ int wire_write_hello(struct buffer *out, const struct wire_hello *hello, struct 
 	pack_string(to, hello->agent);
 	pack_u32(to, hello->slots);
 	pack_i64(to, hello->kill_grace_ms);
+	pack_string(to, hello->database);
 	pack_u32(to, hello->handler_count);
 	for (uint32_t i = 0; i < hello->handler_count; i++)
 		put_handler(to, &hello->handlers[i]);
@@ -248,6 +249,7 @@ int wire_read_hello(const struct wire_frame *frame, struct wire_hello *hello, st
 	read.agent = unpack_string(&from);
 	read.slots = unpack_u32(&from);
 	read.kill_grace_ms = take_duration(&from);
+	read.database = unpack_string(&from);
 	take_handlers(&from, &read);
 	from.failed |= read.agent == NULL || read.slots == 0 || read.slots > LIMIT_AGENT_SIZE;
 	if (end_single(frame, &from, err) != 0) {
@@ -264,6 +266,7 @@ void wire_hello_fini(struct wire_hello *hello)
 		handler_fini(&hello->handlers[i]);
 	free(hello->handlers);
 	free(hello->agent);
+	free(hello->database);
 	memset(hello, 0, sizeof(*hello));
 }
 

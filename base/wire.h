@@ -13,6 +13,9 @@
  * database. End of file on the socket means that the dispatcher is gone: the agent kills all that it
  * runs, reaps it, and exits.
  *
+ * An agent speaks the same protocol, as the dispatcher's part, to the plugin hosts that it starts as
+ * `locum-host` with a socket as WIRE_SOCKET_FD and a slate (agent/slate.h) as WIRE_SLATE_FD.
+ *
  * Writers append whole frames to a buffer. Readers take one frame at a time with wire_next(); texts and
  * bytes in a decoded message point into the buffer and are valid until the frame is consumed.
  */
@@ -30,6 +33,7 @@
 
 enum { WIRE_PROTOCOL = 2 };
 enum { WIRE_SOCKET_FD = 3, WIRE_FENCE_FD = 4, WIRE_LOCK_FD = 5 };
+enum { WIRE_SLATE_FD = 4 }; /* of a plugin host */
 enum { WIRE_FRAME_MAX = 64 * 1024 * 1024 };
 
 enum wire_type {
@@ -56,6 +60,7 @@ struct wire_hello {
 	char *agent;           /* its name */
 	uint32_t slots;        /* jobs that may run at once */
 	int64_t kill_grace_ms; /* between SIGTERM and SIGKILL */
+	char *database;        /* what plugin hosts connect to (libpq's conninfo), or NULL */
 	uint32_t handler_count;
 	struct handler *handlers;
 };

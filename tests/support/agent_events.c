@@ -82,7 +82,7 @@ static void take_frame(struct agent_events *events, struct wire_frame frame)
 	}
 }
 
-void agent_events_await(struct agent_events *events, int socket)
+bool agent_events_take(struct agent_events *events, int socket)
 {
 	struct wire_frame frame;
 	char *room = buffer_reserve(&events->in, READ_BYTES, NULL);
@@ -90,16 +90,23 @@ void agent_events_await(struct agent_events *events, int socket)
 	int status;
 
 	assert_non_null(room);
-	fifo_await_readable(socket, "a frame of the agent");
 	got = read(socket, room, READ_BYTES);
 	if (got <= 0)
-		fail_msg("the agent hung up");
+		return false;
 	events->in.end += (size_t)got;
 	while ((status = wire_next(&events->in, &frame, NULL)) == 1) {
 		take_frame(events, frame);
 		wire_done(&events->in, &frame);
 	}
 	assert_int_equal(status, 0);
+	return true;
+}
+
+void agent_events_await(struct agent_events *events, int socket)
+{
+	fifo_await_readable(socket, "a frame of the agent");
+	if (!agent_events_take(events, socket))
+		fail_msg("the agent hung up");
 }
 
 /* Events about a job begin with its id. */

@@ -26,6 +26,9 @@ void agent_events_fini(struct agent_events *events);
 /* Waits for bytes on the socket, and keeps the frames that are whole. */
 void agent_events_await(struct agent_events *events, int socket);
 
+/* Takes what has come or still comes, without a deadline. Returns whether there may be more: not at the end. */
+bool agent_events_take(struct agent_events *events, int socket);
+
 /* Each returns whether there is such an event; the outcome's bytes are valid until the end. */
 bool agent_events_started(const struct agent_events *events, int64_t id);
 bool agent_events_outcome(const struct agent_events *events, int64_t id,
