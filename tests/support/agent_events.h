@@ -16,6 +16,7 @@ struct agent_events {
 	struct buffer started;  /* struct wire_started */
 	struct buffer outcomes; /* struct wire_outcome */
 	struct buffer broken;   /* struct wire_broken */
+	struct buffer mended;   /* struct wire_mended */
 	char **bodies;          /* of frames, copied; events point into them */
 	size_t body_count;
 };
@@ -35,5 +36,6 @@ bool agent_events_outcome(const struct agent_events *events, int64_t id,
 			  struct wire_outcome *outcome);
 bool agent_events_broken(const struct agent_events *events, const char *handler,
 			 struct wire_broken *broken);
+bool agent_events_mended(const struct agent_events *events, const char *handler);
 
 #endif
