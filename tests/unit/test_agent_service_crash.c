@@ -198,6 +198,7 @@ static void a_crash_loop_breaks_the_handler_until_a_process_is_ready(void **stat
 static void on_probation_one_crash_breaks_it_again(void **state)
 {
 	struct agent_fixture *agent = *state;
+	struct wire_job jobs[2];
 	struct wire_outcome outcome;
 	char good[AGENT_FIXTURE_PATH];
 
@@ -206,8 +207,9 @@ static void on_probation_one_crash_breaks_it_again(void **state)
 	agent_fixture_broken(agent, "loop");
 	make_good(agent, good);
 	agent_fixture_await_mended(agent, "loop");
-	agent_fixture_run(agent, 1, "loop", "{}");
-	agent_fixture_run(agent, 2, "loop", "{}");
+	jobs[0] = agent_fixture_job(1, "loop", "{}");
+	jobs[1] = agent_fixture_job(2, "loop", "{}");
+	agent_fixture_send(agent, jobs, 2);
 	/* One is risked, the other one is not. */
 	outcome = agent_fixture_outcome(agent, 1);
 	agent_fixture_assert_outcome(outcome, VERDICT_RETRY,
