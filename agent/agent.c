@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "agent/order.h"
+#include "agent/pools.h"
 #include "agent/service.h"
 #include "agent/services.h"
 #include "base/log.h"
@@ -123,6 +124,8 @@ static void finish_cleared(struct agent *agent)
 		run_finish(run);
 		if (run->role == RUN_SERVER)
 			server_end(run->server);
+		else if (run->role == RUN_HOST)
+			host_end(run->host);
 		roster_move(&agent->roster, run);
 		if (run->role == RUN_OF_JOB && run->verdict == VERDICT_RELEASED &&
 		    !run->program->broken)
@@ -147,12 +150,18 @@ static void sweep(struct agent *agent)
 
 /* --- starting ---------------------------------------------------------------------------------- */
 
-static bool may_start(struct agent *agent)
+static bool is_open(struct agent *agent)
 {
-	return agent->state == AGENT_SERVING && agent->roster.waiting_count > 0 &&
-	       roster_busy(&agent->roster) < agent->hello.slots &&
+	return agent->state == AGENT_SERVING &&
 	       buffer_length(&agent->channel.out) < UNSENT_BYTES_MAX &&
 	       guard_check(&agent->shared.guard) == GUARD_OPEN;
+}
+
+static bool may_start(struct agent *agent)
+{
+	return agent->roster.waiting_count > 0 &&
+	       roster_busy(&agent->roster) + pools_busy(agent) < agent->hello.slots &&
+	       is_open(agent);
 }
 
 static void report_started(struct agent *agent, const struct run *run)
@@ -223,6 +232,14 @@ static void start_waiting(struct agent *agent)
 	}
 }
 
+static void turn_pools(struct agent *agent)
+{
+	if (pools_turn(agent, is_open(agent)) == 0)
+		return;
+	log_error("out of memory for plugin hosts", log_text("agent", agent->hello.agent));
+	agent_end(agent, EX_SOFTWARE);
+}
+
 /* --- ending ------------------------------------------------------------------------------------ */
 
 static void on_reminder(uv_timer_t *handle)
@@ -242,6 +259,7 @@ void agent_end(struct agent *agent, int exit_status)
 		return;
 	agent->state = AGENT_ENDING;
 	agent->exit_status = exit_status;
+	pools_stop(agent);
 	for (run = TAILQ_FIRST(&agent->roster.running); run != NULL; run = TAILQ_NEXT(run, link))
 		run_kill(run, RUN_LOST);
 	agent->shared.sweep_wanted = true;
@@ -275,6 +293,7 @@ static void close_all(struct agent *agent)
 	uv_close((uv_handle_t *)&agent->deaths, NULL);
 	uv_close((uv_handle_t *)&agent->reminder, NULL);
 	services_close(agent);
+	pools_close(agent);
 	roster_fini(&agent->roster);
 }
 
@@ -313,6 +332,7 @@ static void on_turn(uv_prepare_t *handle)
 	services_turn(agent);
 	start_waiting(agent);
 	services_flush(agent);
+	turn_pools(agent);
 	report(agent);
 	guard_arm(&agent->shared.guard, roster_living(&agent->roster) > 0);
 	remind(agent);
@@ -408,6 +428,8 @@ void agent_close(struct agent *agent)
 		program_fini(&agent->programs[i]);
 	free(agent->programs);
 	free(agent->services);
+	free(agent->pools);
+	free(agent->pool_shared.program);
 	wire_hello_fini(&agent->hello);
 	free(agent->shared.scratch);
 	free(agent);

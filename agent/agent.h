@@ -9,6 +9,7 @@
 #include <uv.h>
 
 #include "agent/channel.h"
+#include "agent/pool.h"
 #include "agent/program.h"
 #include "agent/report.h"
 #include "agent/roster.h"
@@ -46,6 +47,9 @@ struct agent {
 	struct program *programs; /* one for each handler of hello */
 	struct service *services;
 	size_t service_count;
+	struct pool_shared pool_shared;
+	struct pool *pools; /* of plugin hosts */
+	size_t pool_count;
 };
 
 /* Takes the socket; borrows the fence and deaths_fd. Free with agent_close. */

@@ -5,6 +5,7 @@
 #include <sysexits.h>
 
 #include "agent/guest.h"
+#include "agent/pools.h"
 #include "agent/service.h"
 #include "agent/services.h"
 #include "base/log.h"
@@ -83,7 +84,7 @@ static void greet(struct agent *agent, const struct wire_frame *frame)
 	if (report_ready(&agent->report, &err) != 0)
 		fail(agent, &err, EX_SOFTWARE);
 	resolve_programs(agent);
-	if (services_open(agent, &err) != 0)
+	if (services_open(agent, &err) != 0 || pools_open(agent, &err) != 0)
 		fail(agent, &err, EX_SOFTWARE);
 }
 
@@ -112,8 +113,8 @@ static const char *refusal(const struct agent *agent, const struct program *prog
 		return "released: the agent does not know this handler";
 	if (program->broken)
 		return "released: the handler cannot be executed here";
-	if (agent->roster.waiting_count >= WAITING_JOBS_MAX ||
-	    agent->roster.waiting_bytes >= WAITING_BYTES_MAX)
+	if (agent->roster.waiting_count + pools_waiting(agent) >= WAITING_JOBS_MAX ||
+	    agent->roster.waiting_bytes + pools_waiting_bytes(agent) >= WAITING_BYTES_MAX)
 		return "released: too many jobs wait here";
 	return NULL;
 }
@@ -122,8 +123,11 @@ static int accept_job(struct agent *agent, const struct wire_job *job, struct er
 {
 	struct program *program = find_program(agent, job->handler);
 	const char *why = refusal(agent, program);
-	struct run *run = run_make(&agent->shared, job, program, err);
+	struct run *run;
 
+	if (why == NULL && pools_serve(program))
+		return pools_take(agent, program, job, err);
+	run = run_make(&agent->shared, job, program, err);
 	if (run == NULL)
 		return -1;
 	if (why != NULL)
@@ -171,6 +175,8 @@ static void cancel_guest(struct agent *agent, struct run *run, enum wire_cancel_
 	case WIRE_CANCEL_LOST:
 		guest_terminate(run, RUN_LOST, agent->shared.kill_grace_ms);
 		break;
+	case WIRE_CANCEL_RECALL:
+		break;
 	}
 }
 
@@ -180,8 +186,10 @@ static void cancel_one(struct agent *agent, const struct wire_cancel *cancel)
 
 	if (run == NULL)
 		run = services_by_claim(agent, cancel->id, cancel->claim_id);
-	if (run == NULL)
+	if (run == NULL) {
+		pools_cancel(agent, cancel);
 		return;
+	}
 	if (run->state == RUN_WAITING) {
 		cancel_waiting(agent, run, cancel->reason);
 		return;
@@ -196,6 +204,8 @@ static void cancel_one(struct agent *agent, const struct wire_cancel *cancel)
 		break;
 	case WIRE_CANCEL_LOST:
 		run_kill(run, RUN_LOST);
+		break;
+	case WIRE_CANCEL_RECALL:
 		break;
 	}
 }
@@ -238,6 +248,7 @@ static void stop(struct agent *agent, const struct wire_frame *frame)
 			run_terminate(run, RUN_STOPPED, order.grace_ms);
 	}
 	services_stop(agent, order.grace_ms);
+	pools_stop(agent);
 }
 
 static void refuse(struct agent *agent)

@@ -85,6 +85,21 @@ int pipes_open_service(struct pipes *pipes, const struct program *program, struc
 	return -1;
 }
 
+int pipes_open_host(struct pipes *pipes, int third, int fourth, const struct program *program,
+		    struct error *err)
+{
+	*pipes = CLOSED;
+	pipes->orders_read = third;
+	pipes->result_write = fourth;
+	pipes->input = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (pipes->input < 0)
+		error_set_errno(err, ERROR_RETRY, errno, "cannot open /dev/null");
+	else if (open_pipe(&pipes->output_read, &pipes->output_write, program, err) == 0)
+		return 0;
+	pipes_close(pipes);
+	return -1;
+}
+
 void pipes_close_orders(struct pipes *pipes)
 {
 	close_one(&pipes->orders_write);

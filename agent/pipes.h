@@ -20,8 +20,8 @@
 struct pipes {
 	int input;        /* the process's end */
 	int output_write; /* the process's end */
-	int result_write; /* the process's end; of a service: its answers */
-	int orders_read;  /* the process's end, of a service */
+	int result_write; /* the process's end; of a service: its answers; of a plugin host: its slate */
+	int orders_read;  /* the process's end, of a service; of a plugin host: its socket */
 	int output_read;  /* ours */
 	int result_read;  /* ours */
 	int orders_write; /* ours */
@@ -33,6 +33,10 @@ int pipes_open(struct pipes *pipes, struct wire_bytes payload, const struct prog
 
 /* The same for a process of a service: no payload, and a pipe that takes its orders down. */
 int pipes_open_service(struct pipes *pipes, const struct program *program, struct error *err);
+
+/* The same for a plugin host, whose descriptors 3 and 4 are given, and taken: they are closed with the others. */
+int pipes_open_host(struct pipes *pipes, int third, int fourth, const struct program *program,
+		    struct error *err);
 
 /* Closes our end of the orders, so that the service reads their end. */
 void pipes_close_orders(struct pipes *pipes);

@@ -80,7 +80,7 @@ static size_t collect(const struct roster *roster, struct wire_outcome *outcomes
 	size_t count = 0;
 
 	for (run = TAILQ_FIRST(&roster->done); run != NULL; run = TAILQ_NEXT(run, link)) {
-		if (run->reason != RUN_LOST && run->role != RUN_SERVER)
+		if (run->reason != RUN_LOST && !run_is_process(run))
 			run_outcome(run, &outcomes[count++]);
 	}
 	return count;

@@ -49,7 +49,7 @@ static void insert_running(struct roster *roster, struct run *run)
 	TAILQ_INSERT_TAIL(&roster->running, run, link);
 	SLIST_INSERT_HEAD(bucket_of(roster, run->pid), run, by_pid);
 	roster->running_count++;
-	roster->server_count += run->role == RUN_SERVER;
+	roster->server_count += run_is_process(run);
 }
 
 static void remove_running(struct roster *roster, struct run *run)
@@ -62,7 +62,7 @@ static void remove_running(struct roster *roster, struct run *run)
 	TAILQ_REMOVE(&roster->running, run, link);
 	SLIST_REMOVE(bucket_of(roster, run->pid), run, run, by_pid);
 	roster->running_count--;
-	roster->server_count -= run->role == RUN_SERVER;
+	roster->server_count -= run_is_process(run);
 }
 
 static void insert(struct roster *roster, struct run *run)
@@ -81,7 +81,7 @@ static void insert(struct roster *roster, struct run *run)
 	case RUN_CLEARING:
 		TAILQ_INSERT_TAIL(&roster->clearing, run, link);
 		roster->clearing_count++;
-		roster->server_count += run->role == RUN_SERVER;
+		roster->server_count += run_is_process(run);
 		break;
 	case RUN_DONE:
 		TAILQ_INSERT_TAIL(&roster->done, run, link);
@@ -107,7 +107,7 @@ static void take_out(struct roster *roster, struct run *run)
 	case RUN_CLEARING:
 		TAILQ_REMOVE(&roster->clearing, run, link);
 		roster->clearing_count--;
-		roster->server_count -= run->role == RUN_SERVER;
+		roster->server_count -= run_is_process(run);
 		break;
 	case RUN_DONE:
 		TAILQ_REMOVE(&roster->done, run, link);

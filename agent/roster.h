@@ -27,7 +27,7 @@ struct roster {
 	size_t clearing_count;
 	size_t done_count;
 	size_t guest_count;
-	size_t server_count; /* of those running and clearing */
+	size_t server_count; /* and plugin hosts, of those running and clearing */
 	uint64_t last_number;
 	size_t waiting_bytes; /* of payloads */
 	struct roster_bucket by_pid[ROSTER_BUCKETS];

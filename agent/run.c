@@ -94,8 +94,8 @@ struct run *run_make(struct run_shared *shared, const struct wire_job *job, stru
 	return NULL;
 }
 
-struct run *run_make_server(struct run_shared *shared, struct program *program,
-			    struct server *server, struct error *err)
+static struct run *make_process(struct run_shared *shared, struct program *program,
+				enum run_role role, struct error *err)
 {
 	struct run *run = make(shared, program);
 
@@ -103,9 +103,28 @@ struct run *run_make_server(struct run_shared *shared, struct program *program,
 		error_set(err, ERROR_RETRY, "out of memory for a process");
 		return NULL;
 	}
-	run->role = RUN_SERVER;
-	run->server = server;
+	run->role = role;
 	run->job.claim_id = uuid_make();
+	return run;
+}
+
+struct run *run_make_server(struct run_shared *shared, struct program *program,
+			    struct server *server, struct error *err)
+{
+	struct run *run = make_process(shared, program, RUN_SERVER, err);
+
+	if (run != NULL)
+		run->server = server;
+	return run;
+}
+
+struct run *run_make_host(struct run_shared *shared, struct program *program, struct host *host,
+			  struct error *err)
+{
+	struct run *run = make_process(shared, program, RUN_HOST, err);
+
+	if (run != NULL)
+		run->host = host;
 	return run;
 }
 
@@ -240,6 +259,8 @@ static int watch(struct run *run, struct error *err)
 	run->handles++;
 	if (watch_pipe(run, &run->output_poll, run->pipes.output_read, on_output, err) != 0)
 		return -1;
+	if (run->pipes.result_read < 0)
+		return 0;
 	return watch_pipe(run, &run->result_poll, run->pipes.result_read, on_result, err);
 }
 
@@ -253,7 +274,7 @@ static int64_t wall_clock_ms(void)
 
 static char **environment_for(const struct run *run, struct error *err)
 {
-	if (run->role == RUN_SERVER)
+	if (run_is_process(run))
 		return environment_of_service(run->program->environment,
 					      run->program->handler->name, run->job.claim_id, err);
 	return environment_of_run(run->program->environment, &run->job,
@@ -262,13 +283,13 @@ static char **environment_for(const struct run *run, struct error *err)
 
 static pid_t spawn(struct run *run, struct error *err)
 {
-	bool is_server = run->role == RUN_SERVER;
+	bool is_process = run_is_process(run);
 	struct shim_plan plan = {
 		.program = run->program,
 		.input = run->pipes.input,
 		.output = run->pipes.output_write,
-		.third = is_server ? run->pipes.orders_read : run->pipes.result_write,
-		.fourth = is_server ? run->pipes.result_write : -1,
+		.third = is_process ? run->pipes.orders_read : run->pipes.result_write,
+		.fourth = is_process ? run->pipes.result_write : -1,
 	};
 	char **environment = environment_for(run, err);
 	pid_t pid = -1;
@@ -318,6 +339,13 @@ int run_start(struct run *run, struct error *err)
 int run_start_server(struct run *run, struct error *err)
 {
 	if (pipes_open_service(&run->pipes, run->program, err) != 0)
+		return -1;
+	return start(run, err);
+}
+
+int run_start_host(struct run *run, int socket_fd, int slate_fd, struct error *err)
+{
+	if (pipes_open_host(&run->pipes, socket_fd, slate_fd, run->program, err) != 0)
 		return -1;
 	return start(run, err);
 }
@@ -391,7 +419,7 @@ void run_finish(struct run *run)
 	drain(run, run->pipes.output_read, take_output);
 	drain(run, run->pipes.result_read, take_result);
 	run->log = output_text(&run->output, &run->log_length);
-	if (run->role != RUN_SERVER)
+	if (!run_is_process(run))
 		verdict_judge(run);
 	enter(run, RUN_DONE);
 }

@@ -40,6 +40,7 @@ enum run_state {
 enum run_role {
 	RUN_OF_JOB, /* a job with a process of its own */
 	RUN_SERVER, /* a process of a service (agent/server.h) */
+	RUN_HOST,   /* a plugin host (agent/host.h) */
 	RUN_GUEST,  /* a job that a server has (agent/guest.h), or that waits for one */
 };
 
@@ -50,7 +51,7 @@ enum run_reason {
 	RUN_STOPPED,
 	RUN_FENCED,
 	RUN_FAULTY,  /* server: it broke the rules of its protocol */
-	RUN_HUNG,    /* server: one of its jobs did not end when it was told to */
+	RUN_HUNG,    /* server, host: one of its jobs did not end when it was told to */
 	RUN_RETIRED, /* server: it makes room for a new one */
 	RUN_CANCELLED,
 	RUN_LOST, /* its claim: nobody wants the outcome */
@@ -73,6 +74,7 @@ struct run {
 	struct program *program;
 	enum run_role role;
 	struct server *server;    /* server: itself; guest: who has it, NULL while it waits */
+	struct host *host;        /* host: itself */
 	struct roster_list *line; /* where it waits, NULL: in the roster's */
 	uint64_t number;          /* in the order they came */
 	struct wire_job job;      /* its texts are in `texts` */
@@ -115,6 +117,16 @@ struct run *run_make(struct run_shared *shared, const struct wire_job *job, stru
 struct run *run_make_server(struct run_shared *shared, struct program *program,
 			    struct server *server, struct error *err);
 
+/* A plugin host that has not started; program: locum-host. */
+struct run *run_make_host(struct run_shared *shared, struct program *program, struct host *host,
+			  struct error *err);
+
+/* Whether it is a process that has jobs, and no job itself. */
+static inline bool run_is_process(const struct run *run)
+{
+	return run->role == RUN_SERVER || run->role == RUN_HOST;
+}
+
 /* Ends a waiting run as released, with a sentence. */
 void run_release(struct run *run, const char *why);
 
@@ -130,6 +142,9 @@ int run_start(struct run *run, struct error *err);
 
 /* The same for a server. */
 int run_start_server(struct run *run, struct error *err);
+
+/* The same for a plugin host, which gets these as its descriptors 3 and 4; they are the run's to close. */
+int run_start_host(struct run *run, int socket_fd, int slate_fd, struct error *err);
 
 /* It was told in another way to end: SIGKILL after grace_ms. */
 void run_expect_end(struct run *run, enum run_reason reason, int64_t grace_ms);

@@ -73,6 +73,12 @@ void wire_done(struct buffer *in, const struct wire_frame *frame)
 	buffer_consume(in, FRAME_HEADER_BYTES + (size_t)frame->body.length);
 }
 
+int wire_relay(struct buffer *out, const struct wire_frame *frame, struct error *err)
+{
+	return buffer_append(out, frame->body.bytes - FRAME_HEADER_BYTES,
+			     FRAME_HEADER_BYTES + (size_t)frame->body.length, err);
+}
+
 static struct pack_reader read_from(const struct wire_frame *frame, size_t at)
 {
 	return (struct pack_reader){
@@ -336,7 +342,7 @@ int wire_read_cancel(const struct wire_frame *frame, size_t *at, struct wire_can
 	entry->id = unpack_i64(&from);
 	entry->claim_id = unpack_uuid(&from);
 	entry->reason = (enum wire_cancel_reason)take_between(&from, WIRE_CANCEL_REQUESTED,
-							      WIRE_CANCEL_LOST);
+							      WIRE_CANCEL_RECALL);
 	return end_entry(frame, &from, at, err);
 }
 

@@ -81,6 +81,7 @@ struct wire_job {
 enum wire_cancel_reason {
 	WIRE_CANCEL_REQUESTED = 1, /* somebody cancelled the job: outcome VERDICT_CANCELLED */
 	WIRE_CANCEL_LOST,          /* the job was reassigned: kill at once, no outcome wanted */
+	WIRE_CANCEL_RECALL, /* agent to plugin host: released if it has not begun, else ignored */
 };
 
 /* One job of a CANCEL frame. A job that the agent does not know is ignored. */
@@ -168,6 +169,9 @@ int wire_write_outcome(struct buffer *out, const struct wire_outcome *outcomes, 
 		       struct error *err);
 int wire_write_broken(struct buffer *out, const struct wire_broken *broken, struct error *err);
 int wire_write_mended(struct buffer *out, const struct wire_mended *mended, struct error *err);
+
+/* Appends a received frame as it came. */
+int wire_relay(struct buffer *out, const struct wire_frame *frame, struct error *err);
 
 /* Looks at the first whole frame of `in`. Returns 1 and sets *frame, 0 when more bytes are needed, -1
  * with ERROR_FATAL when the bytes are no frame. wire_done() consumes that frame. */

@@ -50,7 +50,7 @@ static int print_text(const struct config_setting *setting, const char *text, FI
 {
 	char *masked;
 
-	if (strcmp(setting->key, "database") != 0) {
+	if (setting->meta == NULL || strcmp(setting->meta, "CONNINFO") != 0) {
 		print_quoted(out, text);
 		return 0;
 	}

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "db/conninfo.h"
 
 /* As much as fits, with a NUL behind it. */
 static void copy_text(struct wire_bytes bytes, char *text, size_t size)
@@ -203,6 +204,24 @@ void courier_receive(struct pump *pump, int agent)
 		link_close(link);
 }
 
+/* Only an agent with handlers that need it gets to know how the database is reached. */
+static int tell_database(const struct config *config, const struct config_agent *section,
+			 struct wire_hello *hello, struct error *err)
+{
+	bool own = config->host_database != NULL && config->host_database[0] != '\0';
+
+	for (int i = 0; i < section->handler_count && hello->database == NULL; i++) {
+		enum handler_kind kind = config->handlers[section->handlers[i]].kind;
+
+		if (kind != HANDLER_PLUGIN && kind != HANDLER_SQL)
+			continue;
+		hello->database = conninfo_resolve(own ? config->host_database : config->database, err);
+		if (hello->database == NULL)
+			return -1;
+	}
+	return 0;
+}
+
 static int greet(struct pump *pump, int agent, struct error *err)
 {
 	const struct config *config = pump->options.config;
@@ -224,7 +243,10 @@ static int greet(struct pump *pump, int agent, struct error *err)
 		if (handlers[i].user == NULL)
 			handlers[i].user = section->user;
 	}
-	status = wire_write_hello(&pump->links[agent].out, &hello, err);
+	status = tell_database(config, section, &hello, err);
+	if (status == 0)
+		status = wire_write_hello(&pump->links[agent].out, &hello, err);
+	free(hello.database);
 	free(handlers);
 	return status;
 }

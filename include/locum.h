@@ -120,8 +120,8 @@ bool locum_job_cancelled(const struct locum_job *job);
  * the transaction useless unless a savepoint was set; the job is then tried again. The statement timeout of
  * the transaction is the job's timeout. Later calls return the same connection.
  *
- * Returns NULL when the job was reassigned or the database cannot be had: return LOCUM_RETRY then; the host
- * knows why and reports that. While other statements of the job can block, cancellation cancels them.
+ * Returns NULL when the job was reassigned or the database cannot be had: return then. Whatever the handler
+ * returns, the host knows why and reports that: the job does not count as done, nor as tried. While other statements of the job can block, cancellation cancels them.
  */
 struct pg_conn *locum_job_connection(struct locum_job *job);
 

@@ -214,7 +214,10 @@ static void cancel_waiting(struct desk *desk, const struct wire_cancel *cancel)
 			continue;
 		TAILQ_REMOVE(&desk->waiting, job, link);
 		/* The agent leaves out whose outcome nobody wants. */
-		locum_job_end(job, VERDICT_CANCELLED, "cancelled on request");
+		if (cancel->reason == WIRE_CANCEL_RECALL)
+			locum_job_end(job, VERDICT_RELEASED, NULL);
+		else
+			locum_job_end(job, VERDICT_CANCELLED, "cancelled on request");
 		TAILQ_INSERT_TAIL(&desk->ended, job, link);
 		desk->ended_count++;
 		return;
@@ -240,7 +243,7 @@ static int cancel_jobs(struct desk *desk, const struct wire_frame *frame, struct
 		bool aimed = false;
 
 		pthread_mutex_lock(&desk->lock);
-		if (is_of(desk->running, &cancel))
+		if (is_of(desk->running, &cancel) && cancel.reason != WIRE_CANCEL_RECALL)
 			aimed = stop_running(desk, LOCUM_JOB_CANCELLED);
 		else
 			cancel_waiting(desk, &cancel);

@@ -1,5 +1,6 @@
 /* locum-host: runs the plugins and SQL functions of an agent, which starts it. */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,9 +79,10 @@ static void run(struct host *host, struct locum_job *job)
 			      "released: the host does not know this handler");
 		return;
 	}
-	if (!entry->broken && entry->handler->kind == HANDLER_SQL)
+	entry->broken = false; /* what was missing may be there now */
+	if (entry->handler->kind == HANDLER_SQL)
 		function_run(entry, job, &host->settler);
-	else if (!entry->broken && catalog_load(entry) == 0)
+	else if (catalog_load(entry) == 0)
 		plugin_run(entry->function, job, &host->settler);
 	entry->runs++;
 	if (entry->broken)
@@ -121,6 +123,20 @@ static void serve(struct host *host)
 	}
 }
 
+/* The agent says by STOP what it means by SIGTERM. The handler ends with an execution, so that what a plugin starts
+ * does not inherit the indifference. */
+static void on_sigterm(int number)
+{
+	(void)number;
+}
+
+static void set_up_signals(void)
+{
+	struct sigaction indifferent = { .sa_handler = on_sigterm, .sa_flags = SA_RESTART };
+
+	sigaction(SIGTERM, &indifferent, NULL);
+}
+
 static void open_host(struct host *host)
 {
 	struct error err = { .kind = ERROR_NONE };
@@ -147,6 +163,7 @@ int main(int argc, char **argv)
 
 	log_set_program("locum-host");
 	read_options(argc, argv);
+	set_up_signals();
 	open_host(&host);
 
 	serve(&host);

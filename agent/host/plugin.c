@@ -7,20 +7,28 @@ static enum locum_job_stop stop_of(struct locum_job *job)
 	return (enum locum_job_stop)atomic_load(&job->stop);
 }
 
-static void judge_retry(struct locum_job *job, int returned)
+/* Whether the job was told to end; then its verdict is set. */
+static bool was_stopped(struct locum_job *job)
 {
 	switch (stop_of(job)) {
 	case LOCUM_JOB_CANCELLED:
 		locum_job_end(job, VERDICT_CANCELLED, "cancelled on request");
-		return;
+		return true;
 	case LOCUM_JOB_STOPPED:
 		locum_job_end(job, VERDICT_INTERRUPTED,
 			      "stopped: the plugin host is shutting down");
-		return;
+		return true;
 	case LOCUM_JOB_GOES_ON:
 	case LOCUM_JOB_TIMED_OUT:
 		break;
 	}
+	return false;
+}
+
+static void judge_retry(struct locum_job *job, int returned)
+{
+	if (was_stopped(job))
+		return;
 	if (job->error != NULL)
 		locum_job_end(job, VERDICT_RETRY, NULL);
 	else
@@ -65,9 +73,10 @@ static bool close_gate(struct locum_job *job, struct settler *settler, bool done
 	case LOCUM_JOB_GATE_FAILED:
 		break;
 	}
-	if (!done)
+	/* Whatever the handler says: it did not get what it wanted to do its work with. */
+	if (!was_stopped(job))
 		settler_snooze(job, job->error);
-	return done;
+	return false;
 }
 
 void plugin_run(locum_handler *function, struct locum_job *job, struct settler *settler)
@@ -75,13 +84,15 @@ void plugin_run(locum_handler *function, struct locum_job *job, struct settler *
 	char timeout[DURATION_TEXT_SIZE];
 	int returned = function(job);
 	bool timed_out = stop_of(job) == LOCUM_JOB_TIMED_OUT;
+	bool counts;
 
 	locum_job_close_log(job);
-	if (!close_gate(job, settler, returned == LOCUM_DONE && !timed_out))
+	counts = close_gate(job, settler, returned == LOCUM_DONE && !timed_out);
+	if (job->verdict == VERDICT_LOST)
 		return;
 	if (timed_out)
 		locum_job_end(job, VERDICT_RETRY, "timed out after %s",
 			      duration_text(job->wire.timeout_ms, timeout));
-	else
+	else if (counts)
 		judge(job, returned);
 }
