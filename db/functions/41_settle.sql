@@ -42,7 +42,9 @@ begin
 	if handler is null then
 		raise 'there is no function %(bigint, json)', function using errcode = 'LC003';
 	end if;
-	perform from locum.job j where j.id = call_handler.job and j.claim_id = call_handler.claim_id for update;
+	-- The name is for backend_terminate, as in job_gate.
+	perform set_config('application_name', 'locum/host/' || j.incarnation, true)
+	from locum.job j where j.id = call_handler.job and j.claim_id = call_handler.claim_id for update;
 	if not found then
 		raise 'job was reassigned' using errcode = 'LC001';
 	end if;

@@ -382,6 +382,32 @@ static void a_job_behind_the_gate_cannot_be_stolen(void **state)
 	host_fixture_close(&f);
 }
 
+static void a_silent_hosts_lock_ends_with_its_connection(void **state)
+{
+	struct host_fixture f;
+	struct wire_job job;
+	struct uuid victim;
+	struct args args;
+
+	start(&f, state);
+	victim = f.dispatcher;
+	job = host_fixture_claim(&f, "effect_wait", "{}");
+	database_do(f.d, "select pg_advisory_lock(1)");
+	host_fixture_send(&f, &job, 1);
+	await_waiter(f.d);
+	fleet_kill(f.d, victim);
+	assert_int_equal(fleet_reclaim(f.d, victim, 10), 0);
+	args_init(&args);
+	args_uuid(&args, victim);
+	assert_int_equal(database_count(f.d, "backend_terminate", &args), 1);
+	assert_int_equal(fleet_reclaim(f.d, victim, 10), 1);
+	database_do(f.d, "select pg_advisory_unlock(1)");
+	assert_int_equal(host_fixture_outcome(&f, &job).verdict, VERDICT_INTERRUPTED);
+	assert_sql(f.d, "0|pending",
+		   "select (select count(*) from effect), (select state from locum.job)");
+	host_fixture_close(&f);
+}
+
 static void a_cancelled_statement_ends_its_job_and_hits_no_other(void **state)
 {
 	struct host_fixture f;
@@ -450,6 +476,7 @@ int main(void)
 		DATABASE_TEST(a_handler_that_ends_the_transaction_is_found_out),
 		DATABASE_TEST(a_stolen_job_finds_the_gate_closed),
 		DATABASE_TEST(a_job_behind_the_gate_cannot_be_stolen),
+		DATABASE_TEST(a_silent_hosts_lock_ends_with_its_connection),
 		DATABASE_TEST(a_cancelled_statement_ends_its_job_and_hits_no_other),
 		DATABASE_TEST(the_statement_timeout_is_the_jobs_and_ends_with_it),
 		DATABASE_TEST(a_connection_that_broke_meanwhile_is_replaced),
