@@ -98,10 +98,11 @@ PLUGINS := $(call plugins_of,examples/plugins)
 TEST_PLUGINS := $(call plugins_of,tests/plugins)
 
 all: $(PROGRAMS) $(PLUGINS) $(call archives,$(filter-out support,$(LIBS))) ## build everything but the tests (the default)
-tests: $(TESTS) $(TEST_PLUGINS)
-unit-tests: $(call tests_of,unit) $(TEST_PLUGINS)
+HANDLERS := $(patsubst examples/handlers/%.c,$(B)/handlers/%,$(wildcard examples/handlers/*.c))
+tests: $(TESTS) $(TEST_PLUGINS) $(HANDLERS)
+unit-tests: $(call tests_of,unit) $(TEST_PLUGINS) $(HANDLERS)
 db-tests: $(call tests_of,db) $(TEST_PLUGINS)
-scenarios-tests: $(call tests_of,scenarios) $(TEST_PLUGINS)
+scenarios-tests: $(call tests_of,scenarios) $(TEST_PLUGINS) $(HANDLERS)
 
 help: ## show this
 	@echo 'Targets:'
@@ -245,6 +246,11 @@ $(B)/plugins/%.so: examples/plugins/%.c include/locum.h $(B)/flags
 
 $(B)/plugins/%.so: tests/plugins/%.c include/locum.h $(B)/flags
 	$(plugin)
+
+$(B)/handlers/%: examples/handlers/%.c $(B)/flags
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) -std=c17 -D_POSIX_C_SOURCE=200809L -O2 $(WARNINGS) $(if $(DEV),-Werror) -o $@ $<
 
 $(TESTS): $(B)/tests/%: $(B)/obj/tests/%.o $(call archives,support dispatcher agent tools db base)
 	$(call link,$(PKG_tests))

@@ -9,7 +9,7 @@ const running = new Map(); // an AbortController for each job that has not ended
 
 // Throw an Error with data: { outcome: "retry" | "fail" | "snooze", afterSeconds } to say what is next.
 async function work(job, signal) {
-  return { echo: job.payload };
+  return job.payload;
 }
 
 async function run(job) {
