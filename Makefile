@@ -39,18 +39,20 @@ LINK_FLAGS = -pie -pthread -Wl,-z,relro,-z,now $(if $(SANITIZE),-fsanitize=$(SAN
 
 # --- sources: what is there is built -------------------------------------------------------------
 
-LIBS := base db dispatcher agent tools support
+LIBS := base db dispatcher agent host tools support
 DIR_base := base
 DIR_db := db
 DIR_dispatcher := dispatcher
 DIR_agent := agent
+DIR_host := agent/host
 DIR_tools := tools/locum
 DIR_support := tests/support
 GENERATED_db := $(B)/gen/db/embedded_sql.c
 
-PROGRAM_MAINS := dispatcher/main.c agent/main.c tools/locum/main.c tools/bench/main.c
+PROGRAM_MAINS := dispatcher/main.c agent/main.c agent/host/main.c tools/locum/main.c tools/bench/main.c
 NAME_dispatcher := locumd
 NAME_agent := locum-agent
+NAME_agent/host := locum-host
 NAME_tools/locum := locum
 NAME_tools/bench := locum-bench
 
@@ -81,6 +83,7 @@ PACKAGE_CFLAGS = $(eval PACKAGE_CFLAGS := $$(call pkg_config,--cflags $(PACKAGES
 
 PKG_locumd := libpq uuid libconfuse jansson
 PKG_locum-agent := uuid libuv
+PKG_locum-host := libpq uuid
 PKG_locum := libpq uuid jansson smartcols
 PKG_locum-bench := libpq uuid jansson
 PKG_tests := $(PACKAGES) cmocka
@@ -90,11 +93,16 @@ PKG_tests := $(PACKAGES) cmocka
 .PHONY: all tests unit-tests db-tests scenarios-tests help deps deps-run run test check \
 	bench install clean format states-diagram FORCE
 
-all: $(PROGRAMS) $(call archives,$(filter-out support,$(LIBS))) ## build everything but the tests (the default)
-tests: $(TESTS)
-unit-tests: $(call tests_of,unit)
-db-tests: $(call tests_of,db)
-scenarios-tests: $(call tests_of,scenarios)
+plugins_of = $(patsubst $(1)/%.c,$(B)/plugins/%.so,$(wildcard $(1)/*.c))
+PLUGINS := $(call plugins_of,examples/plugins)
+TEST_PLUGINS := $(call plugins_of,tests/plugins)
+
+all: $(PROGRAMS) $(PLUGINS) $(call archives,$(filter-out support,$(LIBS))) ## build everything but the tests (the default)
+HANDLERS := $(patsubst examples/handlers/%.c,$(B)/handlers/%,$(wildcard examples/handlers/*.c))
+tests: $(TESTS) $(TEST_PLUGINS) $(HANDLERS)
+unit-tests: $(call tests_of,unit) $(TEST_PLUGINS) $(HANDLERS)
+db-tests: $(call tests_of,db) $(TEST_PLUGINS)
+scenarios-tests: $(call tests_of,scenarios) $(TEST_PLUGINS) $(HANDLERS)
 
 help: ## show this
 	@echo 'Targets:'
@@ -214,11 +222,35 @@ $(B)/bin/locumd: $(B)/obj/dispatcher/main.o $(call archives,dispatcher db base)
 $(B)/bin/locum-agent: $(B)/obj/agent/main.o $(call archives,agent base)
 	$(call link,$(PKG_locum-agent))
 
+# Plugins find the functions of include/locum.h, and no others, in the host itself.
+PLUGIN_API = $(sort $(shell grep -o 'locum_job_[a-z_]*' include/locum.h))
+$(B)/bin/locum-host: LDFLAGS += $(PLUGIN_API:%=-Wl,--export-dynamic-symbol=%)
+$(B)/bin/locum-host: $(B)/obj/agent/host/main.o $(call archives,host agent db base)
+	$(call link,$(PKG_locum-host))
+
 $(B)/bin/locum: $(B)/obj/tools/locum/main.o $(call archives,tools db base)
 	$(call link,$(PKG_locum))
 
 $(B)/bin/locum-bench: $(call object,$(BENCH_SOURCES)) $(call archives,db base) $(B)/files
 	$(call link,$(PKG_locum-bench))
+
+define plugin
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE -O2 -shared -fPIC -Iinclude $(WARNINGS) $(if $(DEV),-Werror) \
+		$(call pkg_config,--cflags libpq) -o $@ $< $(call pkg_config,--libs libpq)
+endef
+
+$(B)/plugins/%.so: examples/plugins/%.c include/locum.h $(B)/flags
+	$(plugin)
+
+$(B)/plugins/%.so: tests/plugins/%.c include/locum.h $(B)/flags
+	$(plugin)
+
+$(B)/handlers/%: examples/handlers/%.c $(B)/flags
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) -std=c17 -D_POSIX_C_SOURCE=200809L -O2 $(WARNINGS) $(if $(DEV),-Werror) -o $@ $<
 
 $(TESTS): $(B)/tests/%: $(B)/obj/tests/%.o $(call archives,support dispatcher agent tools db base)
 	$(call link,$(PKG_tests))

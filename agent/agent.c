@@ -8,6 +8,9 @@
 #include <unistd.h>
 
 #include "agent/order.h"
+#include "agent/pools.h"
+#include "agent/service.h"
+#include "agent/services.h"
 #include "base/log.h"
 
 enum { STARTS_PER_TURN = 64 };
@@ -119,8 +122,13 @@ static void finish_cleared(struct agent *agent)
 		if (run->has_strays)
 			continue;
 		run_finish(run);
+		if (run->role == RUN_SERVER)
+			server_end(run->server);
+		else if (run->role == RUN_HOST)
+			host_end(run->host);
 		roster_move(&agent->roster, run);
-		if (run->verdict == VERDICT_RELEASED && !run->program->broken)
+		if (run->role == RUN_OF_JOB && run->verdict == VERDICT_RELEASED &&
+		    !run->program->broken)
 			order_break(agent, run->program, run->error);
 	}
 }
@@ -142,15 +150,31 @@ static void sweep(struct agent *agent)
 
 /* --- starting ---------------------------------------------------------------------------------- */
 
-static bool may_start(struct agent *agent)
+static bool is_open(struct agent *agent)
 {
-	return agent->state == AGENT_SERVING && agent->roster.waiting_count > 0 &&
-	       roster_busy(&agent->roster) < agent->hello.slots &&
+	return agent->state == AGENT_SERVING &&
 	       buffer_length(&agent->channel.out) < UNSENT_BYTES_MAX &&
 	       guard_check(&agent->shared.guard) == GUARD_OPEN;
 }
 
-static void start_one(struct agent *agent, struct run *run)
+static bool may_start(struct agent *agent)
+{
+	return agent->roster.waiting_count > 0 &&
+	       roster_busy(&agent->roster) + pools_busy(agent) < agent->hello.slots &&
+	       is_open(agent);
+}
+
+static void report_started(struct agent *agent, const struct run *run)
+{
+	struct error err;
+
+	if (report_start(&agent->report, run, &err) != 0) {
+		log_error("cannot report a start", log_err(&err));
+		agent_end(agent, EX_SOFTWARE);
+	}
+}
+
+static void start_process(struct agent *agent, struct run *run)
 {
 	struct error err;
 
@@ -162,10 +186,23 @@ static void start_one(struct agent *agent, struct run *run)
 		return;
 	}
 	roster_move(&agent->roster, run);
-	if (report_start(&agent->report, run, &err) != 0) {
-		log_error("cannot report a start", log_err(&err));
-		agent_end(agent, EX_SOFTWARE);
+	report_started(agent, run);
+}
+
+static void start_guest(struct agent *agent, struct service *service)
+{
+	struct run *run = TAILQ_FIRST(&service->waiting);
+	struct error err;
+
+	if (service_start(service, run, &err) == 0) {
+		report_started(agent, run);
+		return;
 	}
+	if (err.kind == ERROR_INPUT)
+		run_refuse(run, err.text);
+	else
+		run_release(run, err.text);
+	roster_move(&agent->roster, run);
 }
 
 static void on_again(uv_idle_t *handle)
@@ -175,13 +212,32 @@ static void on_again(uv_idle_t *handle)
 
 static void start_waiting(struct agent *agent)
 {
-	for (int i = 0; may_start(agent); i++) {
-		if (i == STARTS_PER_TURN) {
+	int processes = 0;
+
+	while (may_start(agent)) {
+		struct run *run = TAILQ_FIRST(&agent->roster.waiting);
+		struct service *service = services_next(agent, run);
+
+		if (service != NULL) {
+			start_guest(agent, service);
+			continue;
+		}
+		if (run == NULL)
+			return; /* those that wait do so for their services */
+		if (processes++ == STARTS_PER_TURN) {
 			uv_idle_start(&agent->again, on_again);
 			return;
 		}
-		start_one(agent, TAILQ_FIRST(&agent->roster.waiting));
+		start_process(agent, run);
 	}
+}
+
+static void turn_pools(struct agent *agent)
+{
+	if (pools_turn(agent, is_open(agent)) == 0)
+		return;
+	log_error("out of memory for plugin hosts", log_text("agent", agent->hello.agent));
+	agent_end(agent, EX_SOFTWARE);
 }
 
 /* --- ending ------------------------------------------------------------------------------------ */
@@ -203,6 +259,7 @@ void agent_end(struct agent *agent, int exit_status)
 		return;
 	agent->state = AGENT_ENDING;
 	agent->exit_status = exit_status;
+	pools_stop(agent);
 	for (run = TAILQ_FIRST(&agent->roster.running); run != NULL; run = TAILQ_NEXT(run, link))
 		run_kill(run, RUN_LOST);
 	agent->shared.sweep_wanted = true;
@@ -235,12 +292,14 @@ static void close_all(struct agent *agent)
 	uv_close((uv_handle_t *)&agent->again, NULL);
 	uv_close((uv_handle_t *)&agent->deaths, NULL);
 	uv_close((uv_handle_t *)&agent->reminder, NULL);
+	services_close(agent);
+	pools_close(agent);
 	roster_fini(&agent->roster);
 }
 
 static void end_when_done(struct agent *agent)
 {
-	if (agent->state == AGENT_STOPPING && roster_busy(&agent->roster) == 0)
+	if (agent->state == AGENT_STOPPING && roster_living(&agent->roster) == 0)
 		agent_end(agent, EX_OK);
 	if (agent->state == AGENT_ENDING && !has_children() && channel_is_flushed(&agent->channel))
 		close_all(agent);
@@ -270,9 +329,12 @@ static void on_turn(uv_prepare_t *handle)
 	guard_check(&agent->shared.guard);
 	reap(agent);
 	sweep(agent);
+	services_turn(agent);
 	start_waiting(agent);
+	services_flush(agent);
+	turn_pools(agent);
 	report(agent);
-	guard_arm(&agent->shared.guard, roster_busy(&agent->roster) > 0);
+	guard_arm(&agent->shared.guard, roster_living(&agent->roster) > 0);
 	remind(agent);
 	end_when_done(agent);
 }
@@ -365,6 +427,9 @@ void agent_close(struct agent *agent)
 	for (uint32_t i = 0; agent->programs != NULL && i < agent->hello.handler_count; i++)
 		program_fini(&agent->programs[i]);
 	free(agent->programs);
+	free(agent->services);
+	free(agent->pools);
+	free(agent->pool_shared.program);
 	wire_hello_fini(&agent->hello);
 	free(agent->shared.scratch);
 	free(agent);

@@ -9,6 +9,7 @@
 #include <uv.h>
 
 #include "agent/channel.h"
+#include "agent/pool.h"
 #include "agent/program.h"
 #include "agent/report.h"
 #include "agent/roster.h"
@@ -17,6 +18,8 @@
 #include "base/error.h"
 #include "base/fence.h"
 #include "base/wire.h"
+
+struct service;
 
 enum agent_state {
 	AGENT_EXPECTING, /* HELLO */
@@ -42,6 +45,11 @@ struct agent {
 	struct report report;
 	struct wire_hello hello;
 	struct program *programs; /* one for each handler of hello */
+	struct service *services;
+	size_t service_count;
+	struct pool_shared pool_shared;
+	struct pool *pools; /* of plugin hosts */
+	size_t pool_count;
 };
 
 /* Takes the socket; borrows the fence and deaths_fd. Free with agent_close. */

@@ -63,8 +63,8 @@ static bool read_once(struct channel *channel)
 		channel->in.end += (size_t)got;
 		return got == READ_BYTES;
 	}
-	if (got == 0)
-		lose(channel, &err);
+	if (got == 0 || is_end(errno))
+		channel->ended = true;
 	else if (!is_busy(errno))
 		lose_by_errno(channel, errno);
 	return false;
@@ -81,7 +81,7 @@ static void deliver(struct channel *channel)
 		if (channel->open)
 			wire_done(&channel->in, &frame);
 	}
-	if (got < 0)
+	if (got < 0 || channel->ended)
 		lose(channel, &err);
 }
 
@@ -135,9 +135,23 @@ void channel_flush(struct channel *channel)
 	watch(channel, channel_is_flushed(channel) ? UV_READABLE : UV_READABLE | UV_WRITABLE);
 }
 
+void channel_drain(struct channel *channel)
+{
+	while (channel->open && read_once(channel)) {
+	}
+	deliver(channel);
+}
+
 bool channel_is_flushed(const struct channel *channel)
 {
 	return !channel->open || buffer_length(&channel->out) == 0;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	struct channel *channel = handle->data;
+
+	channel->callbacks->closed(channel->context);
 }
 
 void channel_close(struct channel *channel)
@@ -145,7 +159,8 @@ void channel_close(struct channel *channel)
 	if (!channel->open)
 		return;
 	channel->open = false;
-	uv_close((uv_handle_t *)&channel->poll, NULL);
+	uv_close((uv_handle_t *)&channel->poll,
+		 channel->callbacks->closed == NULL ? NULL : on_closed);
 	close(channel->fd);
 	buffer_free(&channel->in);
 	buffer_free(&channel->out);

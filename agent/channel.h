@@ -18,11 +18,14 @@ struct channel_callbacks {
 	/* The dispatcher is gone (err->kind is ERROR_NONE), or the socket or what it says is bad. Called
 	 * once; nothing is read or written after it. */
 	void (*gone)(void *context, const struct error *err);
+	/* The loop has let go of a closed channel; may be NULL. */
+	void (*closed)(void *context);
 };
 
 struct channel {
 	int fd;
 	bool open;
+	bool ended; /* nothing more comes; what came is delivered first */
 	int events; /* what the poll watches for */
 	uv_poll_t poll;
 	struct buffer in;
@@ -37,6 +40,9 @@ int channel_open(struct channel *channel, uv_loop_t *loop, int fd,
 
 /* Sends what is in channel->out, now as far as the socket takes it, the rest when it can. */
 void channel_flush(struct channel *channel);
+
+/* Delivers all that has come, and calls gone at the end of file. */
+void channel_drain(struct channel *channel);
 
 /* Whether there is nothing left to send, or nobody to send it to. */
 bool channel_is_flushed(const struct channel *channel);

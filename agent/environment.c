@@ -12,8 +12,9 @@
 
 /* The variables of a run. A handler's own environment cannot set them. */
 static const char *const OF_RUN[] = {
-	ENVIRONMENT_JOB_ID, ENVIRONMENT_CLAIM_ID, "LOCUM_CLAIM_SEQ", "LOCUM_ATTEMPT",
-	"LOCUM_QUEUE",      "LOCUM_HANDLER",      "LOCUM_DEADLINE",  "TRACEPARENT",
+	ENVIRONMENT_JOB_ID, ENVIRONMENT_CLAIM_ID, "LOCUM_CLAIM_SEQ",
+	"LOCUM_ATTEMPT",    "LOCUM_QUEUE",        "LOCUM_HANDLER",
+	"LOCUM_DEADLINE",   "TRACEPARENT",        ENVIRONMENT_PROCESS_ID,
 };
 enum { OF_RUN_COUNT = sizeof(OF_RUN) / sizeof(OF_RUN[0]) };
 enum { OF_USER_COUNT = 7 }; /* PATH HOME USER LOGNAME SHELL LANG TZ */
@@ -178,24 +179,48 @@ static void write_run(struct writing *to, const struct wire_job *job, int64_t de
 	}
 }
 
-char **environment_of_run(char *const *base, const struct wire_job *job, int64_t deadline_ms,
-			  struct error *err)
+/* A block with room for the variables of a run, `text` bytes of them, and for base. */
+static char **make_block(char *const *base, size_t text, struct writing *to, struct error *err)
 {
-	size_t count = count_of(base);
-	size_t pointers = (OF_RUN_COUNT + count + 1) * sizeof(char *);
-	size_t text = FIXED_BYTES + (size_t)job->queue.length + job->handler.length +
-		      job->traceparent.length;
+	size_t pointers = (OF_RUN_COUNT + count_of(base) + 1) * sizeof(char *);
 	char *block = malloc(pointers + text);
-	struct writing to;
 
 	if (block == NULL) {
 		error_set(err, ERROR_RETRY, "out of memory for an environment");
 		return NULL;
 	}
-	to = (struct writing){ .next = (char **)(void *)block,
-			       .text = block + pointers,
-			       .end = block + pointers + text };
-	write_run(&to, job, deadline_ms);
-	memcpy(to.next, base, (count + 1) * sizeof(char *));
+	*to = (struct writing){ .next = (char **)(void *)block,
+				.text = block + pointers,
+				.end = block + pointers + text };
 	return (char **)(void *)block;
+}
+
+char **environment_of_run(char *const *base, const struct wire_job *job, int64_t deadline_ms,
+			  struct error *err)
+{
+	size_t text = FIXED_BYTES + (size_t)job->queue.length + job->handler.length +
+		      job->traceparent.length;
+	struct writing to;
+	char **block = make_block(base, text, &to, err);
+
+	if (block == NULL)
+		return NULL;
+	write_run(&to, job, deadline_ms);
+	memcpy(to.next, base, (count_of(base) + 1) * sizeof(char *));
+	return block;
+}
+
+char **environment_of_service(char *const *base, const char *handler, struct uuid process,
+			      struct error *err)
+{
+	char id[UUID_TEXT_SIZE];
+	struct writing to;
+	char **block = make_block(base, FIXED_BYTES + strlen(handler), &to, err);
+
+	if (block == NULL)
+		return NULL;
+	write_variable(&to, "LOCUM_HANDLER=%s", handler);
+	write_variable(&to, ENVIRONMENT_PROCESS_ID "=%s", uuid_text(process, id));
+	memcpy(to.next, base, (count_of(base) + 1) * sizeof(char *));
+	return block;
 }

@@ -111,6 +111,11 @@ void guard_arm(struct guard *guard, bool watch)
 		uv_timer_start(&guard->recheck, on_recheck, RECHECK_MS, RECHECK_MS);
 }
 
+int64_t guard_limit_ms(const struct guard *guard)
+{
+	return fence_deadline_ms(guard->fence) - guard->grace_ms;
+}
+
 void guard_close(struct guard *guard)
 {
 	uv_close((uv_handle_t *)&guard->timer, NULL);

@@ -49,6 +49,9 @@ enum guard_level guard_check(struct guard *guard);
 /* Makes the loop wake at the next edge; `watch`: something runs, so a lowered deadline matters. */
 void guard_arm(struct guard *guard, bool watch);
 
+/* When the kill grace before the deadline begins, in milliseconds of CLOCK_BOOTTIME: nothing may start then. */
+int64_t guard_limit_ms(const struct guard *guard);
+
 void guard_close(struct guard *guard);
 
 #endif

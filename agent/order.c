@@ -4,6 +4,10 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "agent/guest.h"
+#include "agent/pools.h"
+#include "agent/service.h"
+#include "agent/services.h"
 #include "base/log.h"
 
 /* What may wait; more is handed back. The dispatcher sends no more than it expects to run soon. */
@@ -38,6 +42,16 @@ void order_break(struct agent *agent, struct program *program, const char *reaso
 	}
 }
 
+void order_mend(struct agent *agent, struct program *program)
+{
+	struct error err;
+
+	program->broken = false;
+	log_info("handler works again", log_text("handler", program->handler->name));
+	if (report_mended(&agent->report, program, &err) != 0)
+		fail(agent, &err, EX_SOFTWARE);
+}
+
 static void resolve_programs(struct agent *agent)
 {
 	struct error err;
@@ -70,6 +84,8 @@ static void greet(struct agent *agent, const struct wire_frame *frame)
 	if (report_ready(&agent->report, &err) != 0)
 		fail(agent, &err, EX_SOFTWARE);
 	resolve_programs(agent);
+	if (services_open(agent, &err) != 0 || pools_open(agent, &err) != 0)
+		fail(agent, &err, EX_SOFTWARE);
 }
 
 /* --- RUN --------------------------------------------------------------------------------------- */
@@ -97,8 +113,8 @@ static const char *refusal(const struct agent *agent, const struct program *prog
 		return "released: the agent does not know this handler";
 	if (program->broken)
 		return "released: the handler cannot be executed here";
-	if (agent->roster.waiting_count >= WAITING_JOBS_MAX ||
-	    agent->roster.waiting_bytes >= WAITING_BYTES_MAX)
+	if (agent->roster.waiting_count + pools_waiting(agent) >= WAITING_JOBS_MAX ||
+	    agent->roster.waiting_bytes + pools_waiting_bytes(agent) >= WAITING_BYTES_MAX)
 		return "released: too many jobs wait here";
 	return NULL;
 }
@@ -107,12 +123,17 @@ static int accept_job(struct agent *agent, const struct wire_job *job, struct er
 {
 	struct program *program = find_program(agent, job->handler);
 	const char *why = refusal(agent, program);
-	struct run *run = run_make(&agent->shared, job, program, err);
+	struct run *run;
 
+	if (why == NULL && pools_serve(program))
+		return pools_take(agent, program, job, err);
+	run = run_make(&agent->shared, job, program, err);
 	if (run == NULL)
 		return -1;
 	if (why != NULL)
 		run_release(run, why);
+	else if (program->handler->kind == HANDLER_SERVICE)
+		service_line_up(services_of(agent, program), run);
 	roster_add(&agent->roster, run);
 	return 0;
 }
@@ -144,14 +165,37 @@ static void cancel_waiting(struct agent *agent, struct run *run, enum wire_cance
 	roster_move(&agent->roster, run);
 }
 
+/* A job that was lost dies alone if it listens: its neighbours are not. */
+static void cancel_guest(struct agent *agent, struct run *run, enum wire_cancel_reason reason)
+{
+	switch (reason) {
+	case WIRE_CANCEL_REQUESTED:
+		guest_terminate(run, RUN_CANCELLED, agent->shared.kill_grace_ms);
+		break;
+	case WIRE_CANCEL_LOST:
+		guest_terminate(run, RUN_LOST, agent->shared.kill_grace_ms);
+		break;
+	case WIRE_CANCEL_RECALL:
+		break;
+	}
+}
+
 static void cancel_one(struct agent *agent, const struct wire_cancel *cancel)
 {
 	struct run *run = roster_by_claim(&agent->roster, cancel->id, cancel->claim_id);
 
 	if (run == NULL)
+		run = services_by_claim(agent, cancel->id, cancel->claim_id);
+	if (run == NULL) {
+		pools_cancel(agent, cancel);
 		return;
+	}
 	if (run->state == RUN_WAITING) {
 		cancel_waiting(agent, run, cancel->reason);
+		return;
+	}
+	if (run->role == RUN_GUEST) {
+		cancel_guest(agent, run, cancel->reason);
 		return;
 	}
 	switch (cancel->reason) {
@@ -160,6 +204,8 @@ static void cancel_one(struct agent *agent, const struct wire_cancel *cancel)
 		break;
 	case WIRE_CANCEL_LOST:
 		run_kill(run, RUN_LOST);
+		break;
+	case WIRE_CANCEL_RECALL:
 		break;
 	}
 }
@@ -197,8 +243,12 @@ static void stop(struct agent *agent, const struct wire_frame *frame)
 		run_release(run, "released: the agent is stopping");
 		roster_move(&agent->roster, run);
 	}
-	for (run = TAILQ_FIRST(&agent->roster.running); run != NULL; run = TAILQ_NEXT(run, link))
-		run_terminate(run, RUN_STOPPED, order.grace_ms);
+	for (run = TAILQ_FIRST(&agent->roster.running); run != NULL; run = TAILQ_NEXT(run, link)) {
+		if (run->role != RUN_SERVER)
+			run_terminate(run, RUN_STOPPED, order.grace_ms);
+	}
+	services_stop(agent, order.grace_ms);
+	pools_stop(agent);
 }
 
 static void refuse(struct agent *agent)
@@ -232,6 +282,7 @@ void order_obey(struct agent *agent, const struct wire_frame *frame)
 	case WIRE_STARTED:
 	case WIRE_OUTCOME:
 	case WIRE_BROKEN:
+	case WIRE_MENDED:
 		refuse(agent);
 		break;
 	}

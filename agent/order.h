@@ -11,4 +11,7 @@ void order_obey(struct agent *agent, const struct wire_frame *frame);
  * jobs. */
 void order_break(struct agent *agent, struct program *program, const char *reason);
 
+/* It works again. */
+void order_mend(struct agent *agent, struct program *program);
+
 #endif

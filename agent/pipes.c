@@ -5,7 +5,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-static const struct pipes CLOSED = { -1, -1, -1, -1, -1 };
+static const struct pipes CLOSED = PIPES_CLOSED;
+
+enum { PIPE_BYTES = 256 * 1024 }; /* of a service, where the kernel allows it */
 
 static void close_one(int *fd)
 {
@@ -66,11 +68,49 @@ int pipes_open(struct pipes *pipes, struct wire_bytes payload, const struct prog
 	return -1;
 }
 
+int pipes_open_service(struct pipes *pipes, const struct program *program, struct error *err)
+{
+	*pipes = CLOSED;
+	pipes->input = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (pipes->input < 0)
+		error_set_errno(err, ERROR_RETRY, errno, "cannot open /dev/null");
+	else if (open_pipe(&pipes->output_read, &pipes->output_write, program, err) == 0 &&
+		 open_pipe(&pipes->result_read, &pipes->result_write, program, err) == 0 &&
+		 open_pipe(&pipes->orders_read, &pipes->orders_write, program, err) == 0) {
+		fcntl(pipes->result_read, F_SETPIPE_SZ, PIPE_BYTES);
+		fcntl(pipes->orders_write, F_SETPIPE_SZ, PIPE_BYTES);
+		return 0;
+	}
+	pipes_close(pipes);
+	return -1;
+}
+
+int pipes_open_host(struct pipes *pipes, int third, int fourth, const struct program *program,
+		    struct error *err)
+{
+	*pipes = CLOSED;
+	pipes->orders_read = third;
+	pipes->result_write = fourth;
+	pipes->input = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (pipes->input < 0)
+		error_set_errno(err, ERROR_RETRY, errno, "cannot open /dev/null");
+	else if (open_pipe(&pipes->output_read, &pipes->output_write, program, err) == 0)
+		return 0;
+	pipes_close(pipes);
+	return -1;
+}
+
+void pipes_close_orders(struct pipes *pipes)
+{
+	close_one(&pipes->orders_write);
+}
+
 void pipes_close_theirs(struct pipes *pipes)
 {
 	close_one(&pipes->input);
 	close_one(&pipes->output_write);
 	close_one(&pipes->result_write);
+	close_one(&pipes->orders_read);
 }
 
 void pipes_close(struct pipes *pipes)
@@ -78,4 +118,5 @@ void pipes_close(struct pipes *pipes)
 	pipes_close_theirs(pipes);
 	close_one(&pipes->output_read);
 	close_one(&pipes->result_read);
+	close_one(&pipes->orders_write);
 }

@@ -11,9 +11,19 @@
 
 enum { GROUPS_FIRST = 16 };
 
-static int check_file(const struct handler *handler, struct error *err)
+static int check_plugin(const char *path, struct error *err)
 {
-	const char *path = handler->argv == NULL ? NULL : handler->argv[0];
+	struct stat file;
+
+	if (path == NULL || path[0] != '/')
+		return error_set(err, ERROR_INPUT, "no absolute path of a plugin is configured");
+	if (stat(path, &file) != 0)
+		return error_set_errno(err, ERROR_INPUT, errno, "cannot load %s", path);
+	return S_ISREG(file.st_mode) ? 0 : error_set(err, ERROR_INPUT, "%s is no file", path);
+}
+
+static int check_program(const char *path, struct error *err)
+{
 	struct stat file;
 
 	if (path == NULL)
@@ -26,6 +36,20 @@ static int check_file(const struct handler *handler, struct error *err)
 		return error_set(err, ERROR_INPUT, "cannot execute %s: not a file", path);
 	if ((file.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)) == 0)
 		return error_set(err, ERROR_INPUT, "cannot execute %s: not executable", path);
+	return 0;
+}
+
+static int check_file(const struct handler *handler, struct error *err)
+{
+	switch (handler->kind) {
+	case HANDLER_COMMAND:
+	case HANDLER_SERVICE:
+		return check_program(handler->argv == NULL ? NULL : handler->argv[0], err);
+	case HANDLER_PLUGIN:
+		return check_plugin(handler->path, err);
+	case HANDLER_SQL:
+		break;
+	}
 	return 0;
 }
 

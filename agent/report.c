@@ -42,6 +42,13 @@ int report_broken(struct report *report, const struct program *program, const ch
 	return wire_write_broken(report->out, &broken, err);
 }
 
+int report_mended(struct report *report, const struct program *program, struct error *err)
+{
+	struct wire_mended mended = { .handler = text(program->handler->name) };
+
+	return wire_write_mended(report->out, &mended, err);
+}
+
 int report_start(struct report *report, const struct run *run, struct error *err)
 {
 	struct wire_started started = {
@@ -73,7 +80,7 @@ static size_t collect(const struct roster *roster, struct wire_outcome *outcomes
 	size_t count = 0;
 
 	for (run = TAILQ_FIRST(&roster->done); run != NULL; run = TAILQ_NEXT(run, link)) {
-		if (run->reason != RUN_LOST)
+		if (run->reason != RUN_LOST && !run_is_process(run))
 			run_outcome(run, &outcomes[count++]);
 	}
 	return count;

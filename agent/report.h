@@ -28,6 +28,9 @@ int report_ready(struct report *report, struct error *err);
 int report_broken(struct report *report, const struct program *program, const char *reason,
 		  struct error *err);
 
+/* MENDED, at once. */
+int report_mended(struct report *report, const struct program *program, struct error *err);
+
 /* Remembers a start for this turn's frame. */
 int report_start(struct report *report, const struct run *run, struct error *err);
 

@@ -5,6 +5,7 @@ void roster_init(struct roster *roster)
 	*roster = (struct roster){ .waiting_count = 0 };
 	TAILQ_INIT(&roster->waiting);
 	TAILQ_INIT(&roster->running);
+	TAILQ_INIT(&roster->guests);
 	TAILQ_INIT(&roster->clearing);
 	TAILQ_INIT(&roster->done);
 }
@@ -23,6 +24,7 @@ void roster_fini(struct roster *roster)
 {
 	free_list(&roster->waiting);
 	free_list(&roster->running);
+	free_list(&roster->guests);
 	free_list(&roster->clearing);
 	free_list(&roster->done);
 }
@@ -32,24 +34,54 @@ static struct roster_bucket *bucket_of(struct roster *roster, pid_t pid)
 	return &roster->by_pid[(size_t)pid % ROSTER_BUCKETS];
 }
 
+static struct roster_list *line_of(struct roster *roster, const struct run *run)
+{
+	return run->line == NULL ? &roster->waiting : run->line;
+}
+
+static void insert_running(struct roster *roster, struct run *run)
+{
+	if (run->role == RUN_GUEST) {
+		TAILQ_INSERT_TAIL(&roster->guests, run, link);
+		roster->guest_count++;
+		return;
+	}
+	TAILQ_INSERT_TAIL(&roster->running, run, link);
+	SLIST_INSERT_HEAD(bucket_of(roster, run->pid), run, by_pid);
+	roster->running_count++;
+	roster->server_count += run_is_process(run);
+}
+
+static void remove_running(struct roster *roster, struct run *run)
+{
+	if (run->role == RUN_GUEST) {
+		TAILQ_REMOVE(&roster->guests, run, link);
+		roster->guest_count--;
+		return;
+	}
+	TAILQ_REMOVE(&roster->running, run, link);
+	SLIST_REMOVE(bucket_of(roster, run->pid), run, run, by_pid);
+	roster->running_count--;
+	roster->server_count -= run_is_process(run);
+}
+
 static void insert(struct roster *roster, struct run *run)
 {
 	switch (run->state) {
 	case RUN_WAITING:
-		TAILQ_INSERT_TAIL(&roster->waiting, run, link);
+		TAILQ_INSERT_TAIL(line_of(roster, run), run, link);
 		roster->waiting_count++;
 		roster->waiting_bytes += run->job.payload.length;
 		break;
 	case RUN_RUNNING:
 	case RUN_TERMINATING:
 	case RUN_KILLING:
-		TAILQ_INSERT_TAIL(&roster->running, run, link);
-		SLIST_INSERT_HEAD(bucket_of(roster, run->pid), run, by_pid);
-		roster->running_count++;
+		insert_running(roster, run);
 		break;
 	case RUN_CLEARING:
 		TAILQ_INSERT_TAIL(&roster->clearing, run, link);
 		roster->clearing_count++;
+		roster->server_count += run_is_process(run);
 		break;
 	case RUN_DONE:
 		TAILQ_INSERT_TAIL(&roster->done, run, link);
@@ -63,20 +95,19 @@ static void take_out(struct roster *roster, struct run *run)
 {
 	switch (run->place) {
 	case RUN_WAITING:
-		TAILQ_REMOVE(&roster->waiting, run, link);
+		TAILQ_REMOVE(line_of(roster, run), run, link);
 		roster->waiting_count--;
 		roster->waiting_bytes -= run->job.payload.length;
 		break;
 	case RUN_RUNNING:
 	case RUN_TERMINATING:
 	case RUN_KILLING:
-		TAILQ_REMOVE(&roster->running, run, link);
-		SLIST_REMOVE(bucket_of(roster, run->pid), run, run, by_pid);
-		roster->running_count--;
+		remove_running(roster, run);
 		break;
 	case RUN_CLEARING:
 		TAILQ_REMOVE(&roster->clearing, run, link);
 		roster->clearing_count--;
+		roster->server_count -= run_is_process(run);
 		break;
 	case RUN_DONE:
 		TAILQ_REMOVE(&roster->done, run, link);
@@ -87,6 +118,7 @@ static void take_out(struct roster *roster, struct run *run)
 
 void roster_add(struct roster *roster, struct run *run)
 {
+	run->number = ++roster->last_number;
 	insert(roster, run);
 }
 
@@ -129,6 +161,8 @@ struct run *roster_by_claim(const struct roster *roster, int64_t job, struct uui
 	struct run *run = find_claim(&roster->running, job, claim);
 
 	if (run == NULL)
+		run = find_claim(&roster->guests, job, claim);
+	if (run == NULL)
 		run = find_claim(&roster->clearing, job, claim);
 	if (run == NULL)
 		run = find_claim(&roster->waiting, job, claim);
@@ -137,5 +171,10 @@ struct run *roster_by_claim(const struct roster *roster, int64_t job, struct uui
 
 size_t roster_busy(const struct roster *roster)
 {
-	return roster->running_count + roster->clearing_count;
+	return roster_living(roster) - roster->server_count;
+}
+
+size_t roster_living(const struct roster *roster)
+{
+	return roster->running_count + roster->clearing_count + roster->guest_count;
 }

@@ -1,5 +1,5 @@
 /*
- * The runs of an agent, in the order they came: those that wait, those that have a process, those that
+ * The runs of an agent, in the order they came: those that wait, those that have a process or a server, those that
  * only have leftovers, those that are done. Owned by the loop's thread.
  */
 #ifndef LOCUM_AGENT_ROSTER_H
@@ -19,12 +19,16 @@ SLIST_HEAD(roster_bucket, run);
 struct roster {
 	struct roster_list waiting;
 	struct roster_list running;  /* have a main process that is not reaped */
+	struct roster_list guests;   /* jobs that servers have */
 	struct roster_list clearing; /* what they left behind is being killed */
 	struct roster_list done;     /* outcomes to report */
 	size_t waiting_count;
 	size_t running_count;
 	size_t clearing_count;
 	size_t done_count;
+	size_t guest_count;
+	size_t server_count; /* and plugin hosts, of those running and clearing */
+	uint64_t last_number;
 	size_t waiting_bytes; /* of payloads */
 	struct roster_bucket by_pid[ROSTER_BUCKETS];
 };
@@ -46,10 +50,13 @@ void roster_remove(struct roster *roster, struct run *run);
 /* The run whose main process has this pid and is not reaped, or NULL. */
 struct run *roster_by_pid(const struct roster *roster, pid_t pid);
 
-/* The run of this claim that is not done, or NULL. */
+/* The run of this claim that is not done, or NULL; guests that wait are not looked for. */
 struct run *roster_by_claim(const struct roster *roster, int64_t job, struct uuid claim);
 
-/* How many slots are taken. */
+/* How many slots are taken: by jobs, not by servers. */
 size_t roster_busy(const struct roster *roster);
+
+/* How many processes and jobs there are that do not just wait. */
+size_t roster_living(const struct roster *roster);
 
 #endif

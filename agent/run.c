@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "agent/environment.h"
+#include "agent/server.h"
 #include "agent/verdict.h"
 #include "base/clock.h"
 #include "base/limits.h"
@@ -63,26 +64,68 @@ static int keep_texts(struct run *run, const struct wire_job *job)
 	return 0;
 }
 
-struct run *run_make(struct run_shared *shared, const struct wire_job *job, struct program *program,
-		     struct error *err)
+static struct run *make(struct run_shared *shared, struct program *program)
 {
 	struct run *run = calloc(1, sizeof(*run));
 
 	if (run == NULL)
-		goto fail;
+		return NULL;
 	run->shared = shared;
 	run->program = program;
-	run->job = *job;
 	run->exit_code = -1;
-	run->pipes = (struct pipes){ -1, -1, -1, -1, -1 };
+	run->delay_ms = -1;
+	run->pipes = (struct pipes)PIPES_CLOSED;
 	buffer_init(&run->result, LIMIT_RESULT_BYTES);
-	if (keep_texts(run, job) != 0)
-		goto fail;
 	return run;
-fail:
+}
+
+struct run *run_make(struct run_shared *shared, const struct wire_job *job, struct program *program,
+		     struct error *err)
+{
+	struct run *run = make(shared, program);
+
+	if (run != NULL) {
+		run->job = *job;
+		if (keep_texts(run, job) == 0)
+			return run;
+	}
 	free(run);
 	error_set(err, ERROR_FATAL, "out of memory for a job");
 	return NULL;
+}
+
+static struct run *make_process(struct run_shared *shared, struct program *program,
+				enum run_role role, struct error *err)
+{
+	struct run *run = make(shared, program);
+
+	if (run == NULL) {
+		error_set(err, ERROR_RETRY, "out of memory for a process");
+		return NULL;
+	}
+	run->role = role;
+	run->job.claim_id = uuid_make();
+	return run;
+}
+
+struct run *run_make_server(struct run_shared *shared, struct program *program,
+			    struct server *server, struct error *err)
+{
+	struct run *run = make_process(shared, program, RUN_SERVER, err);
+
+	if (run != NULL)
+		run->server = server;
+	return run;
+}
+
+struct run *run_make_host(struct run_shared *shared, struct program *program, struct host *host,
+			  struct error *err)
+{
+	struct run *run = make_process(shared, program, RUN_HOST, err);
+
+	if (run != NULL)
+		run->host = host;
+	return run;
 }
 
 static void end_waiting(struct run *run, enum verdict verdict, const char *why)
@@ -96,6 +139,11 @@ static void end_waiting(struct run *run, enum verdict verdict, const char *why)
 void run_release(struct run *run, const char *why)
 {
 	end_waiting(run, VERDICT_RELEASED, why);
+}
+
+void run_refuse(struct run *run, const char *why)
+{
+	end_waiting(run, VERDICT_FAIL, why);
 }
 
 void run_cancel_waiting(struct run *run)
@@ -114,6 +162,10 @@ static void take_output(struct run *run, const char *bytes, size_t length)
 
 static void take_result(struct run *run, const char *bytes, size_t length)
 {
+	if (run->role == RUN_SERVER) {
+		server_take(run->server, bytes, length);
+		return;
+	}
 	if (run->result_too_large || buffer_append(&run->result, bytes, length, NULL) == 0)
 		return;
 	run->result_too_large = true;
@@ -130,8 +182,8 @@ static ssize_t read_once(struct run *run, int fd, take_bytes *take)
 	return got;
 }
 
-/* A handler that closed its end must not wake the loop for ever. */
-static void read_some(uv_poll_t *handle, int fd, take_bytes *take)
+/* A handler that closed its end must not wake the loop for ever. Returns whether it did. */
+static bool read_some(uv_poll_t *handle, int fd, take_bytes *take)
 {
 	struct run *run = handle->data;
 
@@ -142,8 +194,9 @@ static void read_some(uv_poll_t *handle, int fd, take_bytes *take)
 		if (got == 0)
 			uv_poll_stop(handle);
 		if (got < RUN_SCRATCH_BYTES)
-			return;
+			return got == 0;
 	}
+	return false;
 }
 
 static void on_output(uv_poll_t *handle, int status, int events)
@@ -155,9 +208,12 @@ static void on_output(uv_poll_t *handle, int status, int events)
 
 static void on_result(uv_poll_t *handle, int status, int events)
 {
+	struct run *run = handle->data;
+
 	(void)status;
 	(void)events;
-	read_some(handle, ((struct run *)handle->data)->pipes.result_read, take_result);
+	if (read_some(handle, run->pipes.result_read, take_result) && run->role == RUN_SERVER)
+		server_hung_up(run->server);
 }
 
 static void drain(struct run *run, int fd, take_bytes *take)
@@ -203,6 +259,8 @@ static int watch(struct run *run, struct error *err)
 	run->handles++;
 	if (watch_pipe(run, &run->output_poll, run->pipes.output_read, on_output, err) != 0)
 		return -1;
+	if (run->pipes.result_read < 0)
+		return 0;
 	return watch_pipe(run, &run->result_poll, run->pipes.result_read, on_result, err);
 }
 
@@ -214,17 +272,26 @@ static int64_t wall_clock_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+static char **environment_for(const struct run *run, struct error *err)
+{
+	if (run_is_process(run))
+		return environment_of_service(run->program->environment,
+					      run->program->handler->name, run->job.claim_id, err);
+	return environment_of_run(run->program->environment, &run->job,
+				  run->timeout_ms > 0 ? wall_clock_ms() + run->timeout_ms : 0, err);
+}
+
 static pid_t spawn(struct run *run, struct error *err)
 {
+	bool is_process = run_is_process(run);
 	struct shim_plan plan = {
 		.program = run->program,
 		.input = run->pipes.input,
 		.output = run->pipes.output_write,
-		.result = run->pipes.result_write,
+		.third = is_process ? run->pipes.orders_read : run->pipes.result_write,
+		.fourth = is_process ? run->pipes.result_write : -1,
 	};
-	char **environment = environment_of_run(
-		run->program->environment, &run->job,
-		run->timeout_ms > 0 ? wall_clock_ms() + run->timeout_ms : 0, err);
+	char **environment = environment_for(run, err);
 	pid_t pid = -1;
 
 	plan.environment = environment;
@@ -242,13 +309,10 @@ static void set_timeout(struct run *run)
 	uv_timer_start(&run->timer, on_timer, (uint64_t)run->timeout_ms, 0);
 }
 
-int run_start(struct run *run, struct error *err)
+/* The pipes are open. */
+static int start(struct run *run, struct error *err)
 {
-	int64_t own_ms = run->job.timeout_ms;
-
-	run->timeout_ms = own_ms > 0 ? own_ms : run->program->handler->timeout_ms;
-	if (pipes_open(&run->pipes, run->job.payload, run->program, err) != 0 ||
-	    watch(run, err) != 0)
+	if (watch(run, err) != 0)
 		return -1;
 	run->pid = spawn(run, err);
 	if (run->pid < 0)
@@ -260,6 +324,30 @@ int run_start(struct run *run, struct error *err)
 	set_timeout(run);
 	enter(run, RUN_RUNNING);
 	return 0;
+}
+
+int run_start(struct run *run, struct error *err)
+{
+	int64_t own_ms = run->job.timeout_ms;
+
+	run->timeout_ms = own_ms > 0 ? own_ms : run->program->handler->timeout_ms;
+	if (pipes_open(&run->pipes, run->job.payload, run->program, err) != 0)
+		return -1;
+	return start(run, err);
+}
+
+int run_start_server(struct run *run, struct error *err)
+{
+	if (pipes_open_service(&run->pipes, run->program, err) != 0)
+		return -1;
+	return start(run, err);
+}
+
+int run_start_host(struct run *run, int socket_fd, int slate_fd, struct error *err)
+{
+	if (pipes_open_host(&run->pipes, socket_fd, slate_fd, run->program, err) != 0)
+		return -1;
+	return start(run, err);
 }
 
 /* --- ending ------------------------------------------------------------------------------------ */
@@ -276,6 +364,16 @@ static bool has_exited(const struct run *run)
 
 	return waitid(P_PID, (id_t)run->pid, &how, WEXITED | WNOHANG | WNOWAIT) == 0 &&
 	       how.si_pid != 0;
+}
+
+void run_expect_end(struct run *run, enum run_reason reason, int64_t grace_ms)
+{
+	give_reason(run, reason);
+	if (run->state != RUN_RUNNING)
+		return;
+	uv_update_time(run->shared->loop);
+	uv_timer_start(&run->timer, on_timer, (uint64_t)grace_ms, 0);
+	enter(run, RUN_TERMINATING);
 }
 
 void run_terminate(struct run *run, enum run_reason reason, int64_t grace_ms)
@@ -321,7 +419,8 @@ void run_finish(struct run *run)
 	drain(run, run->pipes.output_read, take_output);
 	drain(run, run->pipes.result_read, take_result);
 	run->log = output_text(&run->output, &run->log_length);
-	verdict_judge(run);
+	if (!run_is_process(run))
+		verdict_judge(run);
 	enter(run, RUN_DONE);
 }
 
@@ -342,6 +441,7 @@ void run_outcome(const struct run *run, struct wire_outcome *outcome)
 		.signal = run->signal,
 		.started_ms = run->started_ms,
 		.ended_ms = run->ended_ms,
+		.delay_ms = run->delay_ms,
 		.error = bytes_or_absent(run->error, strlen(run->error)),
 		.log = bytes_or_absent(run->log, run->log_length),
 	};

@@ -49,7 +49,7 @@ static const char *const STEP_TEXTS[] = {
 #undef STEP_TEXT
 };
 
-enum { LAST_STANDARD_FD = 3 };
+enum { THIRD_FD = 3, FOURTH_FD = 4 };
 enum { KERNEL_SIGSET_BYTES = 8, KERNEL_SIGACTION_BYTES = 64, KERNEL_SIGNALS = 64 };
 
 #ifdef SYS_setresuid32
@@ -101,8 +101,10 @@ IN_CHILD static bool set_descriptors(const struct shim_plan *plan)
 	return syscall(SYS_dup3, plan->input, 0, 0) >= 0 &&
 	       syscall(SYS_dup3, plan->output, 1, 0) >= 0 &&
 	       syscall(SYS_dup3, plan->output, 2, 0) >= 0 &&
-	       syscall(SYS_dup3, plan->result, LAST_STANDARD_FD, 0) >= 0 &&
-	       syscall(SYS_close_range, LAST_STANDARD_FD + 1, UINT_MAX, 0) == 0;
+	       syscall(SYS_dup3, plan->third, THIRD_FD, 0) >= 0 &&
+	       (plan->fourth < 0 || syscall(SYS_dup3, plan->fourth, FOURTH_FD, 0) >= 0) &&
+	       syscall(SYS_close_range, plan->fourth < 0 ? FOURTH_FD : FOURTH_FD + 1, UINT_MAX,
+		       0) == 0;
 }
 
 /* Takes a soft and a hard limit; -1 leaves the limit as it is. */

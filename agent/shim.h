@@ -28,7 +28,8 @@ struct shim_plan {
 	char *const *environment;
 	int input;  /* becomes descriptor 0 */
 	int output; /* becomes 1 and 2 */
-	int result; /* becomes 3 */
+	int third;  /* becomes 3 */
+	int fourth; /* becomes 4; -1: none */
 };
 
 /* Also raises the agent's own limit of open files. */
@@ -36,7 +37,7 @@ int shim_open(struct shim *shim, struct error *err);
 void shim_close(struct shim *shim);
 
 /* Starts a process: leader of its own session and process group, with nothing open but the plan's
- * descriptors, which must be above 3. Returns its pid when the program was executed. Otherwise -1, and
+ * descriptors, which must be above 4. Returns its pid when the program was executed. Otherwise -1, and
  * no process is left: ERROR_RETRY for a shortage, ERROR_INPUT when the program cannot be executed. */
 pid_t shim_spawn(const struct shim *shim, const struct shim_plan *plan, struct error *err);
 

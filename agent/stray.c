@@ -178,6 +178,11 @@ static bool read_claim(struct stray_finder *finder, pid_t pid, int64_t *job, str
 
 	if (read_proc(finder, pid, "environ") != 0)
 		return false;
+	claim_text = find_variable(finder, ENVIRONMENT_PROCESS_ID);
+	if (claim_text != NULL && uuid_read(claim_text, claim) == 0) {
+		*job = 0; /* a process of a service has no job */
+		return true;
+	}
 	job_text = find_variable(finder, ENVIRONMENT_JOB_ID);
 	claim_text = find_variable(finder, ENVIRONMENT_CLAIM_ID);
 	if (job_text == NULL || claim_text == NULL || uuid_read(claim_text, claim) != 0)

@@ -58,6 +58,9 @@ static void judge_end(struct run *run)
 
 	switch (run->reason) {
 	case RUN_UNDISTURBED:
+	case RUN_FAULTY:
+	case RUN_HUNG:
+	case RUN_RETIRED:
 	case RUN_LOST:
 		judge_by_itself(run);
 		break;
@@ -66,11 +69,10 @@ static void judge_end(struct run *run)
 		       duration_text(run->timeout_ms, timeout));
 		break;
 	case RUN_STOPPED:
-		judge_interrupted(run, "stopped: the dispatcher is shutting down");
+		judge_interrupted(run, VERDICT_TEXT_STOPPED);
 		break;
 	case RUN_FENCED:
-		judge_interrupted(
-			run, "fenced: the dispatcher could not prove in time that it is alive");
+		judge_interrupted(run, VERDICT_TEXT_FENCED);
 		break;
 	case RUN_CANCELLED:
 		decide(run, VERDICT_CANCELLED, "%s", VERDICT_TEXT_CANCELLED);

@@ -5,6 +5,8 @@
 #include "agent/run.h"
 
 #define VERDICT_TEXT_CANCELLED "cancelled on request"
+#define VERDICT_TEXT_STOPPED "stopped: the dispatcher is shutting down"
+#define VERDICT_TEXT_FENCED "fenced: the dispatcher could not prove in time that it is alive"
 
 /* Sets the run's verdict and error from the way it ended, why it was ended, and what it left as its
  * result; an unfit result is dropped. */

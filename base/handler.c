@@ -24,6 +24,9 @@ void handler_fini(struct handler *handler)
 	free(handler->name);
 	free_strings(handler->argv);
 	free_strings(handler->environment);
+	free(handler->path);
+	free(handler->symbol);
+	free(handler->function);
 	free(handler->directory);
 	free(handler->user);
 	memset(handler, 0, sizeof(*handler));

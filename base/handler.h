@@ -8,8 +8,12 @@
 
 #include <stdint.h>
 
-/* One row per kind: HANDLER_KIND(constant, name in the configuration). */
-#define HANDLER_KINDS(X) X(COMMAND, "command")
+/* One row per kind: X(constant, name in the configuration). */
+#define HANDLER_KINDS(X)                                                                           \
+	X(COMMAND, "command") /* one program per job */                                            \
+	X(SERVICE, "service") /* long-lived processes that take many jobs each */                  \
+	X(PLUGIN, "plugin")   /* a function of a shared object, called by a plugin host */         \
+	X(SQL, "sql")         /* a function in the database, called by a plugin host */
 
 enum handler_kind {
 #define HANDLER_KIND_ENUM(constant, name) HANDLER_##constant,
@@ -35,11 +39,18 @@ struct handler_limits {
 struct handler {
 	char *name;
 	enum handler_kind kind;
-	char **argv;        /* NULL-terminated; argv[0] is an absolute path; no shell */
-	char **environment; /* NULL-terminated "KEY=VALUE", added to the whitelist */
-	char *directory;    /* working directory, or NULL for "/" */
-	char *user;         /* user name to run as, or NULL for the agent's own */
-	int64_t timeout_ms; /* of one run; 0: none. A job's own timeout goes before it */
+	char **argv;  /* command, service: NULL-terminated; argv[0] is an absolute path; no shell */
+	char *path;   /* plugin: of the shared object, absolute */
+	char *symbol; /* plugin: the function in it */
+	char *function;   /* sql: SCHEMA.NAME */
+	int concurrency;  /* service: jobs that one process has at once */
+	int instances;    /* service: processes per agent */
+	int64_t max_jobs; /* service, plugin: a process is replaced after so many; 0: never */
+	int64_t progress_timeout_ms; /* service, plugin: longest silence of a job; 0: any */
+	char **environment;          /* NULL-terminated "KEY=VALUE", added to the whitelist */
+	char *directory;             /* working directory, or NULL for "/" */
+	char *user;                  /* user name to run as, or NULL for the agent's own */
+	int64_t timeout_ms;          /* of one run; 0: none. A job's own timeout goes before it */
 	enum handler_fence fence;
 	struct handler_limits limits;
 };

@@ -27,9 +27,12 @@ enum {
 	LIMIT_AGENT_SIZE = 10000,         /* slots of one agent */
 	LIMIT_AGENTS = 64,                /* agent sections of one configuration */
 	LIMIT_HANDLERS = 1000,            /* handler sections of one configuration */
+	LIMIT_CONCURRENCY = 10000,        /* jobs that one process of a service has at once */
+	LIMIT_INSTANCES = 256,            /* processes of one service in one agent */
 	LIMIT_QUEUE_WEIGHT = 1000,        /* the N in "queue=N" */
 	LIMIT_RETRY_BASE_MS = 1000,       /* first retry back-off, doubled each time */
 	LIMIT_RETRY_CAP_MS = 3600000,     /* longest retry back-off */
+	LIMIT_DELAY_SECONDS = 2678400,    /* longest wait that a run may ask for: 31 days */
 	LIMIT_RETENTION_DAYS = 7,         /* how long finished jobs stay by default */
 	LIMIT_PARTITIONS_AHEAD = 7,       /* days of `finished` made in advance */
 	LIMIT_SIBLINGS_WATCHED = 50,      /* above it, each dispatcher watches its successors */

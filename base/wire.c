@@ -36,6 +36,8 @@ static const char *type_name(enum wire_type type)
 		return "OUTCOME";
 	case WIRE_BROKEN:
 		return "BROKEN";
+	case WIRE_MENDED:
+		return "MENDED";
 	}
 	return NULL;
 }
@@ -70,6 +72,12 @@ int wire_next(const struct buffer *in, struct wire_frame *frame, struct error *e
 void wire_done(struct buffer *in, const struct wire_frame *frame)
 {
 	buffer_consume(in, FRAME_HEADER_BYTES + (size_t)frame->body.length);
+}
+
+int wire_relay(struct buffer *out, const struct wire_frame *frame, struct error *err)
+{
+	return buffer_append(out, frame->body.bytes - FRAME_HEADER_BYTES,
+			     FRAME_HEADER_BYTES + (size_t)frame->body.length, err);
 }
 
 static struct pack_reader read_from(const struct wire_frame *frame, size_t at)
@@ -129,6 +137,14 @@ static unsigned take_between(struct pack_reader *from, unsigned least, unsigned 
 	return value;
 }
 
+static int take_count(struct pack_reader *from, int most)
+{
+	int count = unpack_i32(from);
+
+	from->failed |= count < 0 || count > most;
+	return count;
+}
+
 /* --- HELLO ------------------------------------------------------------------------------------- */
 
 static void put_limits(struct pack_writer *to, const struct handler_limits *limits)
@@ -163,12 +179,19 @@ static void put_handler(struct pack_writer *to, const struct handler *handler)
 	pack_i64(to, handler->timeout_ms);
 	pack_u8(to, handler->fence);
 	put_limits(to, &handler->limits);
+	pack_string(to, handler->path);
+	pack_string(to, handler->symbol);
+	pack_string(to, handler->function);
+	pack_i32(to, handler->concurrency);
+	pack_i32(to, handler->instances);
+	pack_i64(to, handler->max_jobs);
+	pack_i64(to, handler->progress_timeout_ms);
 }
 
 static void take_handler(struct pack_reader *from, struct handler *handler)
 {
 	handler->name = unpack_string(from);
-	handler->kind = (enum handler_kind)take_between(from, 0, HANDLER_COMMAND);
+	handler->kind = (enum handler_kind)take_between(from, 0, HANDLER_SQL);
 	handler->argv = unpack_strings(from);
 	handler->environment = unpack_strings(from);
 	handler->directory = unpack_string(from);
@@ -176,6 +199,13 @@ static void take_handler(struct pack_reader *from, struct handler *handler)
 	handler->timeout_ms = take_duration(from);
 	handler->fence = (enum handler_fence)take_between(from, 0, HANDLER_FENCE_FINISH);
 	handler->limits = take_limits(from);
+	handler->path = unpack_string(from);
+	handler->symbol = unpack_string(from);
+	handler->function = unpack_string(from);
+	handler->concurrency = take_count(from, LIMIT_CONCURRENCY);
+	handler->instances = take_count(from, LIMIT_INSTANCES);
+	handler->max_jobs = take_duration(from);
+	handler->progress_timeout_ms = take_duration(from);
 	from->failed |= handler->name == NULL;
 }
 
@@ -188,6 +218,7 @@ int wire_write_hello(struct buffer *out, const struct wire_hello *hello, struct 
 	pack_string(to, hello->agent);
 	pack_u32(to, hello->slots);
 	pack_i64(to, hello->kill_grace_ms);
+	pack_string(to, hello->database);
 	pack_u32(to, hello->handler_count);
 	for (uint32_t i = 0; i < hello->handler_count; i++)
 		put_handler(to, &hello->handlers[i]);
@@ -225,6 +256,7 @@ int wire_read_hello(const struct wire_frame *frame, struct wire_hello *hello, st
 	read.agent = unpack_string(&from);
 	read.slots = unpack_u32(&from);
 	read.kill_grace_ms = take_duration(&from);
+	read.database = unpack_string(&from);
 	take_handlers(&from, &read);
 	from.failed |= read.agent == NULL || read.slots == 0 || read.slots > LIMIT_AGENT_SIZE;
 	if (end_single(frame, &from, err) != 0) {
@@ -241,6 +273,7 @@ void wire_hello_fini(struct wire_hello *hello)
 		handler_fini(&hello->handlers[i]);
 	free(hello->handlers);
 	free(hello->agent);
+	free(hello->database);
 	memset(hello, 0, sizeof(*hello));
 }
 
@@ -310,7 +343,7 @@ int wire_read_cancel(const struct wire_frame *frame, size_t *at, struct wire_can
 	entry->id = unpack_i64(&from);
 	entry->claim_id = unpack_uuid(&from);
 	entry->reason = (enum wire_cancel_reason)take_between(&from, WIRE_CANCEL_REQUESTED,
-							      WIRE_CANCEL_LOST);
+							      WIRE_CANCEL_RECALL);
 	return end_entry(frame, &from, at, err);
 }
 
@@ -330,7 +363,7 @@ int wire_read_stop(const struct wire_frame *frame, struct wire_stop *stop, struc
 	return end_single(frame, &from, err);
 }
 
-/* --- READY, STARTED, OUTCOME, BROKEN ----------------------------------------------------------- */
+/* --- READY, STARTED, OUTCOME, BROKEN, MENDED --------------------------------------------------- */
 
 int wire_write_ready(struct buffer *out, const struct wire_ready *ready, struct error *err)
 {
@@ -389,6 +422,7 @@ static void put_outcome(struct pack_writer *to, const void *entries, size_t inde
 	pack_i32(to, outcome->signal);
 	pack_i64(to, outcome->started_ms);
 	pack_i64(to, outcome->ended_ms);
+	pack_i64(to, outcome->delay_ms);
 	put_bytes(to, outcome->result);
 	put_bytes(to, outcome->error);
 	put_bytes(to, outcome->log);
@@ -409,11 +443,12 @@ int wire_read_outcome(const struct wire_frame *frame, size_t *at, struct wire_ou
 		return 0;
 	entry->id = unpack_i64(&from);
 	entry->claim_id = unpack_uuid(&from);
-	entry->verdict = (enum verdict)take_between(&from, VERDICT_DONE, VERDICT_CANCELLED);
+	entry->verdict = (enum verdict)take_between(&from, VERDICT_DONE, VERDICT_LOST);
 	entry->exit_code = unpack_i32(&from);
 	entry->signal = unpack_i32(&from);
 	entry->started_ms = unpack_i64(&from);
 	entry->ended_ms = unpack_i64(&from);
+	entry->delay_ms = unpack_i64(&from);
 	entry->result = take_bytes(&from);
 	entry->error = take_bytes(&from);
 	entry->log = take_bytes(&from);
@@ -435,5 +470,21 @@ int wire_read_broken(const struct wire_frame *frame, struct wire_broken *broken,
 
 	broken->handler = take_present(&from);
 	broken->reason = take_present(&from);
+	return end_single(frame, &from, err);
+}
+
+int wire_write_mended(struct buffer *out, const struct wire_mended *mended, struct error *err)
+{
+	struct frame_writer writer = frame_begin(out, WIRE_MENDED, err);
+
+	put_bytes(&writer.to, mended->handler);
+	return frame_finish(&writer);
+}
+
+int wire_read_mended(const struct wire_frame *frame, struct wire_mended *mended, struct error *err)
+{
+	struct pack_reader from = read_from(frame, 0);
+
+	mended->handler = take_present(&from);
 	return end_single(frame, &from, err);
 }

@@ -6,12 +6,15 @@
  * READY carry the protocol's number, so a mismatch is refused and never guessed at.
  *
  *   dispatcher → agent   HELLO once, then RUN, CANCEL, STOP
- *   agent → dispatcher   READY once, then STARTED, OUTCOME, BROKEN
+ *   agent → dispatcher   READY once, then STARTED, OUTCOME, BROKEN, MENDED
  *
  * The agent is started as `locum-agent` with the socket as descriptor WIRE_SOCKET_FD, the fence page
  * (base/fence.h) as WIRE_FENCE_FD and the state file's lock as WIRE_LOCK_FD; it never looks at the
  * database. End of file on the socket means that the dispatcher is gone: the agent kills all that it
  * runs, reaps it, and exits.
+ *
+ * An agent speaks the same protocol, as the dispatcher's part, to the plugin hosts that it starts as
+ * `locum-host` with a socket as WIRE_SOCKET_FD and a slate (agent/slate.h) as WIRE_SLATE_FD.
  *
  * Writers append whole frames to a buffer. Readers take one frame at a time with wire_next(); texts and
  * bytes in a decoded message point into the buffer and are valid until the frame is consumed.
@@ -28,8 +31,9 @@
 #include "base/handler.h"
 #include "base/uuid.h"
 
-enum { WIRE_PROTOCOL = 1 };
+enum { WIRE_PROTOCOL = 2 };
 enum { WIRE_SOCKET_FD = 3, WIRE_FENCE_FD = 4, WIRE_LOCK_FD = 5 };
+enum { WIRE_SLATE_FD = 4 }; /* of a plugin host */
 enum { WIRE_FRAME_MAX = 64 * 1024 * 1024 };
 
 enum wire_type {
@@ -41,6 +45,7 @@ enum wire_type {
 	WIRE_STARTED,
 	WIRE_OUTCOME,
 	WIRE_BROKEN,
+	WIRE_MENDED,
 };
 
 /* A run of bytes that somebody else owns. NULL bytes: there is none (as SQL's null). */
@@ -55,6 +60,7 @@ struct wire_hello {
 	char *agent;           /* its name */
 	uint32_t slots;        /* jobs that may run at once */
 	int64_t kill_grace_ms; /* between SIGTERM and SIGKILL */
+	char *database;        /* what plugin hosts connect to (libpq's conninfo), or NULL */
 	uint32_t handler_count;
 	struct handler *handlers;
 };
@@ -75,6 +81,7 @@ struct wire_job {
 enum wire_cancel_reason {
 	WIRE_CANCEL_REQUESTED = 1, /* somebody cancelled the job: outcome VERDICT_CANCELLED */
 	WIRE_CANCEL_LOST,          /* the job was reassigned: kill at once, no outcome wanted */
+	WIRE_CANCEL_RECALL, /* agent to plugin host: released if it has not begun, else ignored */
 };
 
 /* One job of a CANCEL frame. A job that the agent does not know is ignored. */
@@ -110,6 +117,9 @@ enum verdict {
 	VERDICT_RELEASED,    /* never ran, or could not be executed here; counts as nothing */
 	VERDICT_INTERRUPTED, /* ran, and was ended by the fence, a stop or the agent's death */
 	VERDICT_CANCELLED,   /* ended because of WIRE_CANCEL_REQUESTED */
+	VERDICT_SNOOZED,     /* asked to run again after delay_ms; counts as nothing */
+	VERDICT_SETTLED, /* completed by the run itself, in its own transaction: nothing is left to do */
+	VERDICT_LOST, /* the run found in its own transaction that the job was reassigned */
 };
 
 /* One job of an OUTCOME frame. */
@@ -121,7 +131,8 @@ struct wire_outcome {
 	int32_t signal;     /* that ended it, or 0 */
 	int64_t started_ms; /* CLOCK_BOOTTIME; 0 when it never started */
 	int64_t ended_ms;
-	struct wire_bytes result; /* what was written to descriptor 3, or absent */
+	int64_t delay_ms; /* until the next run of VERDICT_RETRY or VERDICT_SNOOZED; -1: the policy's */
+	struct wire_bytes result; /* JSON, or absent */
 	struct wire_bytes error;  /* one sentence, absent when VERDICT_DONE */
 	struct wire_bytes log;    /* the tail of stdout and stderr: valid UTF-8 without NUL */
 };
@@ -130,6 +141,11 @@ struct wire_outcome {
 struct wire_broken {
 	struct wire_bytes handler;
 	struct wire_bytes reason;
+};
+
+/* MENDED: a handler that was broken works again. */
+struct wire_mended {
+	struct wire_bytes handler;
 };
 
 /* A received frame. The body points into the buffer. */
@@ -152,6 +168,10 @@ int wire_write_started(struct buffer *out, const struct wire_started *started, s
 int wire_write_outcome(struct buffer *out, const struct wire_outcome *outcomes, size_t count,
 		       struct error *err);
 int wire_write_broken(struct buffer *out, const struct wire_broken *broken, struct error *err);
+int wire_write_mended(struct buffer *out, const struct wire_mended *mended, struct error *err);
+
+/* Appends a received frame as it came. */
+int wire_relay(struct buffer *out, const struct wire_frame *frame, struct error *err);
 
 /* Looks at the first whole frame of `in`. Returns 1 and sets *frame, 0 when more bytes are needed, -1
  * with ERROR_FATAL when the bytes are no frame. wire_done() consumes that frame. */
@@ -174,6 +194,7 @@ int wire_read_hello(const struct wire_frame *frame, struct wire_hello *hello, st
 int wire_read_stop(const struct wire_frame *frame, struct wire_stop *stop, struct error *err);
 int wire_read_ready(const struct wire_frame *frame, struct wire_ready *ready, struct error *err);
 int wire_read_broken(const struct wire_frame *frame, struct wire_broken *broken, struct error *err);
+int wire_read_mended(const struct wire_frame *frame, struct wire_mended *mended, struct error *err);
 
 void wire_hello_fini(struct wire_hello *hello);
 

@@ -468,6 +468,11 @@ int db_fd(const struct db *db)
 	return PQsocket(db->conn);
 }
 
+PGconn *db_connection(const struct db *db)
+{
+	return db->conn;
+}
+
 const char *db_error_detail(const struct db *db)
 {
 	return db->detail;

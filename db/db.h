@@ -66,6 +66,9 @@ bool db_is_lost(const struct db *db);
 /* The descriptor to poll for notifications. It changes with the connection. */
 int db_fd(const struct db *db);
 
+/* The connection itself, for db/ and for who knows what it does with it (db/gate.h). */
+PGconn *db_connection(const struct db *db);
+
 /* The DETAIL of the last error that the server sent, or "". Valid until the next call. */
 const char *db_error_detail(const struct db *db);
 

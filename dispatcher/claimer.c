@@ -133,17 +133,34 @@ const char *const *claimer_broken(const struct claimer *claimer, size_t *count)
 	return claimer->broken;
 }
 
-bool claimer_break(struct claimer *claimer, const char *handler, size_t length)
+/* Moves a name from one list to the end of another. Returns whether it was there. */
+static bool move_name(const char **from, size_t *from_count, const char **to, size_t *to_count,
+		      const char *name, size_t length)
 {
-	for (size_t i = 0; i < claimer->handler_count; i++) {
-		if (strlen(claimer->handlers[i]) != length ||
-		    memcmp(claimer->handlers[i], handler, length) != 0)
+	for (size_t i = 0; i < *from_count; i++) {
+		if (strlen(from[i]) != length || memcmp(from[i], name, length) != 0)
 			continue;
-		claimer->broken[claimer->broken_count++] = claimer->handlers[i];
-		claimer->handlers[i] = claimer->handlers[--claimer->handler_count];
+		to[(*to_count)++] = from[i];
+		from[i] = from[--*from_count];
 		return true;
 	}
 	return false;
+}
+
+bool claimer_break(struct claimer *claimer, const char *handler, size_t length)
+{
+	return move_name(claimer->handlers, &claimer->handler_count, claimer->broken,
+			 &claimer->broken_count, handler, length);
+}
+
+bool claimer_mend(struct claimer *claimer, const char *handler, size_t length)
+{
+	if (!move_name(claimer->broken, &claimer->broken_count, claimer->handlers,
+		       &claimer->handler_count, handler, length))
+		return false;
+	/* Its jobs may lie below the cursors, which passed over them. */
+	claimer_restart(claimer);
+	return true;
 }
 
 void claimer_measure(struct claimer *claimer, int64_t run_ms)

@@ -43,6 +43,9 @@ const char *const *claimer_broken(const struct claimer *claimer, size_t *count);
 /* A handler cannot be executed here. Returns whether that is news. */
 bool claimer_break(struct claimer *claimer, const char *handler, size_t length);
 
+/* It works again. Returns whether that is news. */
+bool claimer_mend(struct claimer *claimer, const char *handler, size_t length);
+
 /* Remembers how long a run took, to size the prefetch. */
 void claimer_measure(struct claimer *claimer, int64_t run_ms);
 

@@ -50,7 +50,7 @@ static int print_text(const struct config_setting *setting, const char *text, FI
 {
 	char *masked;
 
-	if (strcmp(setting->key, "database") != 0) {
+	if (setting->meta == NULL || strcmp(setting->meta, "CONNINFO") != 0) {
 		print_quoted(out, text);
 		return 0;
 	}
@@ -179,13 +179,30 @@ static void print_limits(const struct handler_limits *limits, FILE *out)
 	print_size("file_size", limits->file_bytes, out);
 }
 
+/* What the kind has and others have not. */
+static void print_kind(const struct handler *handler, FILE *out)
+{
+	if (handler->argv[0] != NULL)
+		print_list("argv", handler->argv, out);
+	print_optional("path", handler->path, out);
+	print_optional("symbol", handler->symbol, out);
+	print_optional("function", handler->function, out);
+	if (handler->kind == HANDLER_SERVICE) {
+		print_number("concurrency", handler->concurrency, out);
+		print_number("instances", handler->instances, out);
+	}
+	if (handler->max_jobs > 0)
+		print_number("max_jobs", handler->max_jobs, out);
+	print_duration("progress_timeout", handler->progress_timeout_ms, out);
+}
+
 static void print_handler(const struct config *config, int index, FILE *out)
 {
 	const struct handler *handler = &config->handlers[index];
 
 	begin_section(config, "handler", handler->name, config->handler_lines[index], out);
 	print_optional("kind", handler_kind_name(handler->kind), out);
-	print_list("argv", handler->argv, out);
+	print_kind(handler, out);
 	print_duration("timeout", handler->timeout_ms, out);
 	print_optional("user", handler->user, out);
 	print_optional("fence", config_handler_fence_name(handler->fence), out);

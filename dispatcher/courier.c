@@ -5,6 +5,35 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "db/conninfo.h"
+
+/* As much as fits, with a NUL behind it. */
+static void copy_text(struct wire_bytes bytes, char *text, size_t size)
+{
+	size_t length = bytes.length < size ? bytes.length : size - 1;
+
+	memcpy(text, bytes.bytes, length);
+	text[length] = '\0';
+}
+
+/* Its jobs are claimed again, from the head. */
+static void take_mended(struct pump *pump, int agent, const struct wire_frame *frame)
+{
+	struct error err = { ERROR_NONE, "", "" };
+	struct wire_mended mended;
+	char handler[LIMIT_NAME_BYTES + 1] = "";
+
+	if (wire_read_mended(frame, &mended, &err) != 0) {
+		log_error("a frame of the agent cannot be read", log_err(&err));
+		return;
+	}
+	if (!claimer_mend(pump->claimers[agent], mended.handler.bytes, mended.handler.length))
+		return;
+	copy_text(mended.handler, handler, sizeof(handler));
+	log_info("handler works again", log_text("handler", handler),
+		 log_text("agent", pump->options.config->agents[agent].name));
+	pump->agents_dirty = true;
+}
 
 static void say_broken(struct pump *pump, int agent, const struct wire_frame *frame)
 {
@@ -20,11 +49,8 @@ static void say_broken(struct pump *pump, int agent, const struct wire_frame *fr
 	}
 	if (!claimer_break(pump->claimers[agent], broken.handler.bytes, broken.handler.length))
 		return;
-	memcpy(handler, broken.handler.bytes,
-	       broken.handler.length < sizeof(handler) ? broken.handler.length
-						       : sizeof(handler) - 1);
-	memcpy(reason, broken.reason.bytes,
-	       broken.reason.length < sizeof(reason) ? broken.reason.length : sizeof(reason) - 1);
+	copy_text(broken.handler, handler, sizeof(handler));
+	copy_text(broken.reason, reason, sizeof(reason));
 	log_error("handler cannot be executed here; its jobs are left to others",
 		  log_text("handler", handler), log_text("agent", section->name),
 		  log_text("reason", reason));
@@ -73,6 +99,35 @@ static void forget(struct pump *pump, struct holding *holding, const struct erro
 	pump->reconcile = true;
 }
 
+/* The run's own transaction has decided: there is nothing for the database to accept. */
+static void take_settled(struct pump *pump, struct holding *holding)
+{
+	pump->counts.completed++;
+	log_debug("job completed", log_number("job", holding->id));
+	ledger_drop(pump->ledger, holding);
+}
+
+static void take_outcome(struct pump *pump, struct holding *holding,
+			 const struct wire_outcome *outcome)
+{
+	struct error err = { ERROR_NONE, "", "" };
+
+	if (outcome->verdict == VERDICT_SETTLED) {
+		take_settled(pump, holding);
+		return;
+	}
+	if (outcome->verdict == VERDICT_LOST) {
+		ledger_advance(pump->ledger, holding, HOLDING_ENDED);
+		courier_lose(pump, holding, "its claim was gone when its own transaction began");
+		return;
+	}
+	if (outbox_add(pump->outbox, holding, outcome, &err) != 0) {
+		forget(pump, holding, &err);
+		return;
+	}
+	ledger_advance(pump->ledger, holding, HOLDING_ENDED);
+}
+
 static int take_outcomes(struct pump *pump, int agent, const struct wire_frame *frame,
 			 struct error *err)
 {
@@ -90,11 +145,7 @@ static int take_outcomes(struct pump *pump, int agent, const struct wire_frame *
 					outcome.ended_ms - outcome.started_ms);
 		if (outcome.verdict == VERDICT_RELEASED)
 			claimer_hold(pump->claimers[agent], clock_monotonic_ms());
-		if (outbox_add(pump->outbox, holding, &outcome, err) != 0) {
-			forget(pump, holding, err);
-			continue;
-		}
-		ledger_advance(pump->ledger, holding, HOLDING_ENDED);
+		take_outcome(pump, holding, &outcome);
 	}
 	return more;
 }
@@ -112,6 +163,9 @@ static int take_frame(struct pump *pump, int agent, const struct wire_frame *fra
 		return take_outcomes(pump, agent, frame, err);
 	case WIRE_BROKEN:
 		say_broken(pump, agent, frame);
+		return 0;
+	case WIRE_MENDED:
+		take_mended(pump, agent, frame);
 		return 0;
 	case WIRE_HELLO:
 	case WIRE_RUN:
@@ -155,6 +209,25 @@ void courier_receive(struct pump *pump, int agent)
 		link_close(link);
 }
 
+/* Only an agent with handlers that need it gets to know how the database is reached. */
+static int tell_database(const struct config *config, const struct config_agent *section,
+			 struct wire_hello *hello, struct error *err)
+{
+	bool own = config->host_database != NULL && config->host_database[0] != '\0';
+
+	for (int i = 0; i < section->handler_count && hello->database == NULL; i++) {
+		enum handler_kind kind = config->handlers[section->handlers[i]].kind;
+
+		if (kind != HANDLER_PLUGIN && kind != HANDLER_SQL)
+			continue;
+		hello->database = conninfo_resolve(own ? config->host_database : config->database,
+						   err);
+		if (hello->database == NULL)
+			return -1;
+	}
+	return 0;
+}
+
 static int greet(struct pump *pump, int agent, struct error *err)
 {
 	const struct config *config = pump->options.config;
@@ -176,7 +249,10 @@ static int greet(struct pump *pump, int agent, struct error *err)
 		if (handlers[i].user == NULL)
 			handlers[i].user = section->user;
 	}
-	status = wire_write_hello(&pump->links[agent].out, &hello, err);
+	status = tell_database(config, section, &hello, err);
+	if (status == 0)
+		status = wire_write_hello(&pump->links[agent].out, &hello, err);
+	free(hello.database);
 	free(handlers);
 	return status;
 }

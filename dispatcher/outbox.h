@@ -44,7 +44,8 @@ struct outbox;
 struct outbox *outbox_open(void);
 void outbox_close(struct outbox *outbox);
 
-/* Adds what an agent reported, as the job's policy turns it into an outcome. -1 when memory ends. */
+/* Adds what an agent reported and is to be completed, as the job's policy turns it into an outcome. -1 when
+ * memory ends. */
 int outbox_add(struct outbox *outbox, const struct holding *holding,
 	       const struct wire_outcome *outcome, struct error *err);
 

@@ -20,6 +20,11 @@ const char *policy_outcome(enum verdict verdict, int attempt, int max_attempts)
 		return "interrupt";
 	case VERDICT_CANCELLED:
 		return "cancelled";
+	case VERDICT_SNOOZED:
+		return "snooze";
+	case VERDICT_SETTLED:
+	case VERDICT_LOST:
+		return NULL;
 	}
 	return "release"; /* not reached: the wire refuses other values */
 }

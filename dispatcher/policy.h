@@ -6,7 +6,8 @@
 
 #include "base/wire.h"
 
-/* The outcome, as job_complete names it, of a run that was the attempt-th of max_attempts. */
+/* The outcome, as job_complete names it, of a run that was the attempt-th of max_attempts. NULL: there is
+ * nothing to complete. */
 const char *policy_outcome(enum verdict verdict, int attempt, int max_attempts);
 
 /* The wait before attempt + 1: LIMIT_RETRY_BASE_MS doubled for each attempt before, with a quarter of jitter

@@ -26,23 +26,24 @@ begin
 end
 $$;
 
--- locum.finish(job locum.job, state, result json, error text): stores the finished row of a job that the
--- caller has just deleted from locum.job, unless its queue keeps none.
-create or replace function locum.finish(job locum.job, state locum.job_state, result json, error text)
+-- locum.finish(job locum.job, state, result json, error text, ended timestamptz): stores the finished row of a
+-- job that the caller has just deleted from locum.job, unless its queue keeps none.
+create or replace function locum.finish(job locum.job, state locum.job_state, result json, error text,
+	ended timestamptz default now())
 returns void
 language sql set search_path = pg_catalog, locum, pg_temp as $$
 	insert into locum.finished (id, created_at, run_at, started_at, claim_seq, retry_of, timeout_ms,
 		queue_id, state, on_interrupt, priority, attempt, max_attempts, interruptions, recoveries, claim_id, incarnation, handler,
-		submitted_by, key, traceparent, payload, result, error, log, history)
+		submitted_by, key, traceparent, payload, result, error, log, history, finished_at)
 	select job.id, job.created_at, job.run_at, coalesce(job.started_at, job.claimed_at), job.claim_seq,
 		job.retry_of, job.timeout_ms, job.queue_id, finish.state, job.on_interrupt, job.priority,
 		job.attempt + (job.claim_id is not null)::int, job.max_attempts, job.interruptions,
 		job.recoveries, job.claim_id, job.incarnation, job.handler, job.submitted_by, job.key,
-		job.traceparent, job.payload, finish.result, finish.error, job.log, job.history
+		job.traceparent, job.payload, finish.result, finish.error, job.log, job.history, finish.ended
 	from locum.queue q
 	where q.id = job.queue_id and q.keep_finished > interval '0'
 $$;
-revoke all on function locum.finish(locum.job, locum.job_state, json, text) from public;
+revoke all on function locum.finish(locum.job, locum.job_state, json, text, timestamptz) from public;
 
 -- locum.cancel(job bigint): cancels a job that is not claimed at once; asks the worker of a claimed one to
 -- end it. Returns true when the job was unfinished. Never touches a claim.

@@ -3,6 +3,7 @@
 -- Ends runs by compare-and-swap on the claim; the rows that come back were accepted, the rest are for
 -- completion_lookup. An outcome is a terminal state, or
 --   retry      counts the attempt; due again after delay_ms
+--   snooze     counts nothing; due again after delay_ms
 --   release    counts nothing; ready again at once
 --   interrupt  counts an interruption; the job's policy decides
 --   recover    as interrupt for a run that had started, else as release; counts a recovery
@@ -45,12 +46,12 @@ with given as materialized (
 ), back as (
 	update locum.job
 	set state = case when given.interrupts and job.on_interrupt = 'hold' then 'held'
-			when given.outcome = 'retry' and given.delay_ms > 0 then 'scheduled'
+			when given.outcome in ('retry', 'snooze') and given.delay_ms > 0 then 'scheduled'
 			else 'pending' end::locum.job_state,
 		lane = case when given.interrupts and job.on_interrupt = 'hold' then null
-			when given.outcome = 'retry' and given.delay_ms > 0 then null else 0 end,
+			when given.outcome in ('retry', 'snooze') and given.delay_ms > 0 then null else 0 end,
 		run_at = case when given.interrupts and job.on_interrupt = 'hold' then null
-			when given.outcome = 'retry'
+			when given.outcome in ('retry', 'snooze')
 			then clock_timestamp() + given.delay_ms * interval '1 millisecond'
 			else job.run_at end,
 		attempt = job.attempt + (given.outcome = 'retry')::int,

@@ -19,6 +19,7 @@ void agent_events_init(struct agent_events *events)
 	buffer_init(&events->started, EVENTS_BYTES_MAX);
 	buffer_init(&events->outcomes, EVENTS_BYTES_MAX);
 	buffer_init(&events->broken, EVENTS_BYTES_MAX);
+	buffer_init(&events->mended, EVENTS_BYTES_MAX);
 }
 
 void agent_events_fini(struct agent_events *events)
@@ -27,6 +28,7 @@ void agent_events_fini(struct agent_events *events)
 	buffer_free(&events->started);
 	buffer_free(&events->outcomes);
 	buffer_free(&events->broken);
+	buffer_free(&events->mended);
 	for (size_t i = 0; i < events->body_count; i++)
 		free(events->bodies[i]);
 	free(events->bodies);
@@ -65,6 +67,7 @@ static void take_frame(struct agent_events *events, struct wire_frame frame)
 	struct wire_started started;
 	struct wire_outcome outcome;
 	struct wire_broken broken;
+	struct wire_mended mended;
 	size_t at = 0;
 
 	frame.body.bytes = keep_body(events, &frame);
@@ -77,12 +80,15 @@ static void take_frame(struct agent_events *events, struct wire_frame frame)
 	} else if (frame.type == WIRE_BROKEN) {
 		assert_int_equal(wire_read_broken(&frame, &broken, NULL), 0);
 		keep(&events->broken, &broken, sizeof(broken));
+	} else if (frame.type == WIRE_MENDED) {
+		assert_int_equal(wire_read_mended(&frame, &mended, NULL), 0);
+		keep(&events->mended, &mended, sizeof(mended));
 	} else {
 		take_ready(events, &frame);
 	}
 }
 
-void agent_events_await(struct agent_events *events, int socket)
+bool agent_events_take(struct agent_events *events, int socket)
 {
 	struct wire_frame frame;
 	char *room = buffer_reserve(&events->in, READ_BYTES, NULL);
@@ -90,16 +96,23 @@ void agent_events_await(struct agent_events *events, int socket)
 	int status;
 
 	assert_non_null(room);
-	fifo_await_readable(socket, "a frame of the agent");
 	got = read(socket, room, READ_BYTES);
 	if (got <= 0)
-		fail_msg("the agent hung up");
+		return false;
 	events->in.end += (size_t)got;
 	while ((status = wire_next(&events->in, &frame, NULL)) == 1) {
 		take_frame(events, frame);
 		wire_done(&events->in, &frame);
 	}
 	assert_int_equal(status, 0);
+	return true;
+}
+
+void agent_events_await(struct agent_events *events, int socket)
+{
+	fifo_await_readable(socket, "a frame of the agent");
+	if (!agent_events_take(events, socket))
+		fail_msg("the agent hung up");
 }
 
 /* Events about a job begin with its id. */
@@ -138,6 +151,19 @@ bool agent_events_broken(const struct agent_events *events, const char *handler,
 		memcpy(broken, buffer_bytes(&events->broken) + at, sizeof(*broken));
 		if (broken->handler.length == strlen(handler) &&
 		    memcmp(broken->handler.bytes, handler, broken->handler.length) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool agent_events_mended(const struct agent_events *events, const char *handler)
+{
+	struct wire_mended mended;
+
+	for (size_t at = 0; at < buffer_length(&events->mended); at += sizeof(mended)) {
+		memcpy(&mended, buffer_bytes(&events->mended) + at, sizeof(mended));
+		if (mended.handler.length == strlen(handler) &&
+		    memcmp(mended.handler.bytes, handler, mended.handler.length) == 0)
 			return true;
 	}
 	return false;

@@ -16,6 +16,7 @@ struct agent_events {
 	struct buffer started;  /* struct wire_started */
 	struct buffer outcomes; /* struct wire_outcome */
 	struct buffer broken;   /* struct wire_broken */
+	struct buffer mended;   /* struct wire_mended */
 	char **bodies;          /* of frames, copied; events point into them */
 	size_t body_count;
 };
@@ -26,11 +27,15 @@ void agent_events_fini(struct agent_events *events);
 /* Waits for bytes on the socket, and keeps the frames that are whole. */
 void agent_events_await(struct agent_events *events, int socket);
 
+/* Takes what has come or still comes, without a deadline. Returns whether there may be more: not at the end. */
+bool agent_events_take(struct agent_events *events, int socket);
+
 /* Each returns whether there is such an event; the outcome's bytes are valid until the end. */
 bool agent_events_started(const struct agent_events *events, int64_t id);
 bool agent_events_outcome(const struct agent_events *events, int64_t id,
 			  struct wire_outcome *outcome);
 bool agent_events_broken(const struct agent_events *events, const char *handler,
 			 struct wire_broken *broken);
+bool agent_events_mended(const struct agent_events *events, const char *handler);
 
 #endif

@@ -333,6 +333,12 @@ struct wire_broken agent_fixture_broken(struct agent_fixture *fixture, const cha
 	return broken;
 }
 
+void agent_fixture_await_mended(struct agent_fixture *fixture, const char *handler)
+{
+	while (!agent_events_mended(&fixture->events, handler))
+		agent_events_await(&fixture->events, fixture->socket);
+}
+
 size_t agent_fixture_broken_count(const struct agent_fixture *fixture)
 {
 	return buffer_length(&fixture->events.broken) / sizeof(struct wire_broken);

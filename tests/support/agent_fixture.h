@@ -82,6 +82,7 @@ void agent_fixture_flush(struct agent_fixture *fixture);
 struct wire_outcome agent_fixture_outcome(struct agent_fixture *fixture, int64_t id);
 void agent_fixture_await_started(struct agent_fixture *fixture, int64_t id);
 struct wire_broken agent_fixture_broken(struct agent_fixture *fixture, const char *handler);
+void agent_fixture_await_mended(struct agent_fixture *fixture, const char *handler);
 
 /* Runs a job and waits for its outcome. */
 struct wire_outcome agent_fixture_finish(struct agent_fixture *fixture, int64_t id,

@@ -34,6 +34,7 @@ struct wire_outcome wire_samples_outcome(int64_t id)
 		.signal = 9,
 		.started_ms = 1,
 		.ended_ms = INT64_MAX,
+		.delay_ms = 60000,
 		.result = wire_samples_text(""),
 		.error = wire_samples_text("killed"),
 	};
@@ -58,8 +59,20 @@ struct wire_hello wire_samples_hello(struct handler *handlers)
 		.timeout_ms = 5,
 		.fence = HANDLER_FENCE_FINISH,
 		.limits = { 1, 2, 3, 4, -1 },
+		.kind = HANDLER_SERVICE,
+		.concurrency = 16,
+		.instances = 2,
+		.max_jobs = 1000,
+		.progress_timeout_ms = 7000,
 	};
-	handlers[1] = (struct handler){ .name = name, .directory = user };
+	handlers[1] = (struct handler){
+		.name = name,
+		.kind = HANDLER_PLUGIN,
+		.directory = user,
+		.path = program,
+		.symbol = name,
+		.function = user,
+	};
 	return (struct wire_hello){
 		.agent = agent,
 		.slots = 8,

@@ -217,12 +217,29 @@ static void a_queue_that_is_resumed_is_looked_at_at_once_and_from_its_head(void 
 	assert_int_equal(lowest(bench, 13, 5, JOB_LANE_NEW, BENCH_NOW), 0);
 }
 
+static void a_mended_handler_is_claimed_again_from_the_head(void **state)
+{
+	struct claimer_bench *bench = *state;
+	size_t count;
+
+	assert_false(claimer_mend(bench->claimer, "one", 3));
+	assert_true(claimer_break(bench->claimer, "one", 3));
+	assert_true(claimer_mend(bench->claimer, "one", 3));
+	assert_false(claimer_mend(bench->claimer, "one", 3));
+	claimer_handlers(bench->claimer, &count);
+	assert_int_equal(count, 2);
+	claimer_broken(bench->claimer, &count);
+	assert_int_equal(count, 0);
+	assert_int_equal(lowest(bench, 11, 5, JOB_LANE_NEW, BENCH_NOW), 0);
+}
+
 #define BENCH_TEST(test)                                                                           \
 	cmocka_unit_test_setup_teardown(test, claimer_bench_open, claimer_bench_close)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		BENCH_TEST(a_mended_handler_is_claimed_again_from_the_head),
 		BENCH_TEST(a_cursor_follows_what_was_claimed_in_its_own_range),
 		BENCH_TEST(a_cursor_only_goes_forward_between_rescans),
 		BENCH_TEST(a_requeued_job_never_moves_a_cursor_and_is_scanned_from_the_head),

@@ -140,6 +140,34 @@ static void a_handler_is_read_whole(void **state)
 	config_fini(&config);
 }
 
+static void each_kind_has_its_own_fields(void **state)
+{
+	struct config config = load(
+		"agent a { user = nobody }\n"
+		"handler s { kind = service argv = {/s} concurrency = 16 instances = 2\n"
+		"  max_jobs = 1000 progress_timeout = 5m }\n"
+		"handler p { kind = plugin path = /p.so }\n"
+		"handler q { kind = plugin path = /p.so symbol = other }\n"
+		"handler f { kind = sql function = app.settle }\n");
+	const struct handler *handlers = config.handlers;
+
+	(void)state;
+	assert_int_equal(handlers[0].kind, HANDLER_SERVICE);
+	assert_int_equal(handlers[0].concurrency, 16);
+	assert_int_equal(handlers[0].instances, 2);
+	assert_int_equal(handlers[0].max_jobs, 1000);
+	assert_int_equal(handlers[0].progress_timeout_ms, 300000);
+	assert_int_equal(handlers[1].kind, HANDLER_PLUGIN);
+	assert_int_equal(handlers[1].concurrency, 1);
+	assert_int_equal(handlers[1].instances, 1);
+	assert_string_equal(handlers[1].path, "/p.so");
+	assert_string_equal(handlers[1].symbol, "p");
+	assert_string_equal(handlers[2].symbol, "other");
+	assert_int_equal(handlers[3].kind, HANDLER_SQL);
+	assert_string_equal(handlers[3].function, "app.settle");
+	config_fini(&config);
+}
+
 static void a_handler_without_options_has_no_limits(void **state)
 {
 	struct config config = load_full();
@@ -347,6 +375,7 @@ int main(void)
 		cmocka_unit_test(without_agents_there_is_one_of_defaults),
 		cmocka_unit_test(an_agent_is_read_whole),
 		cmocka_unit_test(a_handler_is_read_whole),
+		cmocka_unit_test(each_kind_has_its_own_fields),
 		cmocka_unit_test(a_handler_without_options_has_no_limits),
 		cmocka_unit_test(the_file_beats_the_default),
 		cmocka_unit_test(the_environment_beats_the_file),

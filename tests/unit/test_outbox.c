@@ -106,7 +106,7 @@ static void a_retry_waits_and_nothing_else_does(void **state)
 {
 	struct outbox *outbox = *state;
 	struct holding held = holding(1);
-	struct wire_outcome outcome = { .verdict = VERDICT_RETRY };
+	struct wire_outcome outcome = { .verdict = VERDICT_RETRY, .delay_ms = -1 };
 
 	assert_int_equal(outbox_add(outbox, &held, &outcome, NULL), 0);
 	assert_true(batch_of(outbox)->ended[0]->delay_ms > 0);
@@ -114,6 +114,21 @@ static void a_retry_waits_and_nothing_else_does(void **state)
 	held.attempt = held.max_attempts;
 	assert_int_equal(outbox_add(outbox, &held, &outcome, NULL), 0);
 	assert_string_equal(batch_of(outbox)->ended[0]->outcome, "failed");
+}
+
+static void the_delay_that_a_run_asks_for_goes_before_the_policy(void **state)
+{
+	struct outbox *outbox = *state;
+	struct holding held = holding(1);
+	struct wire_outcome outcome = { .verdict = VERDICT_RETRY, .delay_ms = 12345678 };
+
+	assert_int_equal(outbox_add(outbox, &held, &outcome, NULL), 0);
+	outcome.verdict = VERDICT_SNOOZED;
+	held.id = 2;
+	assert_int_equal(outbox_add(outbox, &held, &outcome, NULL), 0);
+	assert_int_equal(batch_of(outbox)->ended[0]->delay_ms, 12345678);
+	assert_int_equal(batch_of(outbox)->ended[1]->delay_ms, 12345678);
+	assert_string_equal(batch_of(outbox)->ended[1]->outcome, "snooze");
 }
 
 static void what_the_dispatcher_decides_keeps_the_start_of_the_run(void **state)
@@ -301,7 +316,11 @@ static void a_refused_text_does_not_fail_a_job_that_goes_on(void **state)
 {
 	struct outbox *outbox = *state;
 	struct holding held = holding(1);
-	struct wire_outcome outcome = { .verdict = VERDICT_RETRY, .error = bytes("\xff") };
+	struct wire_outcome outcome = {
+		.verdict = VERDICT_RETRY,
+		.delay_ms = -1,
+		.error = bytes("\xff"),
+	};
 
 	assert_int_equal(outbox_add(outbox, &held, &outcome, NULL), 0);
 	batch_of(outbox);
@@ -348,6 +367,7 @@ int main(void)
 		OUTBOX_TEST(an_outcome_keeps_copies_of_what_was_reported),
 		OUTBOX_TEST(absent_texts_stay_absent),
 		OUTBOX_TEST(a_retry_waits_and_nothing_else_does),
+		OUTBOX_TEST(the_delay_that_a_run_asks_for_goes_before_the_policy),
 		OUTBOX_TEST(what_the_dispatcher_decides_keeps_the_start_of_the_run),
 		OUTBOX_TEST(the_ids_of_a_batch_ascend),
 		OUTBOX_TEST(a_batch_holds_no_more_jobs_than_the_limit_and_first_come_goes_first),

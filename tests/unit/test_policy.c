@@ -19,6 +19,9 @@ static void each_verdict_has_its_outcome(void **state)
 	assert_string_equal(policy_outcome(VERDICT_RELEASED, 5, 5), "release");
 	assert_string_equal(policy_outcome(VERDICT_INTERRUPTED, 5, 5), "interrupt");
 	assert_string_equal(policy_outcome(VERDICT_CANCELLED, 1, 5), "cancelled");
+	assert_string_equal(policy_outcome(VERDICT_SNOOZED, 5, 5), "snooze");
+	assert_null(policy_outcome(VERDICT_SETTLED, 1, 5));
+	assert_null(policy_outcome(VERDICT_LOST, 1, 5));
 }
 
 static void a_run_is_tried_again_until_its_last_attempt(void **state)

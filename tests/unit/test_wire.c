@@ -64,7 +64,17 @@ static void hello_arrives_as_it_was_sent(void **state)
 	assert_int_equal(got.handlers[0].limits.cpu_s, 4);
 	assert_int_equal(got.handlers[0].limits.file_bytes, -1);
 	assert_null(got.handlers[1].argv[0]);
+	assert_int_equal(got.handlers[0].kind, HANDLER_SERVICE);
+	assert_int_equal(got.handlers[0].concurrency, 16);
+	assert_int_equal(got.handlers[0].instances, 2);
+	assert_int_equal(got.handlers[0].max_jobs, 1000);
+	assert_int_equal(got.handlers[0].progress_timeout_ms, 7000);
+	assert_null(got.handlers[0].path);
 	assert_string_equal(got.handlers[1].directory, "nobody");
+	assert_int_equal(got.handlers[1].kind, HANDLER_PLUGIN);
+	assert_string_equal(got.handlers[1].path, "/bin/true");
+	assert_string_equal(got.handlers[1].symbol, "thumb");
+	assert_string_equal(got.handlers[1].function, "nobody");
 	wire_hello_fini(&got);
 	buffer_free(&buffer);
 }
@@ -120,6 +130,7 @@ static void outcomes_arrive_as_they_were_sent(void **state)
 		assert_int_equal(got.signal, 9);
 		assert_int_equal(got.started_ms, 1);
 		assert_int_equal(got.ended_ms, INT64_MAX);
+		assert_int_equal(got.delay_ms, 60000);
 		assert_bytes(got.result, sent[i].result);
 		assert_bytes(got.error, sent[i].error);
 		assert_bytes(got.log, sent[i].log);
@@ -135,6 +146,7 @@ static void small_messages_arrive_as_they_were_sent(void **state)
 	struct wire_stop stop = { 25000 };
 	struct wire_ready ready = { WIRE_PROTOCOL, 4711 };
 	struct wire_broken broken = { wire_samples_text("thumb"), wire_samples_text("gone") };
+	struct wire_mended mended = { wire_samples_text("thumb") };
 	struct wire_frame frame;
 	struct buffer buffer;
 	size_t at = 0;
@@ -146,6 +158,7 @@ static void small_messages_arrive_as_they_were_sent(void **state)
 	assert_int_equal(wire_write_stop(&buffer, &stop, NULL), 0);
 	assert_int_equal(wire_write_ready(&buffer, &ready, NULL), 0);
 	assert_int_equal(wire_write_broken(&buffer, &broken, NULL), 0);
+	assert_int_equal(wire_write_mended(&buffer, &mended, NULL), 0);
 
 	assert_int_equal(wire_next(&buffer, &frame, NULL), 1);
 	cancel.id = 0;
@@ -171,6 +184,10 @@ static void small_messages_arrive_as_they_were_sent(void **state)
 	assert_int_equal(wire_next(&buffer, &frame, NULL), 1);
 	assert_int_equal(wire_read_broken(&frame, &broken, NULL), 0);
 	assert_bytes(broken.reason, wire_samples_text("gone"));
+	wire_done(&buffer, &frame);
+	assert_int_equal(wire_next(&buffer, &frame, NULL), 1);
+	assert_int_equal(wire_read_mended(&frame, &mended, NULL), 0);
+	assert_bytes(mended.handler, wire_samples_text("thumb"));
 	wire_done(&buffer, &frame);
 	assert_int_equal(wire_next(&buffer, &frame, NULL), 0);
 	buffer_free(&buffer);

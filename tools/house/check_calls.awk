@@ -27,7 +27,7 @@ function permitted(name) {
 function check_call(name) {
 	if (name in reason && !permitted(name))
 		violation("call", name "(): " reason[name])
-	if (name ~ /^PQ(exec|send|prepare)/ && FILENAME !~ /^(db|tests)\/|^tools\/bench\/bare\.c$/)
+	if (name ~ /^PQ(exec|send|prepare)/ && FILENAME !~ /^(db|tests|examples)\/|^tools\/bench\/bare\.c$/)
 		violation("call", name "(): only db talks to the database")
 }
 
@@ -57,7 +57,7 @@ function check_literal(text) {
 	check_code(CODE)
 }
 
-LITERALS != "" && FILENAME !~ /^tests\// {
+LITERALS != "" && FILENAME !~ /^(tests|examples)\// {
 	count = split(LITERALS, literal, "\t")
 	for (i = 2; i <= count; i++)
 		check_literal(literal[i])

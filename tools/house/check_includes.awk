@@ -14,7 +14,7 @@ function allowed(path) {
 	if (path ~ /^db\//)
 		return " base db "
 	if (path ~ /^agent\/host/)
-		return " base db agent "
+		return " base db agent include "
 	if (path ~ /^agent\//)
 		return " base agent "
 	if (path ~ /^dispatcher\//)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# install.sh BUILD_DIR PREFIX_DIR: copies the programs, the manual pages and the examples of handlers.
+# install.sh BUILD_DIR PREFIX_DIR: copies the programs, the manual pages, the header and the examples.
 set -eu
 build=$1
 prefix=$2
@@ -21,6 +21,16 @@ for page in doc/man/*.[1-8].scd; do
 	scdoc < "$page" > "$section/$name"
 	chmod 644 "$section/$name"
 done
+
+for plugin in examples/plugins/*.c; do
+	[ -f "$plugin" ] || continue
+	name=$(basename "$plugin" .c)
+	install -d "$prefix/lib/locum" "$prefix/share/locum/plugins"
+	install -m 755 "$build/plugins/$name.so" "$prefix/lib/locum/"
+	install -m 644 "$plugin" "$prefix/share/locum/plugins/"
+done
+install -d "$prefix/include"
+install -m 644 include/locum.h "$prefix/include/"
 
 for example in examples/handlers/*; do
 	[ -f "$example" ] || continue

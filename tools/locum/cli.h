@@ -31,6 +31,8 @@ struct cli {
 	int failure;          /* the exit code of a failing verb; 0: from its error */
 	int (*stop_fd)(void); /* from now on SIGINT and SIGTERM make this descriptor readable and
 				   do nothing else; -1 when that is impossible */
+	void (*ignore_pipes)(
+		void); /* from now on a pipe that nobody reads is an error of its writer */
 };
 
 /* Options that a verb takes as argp children; their input is the struct cli. */

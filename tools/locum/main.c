@@ -23,21 +23,37 @@ static const struct verb TABLE[] = {
 };
 enum { VERB_COUNT = sizeof(TABLE) / sizeof(TABLE[0]) };
 
+enum { VERB_NAME_SIZE = 32 };
+
+/* As people type it: C has no dashes. */
+static const char *typed_name(const struct verb *verb, char name[static VERB_NAME_SIZE])
+{
+	snprintf(name, VERB_NAME_SIZE, "%s", verb->name);
+	for (char *at = name; *at != '\0'; at++)
+		if (*at == '_')
+			*at = '-';
+	return name;
+}
+
 static const struct verb *find_verb(const char *name)
 {
+	char typed[VERB_NAME_SIZE];
+
 	for (size_t i = 0; i < VERB_COUNT; i++)
-		if (strcmp(TABLE[i].name, name) == 0)
+		if (strcmp(typed_name(&TABLE[i], typed), name) == 0)
 			return &TABLE[i];
 	return NULL;
 }
 
 static void print_help(FILE *out)
 {
+	char name[VERB_NAME_SIZE];
+
 	fputs("Usage: locum VERB [OPTION...]\n"
 	      "Submits jobs to a fleet of workers on PostgreSQL, and looks after them.\n\n",
 	      out);
 	for (size_t i = 0; i < VERB_COUNT; i++)
-		fprintf(out, "  %-10s %s\n", TABLE[i].name, TABLE[i].help);
+		fprintf(out, "  %-12s %s\n", typed_name(&TABLE[i], name), TABLE[i].help);
 	fputs("\n\"locum help VERB\" explains a verb; \"locum --version\" tells the version.\n"
 	      "The database is -d CONNINFO, or LOCUM_DATABASE_URL, DATABASE_URL, the PG* variables,\n"
 	      "or else the private one of \"locum up\".\n",
@@ -54,6 +70,11 @@ static int stop_fd(void)
 	if (sigprocmask(SIG_BLOCK, &signals, NULL) != 0)
 		return -1;
 	return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static void ignore_pipes(void)
+{
+	signal(SIGPIPE, SIG_IGN);
 }
 
 static int unknown_verb(const char *name)
@@ -73,12 +94,13 @@ static int finish_output(int status)
 
 static int run(const struct verb *verb, int argc, char **argv, const char *program)
 {
-	struct cli cli = { .program = program, .stop_fd = stop_fd };
+	struct cli cli = { .program = program, .stop_fd = stop_fd, .ignore_pipes = ignore_pipes };
 	struct error err = { .kind = ERROR_NONE };
-	char name[32];
+	char typed[VERB_NAME_SIZE];
+	char name[sizeof("locum ") + VERB_NAME_SIZE];
 	int status;
 
-	snprintf(name, sizeof(name), "locum %s", verb->name);
+	snprintf(name, sizeof(name), "locum %s", typed_name(verb, typed));
 	argv[0] = name;
 	status = verb->run(&cli, argc, argv, &err);
 	if (status < 0) {

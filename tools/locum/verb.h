@@ -19,7 +19,8 @@ typedef int verb_run(struct cli *cli, int argc, char **argv, struct error *err);
 	X(wait, "wait until jobs have ended")                                                      \
 	X(cancel, "cancel jobs")                                                                   \
 	X(retry, "submit finished jobs again")                                                     \
-	X(workers, "list the dispatchers and what they serve")
+	X(workers, "list the dispatchers and what they serve")                                     \
+	X(handler_test, "check which rules of the protocol a service keeps")
 
 #define VERB_DECLARE(name, help) verb_run name##_run;
 VERBS(VERB_DECLARE)

@@ -1,0 +1,40 @@
+/*
+ * When the processes of a service may be started again, and whether its jobs are better left to others.
+ * Pure: time is given, in milliseconds of CLOCK_MONOTONIC. Owned by the loop's thread.
+ *
+ * The first crash after a success is followed by a new process at once, the next ones by waits that double.
+ * BREAKER_CRASHES of them within BREAKER_WINDOW_MS without a job that succeeds open the breaker. It closes when
+ * a process, started to find out, says that it is ready; until a job succeeds one more crash opens it again.
+ */
+#ifndef LOCUM_AGENT_BREAKER_H
+#define LOCUM_AGENT_BREAKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { BREAKER_CRASHES = 5, BREAKER_WINDOW_MS = 60000 };
+enum { BREAKER_BASE_MS = 100, BREAKER_CAP_MS = 60000 };
+
+/* All zero at first. */
+struct breaker {
+	int crashes;      /* within the window, since the last success */
+	int waits;        /* since the last success */
+	int64_t first_ms; /* the first of the crashes */
+	int64_t due_ms;   /* nothing is started before */
+	bool open;
+	bool on_probation;
+};
+
+/* A process crashed. Returns whether the breaker opens by it. */
+bool breaker_crash(struct breaker *breaker, int64_t now_ms);
+
+/* It cannot even be started. The same, at once. */
+bool breaker_trip(struct breaker *breaker, int64_t now_ms);
+
+/* A process is ready. Returns whether the breaker closes by it. */
+bool breaker_ready(struct breaker *breaker);
+
+/* A job succeeded. */
+void breaker_success(struct breaker *breaker);
+
+#endif

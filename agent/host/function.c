@@ -1,0 +1,80 @@
+#include "agent/host/function.h"
+
+#include <string.h>
+
+#include "base/duration.h"
+
+/* SQLSTATEs with a meaning between the host and the function. */
+#define FAIL_FOR_GOOD "LC002"
+#define NO_FUNCTION "LC003"
+#define QUERY_CANCELED "57014"
+
+static void end_cancelled(struct locum_job *job)
+{
+	char timeout[DURATION_TEXT_SIZE];
+
+	switch ((enum locum_job_stop)atomic_load(&job->stop)) {
+	case LOCUM_JOB_CANCELLED:
+		locum_job_end(job, VERDICT_CANCELLED, "cancelled on request");
+		return;
+	case LOCUM_JOB_STOPPED:
+		locum_job_end(job, VERDICT_INTERRUPTED,
+			      "stopped: the plugin host is shutting down");
+		return;
+	case LOCUM_JOB_TIMED_OUT:
+	case LOCUM_JOB_GOES_ON: /* the server's own clock was quicker */
+		break;
+	}
+	if (job->wire.timeout_ms > 0)
+		locum_job_end(job, VERDICT_RETRY, "timed out after %s",
+			      duration_text(job->wire.timeout_ms, timeout));
+	else
+		locum_job_end(job, VERDICT_RETRY, "its statement was cancelled");
+}
+
+static void end_undone(struct catalog_entry *entry, struct locum_job *job, const char *detail,
+		       const struct error *err)
+{
+	enum verdict verdict = VERDICT_RETRY;
+
+	if (err->sqlstate[0] == '\0') {
+		settler_snooze(job, err->text);
+		return;
+	}
+	if (strcmp(err->sqlstate, QUERY_CANCELED) == 0) {
+		end_cancelled(job);
+		return;
+	}
+	if (strcmp(err->sqlstate, NO_FUNCTION) == 0) {
+		catalog_break(entry, err->text);
+		locum_job_end(job, VERDICT_RELEASED, "released: %s", err->text);
+		return;
+	}
+	if (strcmp(err->sqlstate, FAIL_FOR_GOOD) == 0)
+		verdict = VERDICT_FAIL;
+	if (detail[0] == '\0')
+		locum_job_end(job, verdict, "%s (SQLSTATE %s)", err->text, err->sqlstate);
+	else
+		locum_job_end(job, verdict, "%s (SQLSTATE %s) DETAIL: %s", err->text, err->sqlstate,
+			      detail);
+}
+
+void function_run(struct catalog_entry *entry, struct locum_job *job, struct settler *settler)
+{
+	struct gate_claim claim = locum_job_gate_claim(job);
+	struct error err = { .kind = ERROR_NONE };
+
+	switch (store_call(settler->store, &claim, entry->handler->function,
+			   job->wire.payload.bytes, &err)) {
+	case STORE_SETTLED:
+		locum_job_end(job, VERDICT_SETTLED, NULL);
+		break;
+	case STORE_LOST: /* or the function itself says so */
+	case STORE_UNKNOWN:
+		settler_look_up(settler, job, &err);
+		break;
+	case STORE_UNDONE:
+		end_undone(entry, job, store_detail(settler->store), &err);
+		break;
+	}
+}

@@ -1,0 +1,400 @@
+#include "agent/pool.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+enum { TICK_MS = 50 };
+
+static void on_tick(uv_timer_t *handle)
+{
+	struct pool *pool = handle->data;
+	int64_t now_ms = clock_boottime_ms();
+	struct host *host;
+
+	guard_check(&pool->shared->run->guard);
+	TAILQ_FOREACH(host, &pool->hosts, link)
+	host_look(host, now_ms);
+}
+
+/* --- making ------------------------------------------------------------------------------------ */
+
+static bool same_text(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+static bool same_list(char *const *a, char *const *b)
+{
+	size_t i = 0;
+
+	if (a == NULL || b == NULL)
+		return (a == NULL || a[0] == NULL) && (b == NULL || b[0] == NULL);
+	while (a[i] != NULL && b[i] != NULL && strcmp(a[i], b[i]) == 0)
+		i++;
+	return a[i] == NULL && b[i] == NULL;
+}
+
+bool pool_fits(const struct handler *a, const struct handler *b)
+{
+	return same_text(a->user, b->user) && same_text(a->directory, b->directory) &&
+	       same_list(a->environment, b->environment) && a->fence == b->fence &&
+	       memcmp(&a->limits, &b->limits, sizeof(a->limits)) == 0;
+}
+
+int pool_open(struct pool *pool, const struct pool_shared *shared, const struct handler *handler,
+	      struct error *err)
+{
+	static char name[] = "locum-host";
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+	*pool = (struct pool){ .shared = shared, .handler = *handler };
+	pool->argv[0] = shared->program;
+	pool->handler.name = name;
+	pool->handler.kind = HANDLER_COMMAND;
+	pool->handler.argv = pool->argv;
+	pool->most_hosts = processors < 1 ? 1 : (size_t)processors;
+	TAILQ_INIT(&pool->waiting);
+	TAILQ_INIT(&pool->hosts);
+	pool->members = calloc((size_t)shared->hello->handler_count + 1, sizeof(struct member));
+	if (pool->members == NULL)
+		return error_set(err, ERROR_FATAL, "out of memory for plugin hosts");
+	uv_timer_init(shared->run->loop, &pool->tick);
+	pool->tick.data = pool;
+	program_resolve(&pool->program, &pool->handler, err);
+	return 0;
+}
+
+void pool_close(struct pool *pool)
+{
+	struct errand *errand;
+	struct host *host;
+
+	if (pool->members == NULL)
+		return;
+	while ((errand = TAILQ_FIRST(&pool->waiting)) != NULL) {
+		TAILQ_REMOVE(&pool->waiting, errand, link);
+		errand_free(errand);
+	}
+	while ((host = TAILQ_FIRST(&pool->hosts)) != NULL) {
+		TAILQ_REMOVE(&pool->hosts, host, link);
+		host_free(host);
+	}
+	uv_close((uv_handle_t *)&pool->tick, NULL);
+	program_fini(&pool->program);
+	free(pool->members);
+	pool->members = NULL;
+}
+
+void pool_add(struct pool *pool, struct program *program)
+{
+	pool->members[pool->member_count++] = (struct member){ .program = program };
+}
+
+static struct member *find_member(struct pool *pool, const struct program *program)
+{
+	for (size_t i = 0; i < pool->member_count; i++) {
+		if (pool->members[i].program == program)
+			return &pool->members[i];
+	}
+	return NULL;
+}
+
+/* --- the line ---------------------------------------------------------------------------------- */
+
+static void count_in(struct pool *pool, const struct errand *errand)
+{
+	pool->waiting_count++;
+	pool->waiting_bytes += errand->job.payload.length;
+}
+
+static void take_out(struct pool *pool, struct errand *errand)
+{
+	TAILQ_REMOVE(&pool->waiting, errand, link);
+	pool->waiting_count--;
+	pool->waiting_bytes -= errand->job.payload.length;
+}
+
+int pool_take(struct pool *pool, const struct program *program, const struct wire_job *job,
+	      struct error *err)
+{
+	struct errand *errand = errand_make(job, find_member(pool, program), err);
+
+	if (errand == NULL)
+		return -1;
+	if (job->timeout_ms == 0)
+		errand->job.timeout_ms = program->handler->timeout_ms;
+	TAILQ_INSERT_TAIL(&pool->waiting, errand, link);
+	count_in(pool, errand);
+	return 0;
+}
+
+static void report_unbegun(struct pool *pool, struct errand *errand, enum verdict verdict,
+			   const char *why)
+{
+	struct wire_outcome outcome = {
+		.id = errand->job.id,
+		.claim_id = errand->job.claim_id,
+		.verdict = verdict,
+		.exit_code = -1,
+		.ended_ms = clock_boottime_ms(),
+		.delay_ms = -1,
+		.error = { why, (uint32_t)strlen(why) },
+	};
+
+	pool_report(pool, errand, &outcome);
+}
+
+void pool_report(struct pool *pool, struct errand *errand, const struct wire_outcome *outcome)
+{
+	if (wire_write_outcome(pool->shared->out, outcome, 1, NULL) != 0)
+		pool->failed = true;
+	errand_free(errand);
+}
+
+void pool_return(struct pool *pool, struct errand *errand)
+{
+	if (pool->releases) {
+		report_unbegun(pool, errand, VERDICT_RELEASED, "released: the agent is stopping");
+		return;
+	}
+	if (errand->member->program->broken) {
+		report_unbegun(pool, errand, VERDICT_RELEASED,
+			       "released: the handler cannot be executed here");
+		return;
+	}
+	errand->recalled = false;
+	TAILQ_INSERT_HEAD(&pool->waiting, errand, link);
+	count_in(pool, errand);
+}
+
+void pool_release(struct pool *pool, const struct member *member, const char *why)
+{
+	struct errand *errand;
+	struct errand *next;
+
+	for (errand = TAILQ_FIRST(&pool->waiting); errand != NULL; errand = next) {
+		next = TAILQ_NEXT(errand, link);
+		if (member != NULL && errand->member != member)
+			continue;
+		take_out(pool, errand);
+		report_unbegun(pool, errand, VERDICT_RELEASED, why);
+	}
+}
+
+static void cancel_waiting(struct pool *pool, struct errand *errand, enum wire_cancel_reason reason)
+{
+	take_out(pool, errand);
+	if (reason == WIRE_CANCEL_LOST)
+		errand_free(errand);
+	else
+		report_unbegun(pool, errand, VERDICT_CANCELLED, "cancelled on request");
+}
+
+bool pool_cancel(struct pool *pool, const struct wire_cancel *cancel)
+{
+	struct errand *errand = errand_find(&pool->waiting, cancel->id, cancel->claim_id);
+	struct host *host;
+
+	if (errand != NULL) {
+		cancel_waiting(pool, errand, cancel->reason);
+		return true;
+	}
+	TAILQ_FOREACH(host, &pool->hosts, link)
+	{
+		errand = errand_find(&host->errands, cancel->id, cancel->claim_id);
+		if (errand == NULL)
+			continue;
+		host_cancel(host, errand, cancel->reason);
+		return true;
+	}
+	return false;
+}
+
+/* --- giving ------------------------------------------------------------------------------------ */
+
+size_t pool_busy(const struct pool *pool)
+{
+	const struct host *host;
+	size_t busy = 0;
+
+	TAILQ_FOREACH(host, &pool->hosts, link)
+	busy += host->count > 0;
+	return busy;
+}
+
+/* The host with the least to do that has room; idle ones only while there is a slot. */
+static struct host *find_host(const struct pool *pool, bool slot, size_t *sharers)
+{
+	struct host *best = NULL;
+	struct host *host;
+
+	*sharers = 0;
+	TAILQ_FOREACH(host, &pool->hosts, link)
+	{
+		if ((host->count == 0 && !slot) || host_room(host) == 0)
+			continue;
+		++*sharers;
+		if (best == NULL || host->count < best->count)
+			best = host;
+	}
+	return best;
+}
+
+static void give(struct pool *pool, struct host *host, size_t sharers)
+{
+	struct errand_list batch = TAILQ_HEAD_INITIALIZER(batch);
+	size_t share = (pool->waiting_count + sharers - 1) / sharers;
+	size_t count = host_room(host);
+	struct error err;
+
+	if (count > share)
+		count = share;
+	for (size_t i = 0; i < count; i++) {
+		struct errand *errand = TAILQ_FIRST(&pool->waiting);
+
+		take_out(pool, errand);
+		TAILQ_INSERT_TAIL(&batch, errand, link);
+	}
+	if (host_send(host, &batch, count, &err) != 0) {
+		log_error("jobs cannot be given to a plugin host", log_err(&err));
+		pool->failed = true;
+	}
+}
+
+/* Another host helps while each that there is has its hands full. */
+static bool wants_host(const struct pool *pool)
+{
+	const struct host *host;
+
+	TAILQ_FOREACH(host, &pool->hosts, link)
+	{
+		if (!host->ready)
+			return false;
+		if (pool->host_count >= pool->most_hosts && !host_is_held_up(host))
+			return false;
+	}
+	return true;
+}
+
+static bool is_due(const struct pool *pool)
+{
+	int64_t now_ms = clock_monotonic_ms();
+	const struct errand *first = TAILQ_FIRST(&pool->waiting);
+
+	return now_ms >= first->member->breaker.due_ms;
+}
+
+static void spawn(struct pool *pool)
+{
+	struct wire_hello hello = *pool->shared->hello;
+	struct handler *handlers = calloc(pool->member_count, sizeof(*handlers));
+	struct host *host;
+	struct error err;
+
+	if (handlers == NULL)
+		return;
+	for (size_t i = 0; i < pool->member_count; i++)
+		handlers[i] = *pool->members[i].program->handler;
+	hello.handlers = handlers;
+	hello.handler_count = (uint32_t)pool->member_count;
+	if (host_start(&host, pool, &hello, &err) == 0) {
+		TAILQ_INSERT_TAIL(&pool->hosts, host, link);
+		pool->host_count++;
+	} else {
+		pool_crash(pool, NULL, err.text);
+	}
+	free(handlers);
+}
+
+size_t pool_give(struct pool *pool, size_t slots)
+{
+	size_t busy = pool_busy(pool);
+	size_t sharers;
+
+	while (pool->waiting_count > 0 && slots > 0) {
+		struct host *host = find_host(pool, busy < slots, &sharers);
+
+		if (host == NULL && busy < slots && pool->host_count < slots && wants_host(pool) &&
+		    is_due(pool)) {
+			size_t before = pool->host_count;
+
+			spawn(pool);
+			if (pool->host_count > before)
+				continue;
+		}
+		if (host == NULL)
+			break;
+		busy += host->count == 0;
+		give(pool, host, sharers);
+	}
+	return busy;
+}
+
+static bool needs_tick(const struct pool *pool)
+{
+	for (size_t i = 0; i < pool->member_count; i++) {
+		if (pool->members[i].breaker.open)
+			return true;
+	}
+	return pool->waiting_count > 0 || pool_busy(pool) > 0;
+}
+
+void pool_flush(struct pool *pool)
+{
+	struct host *host;
+
+	TAILQ_FOREACH(host, &pool->hosts, link)
+	host_flush(host);
+	if (!needs_tick(pool))
+		uv_timer_stop(&pool->tick);
+	else if (!uv_is_active((uv_handle_t *)&pool->tick))
+		uv_timer_start(&pool->tick, on_tick, TICK_MS, TICK_MS);
+}
+
+/* --- faults ------------------------------------------------------------------------------------ */
+
+static void break_member(struct member *member, const char *reason)
+{
+	member->broke = true;
+	snprintf(member->reason, sizeof(member->reason), "%.511s", reason);
+}
+
+void pool_crash(struct pool *pool, struct member *member, const char *reason)
+{
+	int64_t now_ms = clock_monotonic_ms();
+
+	log_warning("a plugin host died",
+		    log_text("handler", member == NULL ? "" : member->program->handler->name),
+		    log_text("reason", reason));
+	for (size_t i = 0; i < pool->member_count; i++) {
+		if (member != NULL && member != &pool->members[i])
+			continue;
+		if (breaker_crash(&pool->members[i].breaker, now_ms))
+			break_member(&pool->members[i], reason);
+	}
+}
+
+void pool_break(struct pool *pool, const struct wire_broken *broken)
+{
+	char reason[sizeof(((struct member *)0)->reason)] = "";
+	size_t length = broken->reason.length;
+
+	if (length >= sizeof(reason))
+		length = sizeof(reason) - 1;
+	memcpy(reason, broken->reason.bytes, length);
+	for (size_t i = 0; i < pool->member_count; i++) {
+		struct member *member = &pool->members[i];
+		const char *name = member->program->handler->name;
+
+		if (strlen(name) != broken->handler.length ||
+		    memcmp(name, broken->handler.bytes, broken->handler.length) != 0)
+			continue;
+		if (breaker_trip(&member->breaker, clock_monotonic_ms()))
+			break_member(member, reason);
+	}
+}

@@ -1,0 +1,255 @@
+#include "agent/service.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+static void on_timer(uv_timer_t *handle)
+{
+	struct service *service = handle->data;
+
+	/* The turn that follows starts what is due. */
+	guard_check(&service->shared->guard);
+}
+
+static size_t instances(const struct service *service)
+{
+	int wanted = service->program->handler->instances;
+
+	return wanted > 0 ? (size_t)wanted : 1;
+}
+
+int service_open(struct service *service, struct run_shared *shared, struct roster *roster,
+		 struct program *program, const char *agent, struct error *err)
+{
+	*service = (struct service){
+		.program = program, .shared = shared, .roster = roster, .agent = agent
+	};
+	TAILQ_INIT(&service->waiting);
+	service->server_count = 2 * instances(service);
+	service->servers = calloc(service->server_count, sizeof(struct server *));
+	if (service->servers == NULL)
+		return error_set(err, ERROR_FATAL, "out of memory for a service");
+	uv_timer_init(shared->loop, &service->timer);
+	service->timer.data = service;
+	return 0;
+}
+
+/* Its waiting runs are its own to free: the roster knows only how many. */
+void service_close(struct service *service)
+{
+	struct run *run;
+
+	if (service->servers == NULL)
+		return;
+	while ((run = TAILQ_FIRST(&service->waiting)) != NULL) {
+		roster_remove(service->roster, run);
+		run_free(run);
+	}
+	for (size_t i = 0; i < service->server_count; i++) {
+		if (service->servers[i] == NULL)
+			continue;
+		if (service->servers[i]->run != NULL)
+			server_end(service->servers[i]);
+		server_free(service->servers[i]);
+	}
+	uv_close((uv_handle_t *)&service->timer, NULL);
+	free(service->servers);
+	service->servers = NULL;
+}
+
+void service_line_up(struct service *service, struct run *run)
+{
+	run->role = RUN_GUEST;
+	run->line = &service->waiting;
+}
+
+/* --- giving jobs ------------------------------------------------------------------------------- */
+
+/* The process with the most room for this job. On probation, one that has nothing else. */
+static struct server *find_server(const struct service *service, int64_t job)
+{
+	struct server *best = NULL;
+	int best_room = 0;
+
+	for (size_t i = 0; i < service->server_count; i++) {
+		struct server *server = service->servers[i];
+		int room;
+
+		if (server == NULL || !server_can_take(server, job))
+			continue;
+		if (service->breaker.on_probation && server->guest_count > 0)
+			continue;
+		room = server->credit - server->guest_count;
+		if (room <= best_room)
+			continue;
+		best = server;
+		best_room = room;
+	}
+	return best;
+}
+
+bool service_can_start(const struct service *service)
+{
+	const struct run *run = TAILQ_FIRST(&service->waiting);
+
+	return run != NULL && find_server(service, run->job.id) != NULL;
+}
+
+int service_start(struct service *service, struct run *run, struct error *err)
+{
+	struct server *server = find_server(service, run->job.id);
+	int64_t max_jobs = service->program->handler->max_jobs;
+
+	if (server_give(server, run, err) != 0)
+		return -1;
+	if (max_jobs > 0 && server->given >= max_jobs)
+		server->state = SERVER_LEAVING; /* told so when its last job has ended */
+	return 0;
+}
+
+struct run *service_by_claim(const struct service *service, int64_t job, struct uuid claim)
+{
+	struct run *run;
+
+	for (run = TAILQ_FIRST(&service->waiting); run != NULL; run = TAILQ_NEXT(run, link)) {
+		if (run->job.id == job && uuid_same(run->job.claim_id, claim))
+			return run;
+	}
+	return NULL;
+}
+
+/* --- keeping processes ------------------------------------------------------------------------- */
+
+static void break_down(struct service *service, const char *reason)
+{
+	snprintf(service->reason, sizeof(service->reason), "%.500s", reason);
+	service->news = SERVICE_BROKE;
+}
+
+static void log_crash(const struct service *service, const struct server *server)
+{
+	log_warning("a process of a service ended",
+		    log_text("handler", service->program->handler->name),
+		    log_text("reason", server->fault),
+		    log_number("crashes", service->breaker.crashes),
+		    log_number("next_start_in_ms", service->breaker.due_ms - clock_monotonic_ms()));
+}
+
+static void bury(struct service *service, struct server *server)
+{
+	if (server->stale > 0)
+		log_warning("a service spoke of jobs that it did not have",
+			    log_text("handler", service->program->handler->name),
+			    log_number("messages", (int64_t)server->stale));
+	if (server->crashed) {
+		if (breaker_crash(&service->breaker, clock_monotonic_ms()))
+			break_down(service, server->fault);
+		log_crash(service, server);
+	}
+	server_free(server);
+}
+
+static void look_at(struct service *service, struct server **slot)
+{
+	struct server *server = *slot;
+
+	if (server->successes > 0) {
+		server->successes = 0;
+		breaker_success(&service->breaker);
+	}
+	if (server->state == SERVER_READY && service->breaker.open &&
+	    breaker_ready(&service->breaker))
+		service->news = SERVICE_MENDED;
+	if (server->state == SERVER_LEAVING && server->guest_count == 0 && !server->is_deaf)
+		server_leave(server, RUN_RETIRED, service->shared->kill_grace_ms);
+	if (server->state == SERVER_GONE) {
+		*slot = NULL;
+		bury(service, server);
+	}
+}
+
+/* How many more processes are wanted, and where the next one goes. */
+static size_t missing(const struct service *service, struct server ***slot)
+{
+	size_t wanted = service->breaker.open ? 1 : instances(service);
+	size_t there = 0;
+
+	*slot = NULL;
+	for (size_t i = 0; i < service->server_count; i++) {
+		const struct server *server = service->servers[i];
+
+		if (server == NULL)
+			*slot = &service->servers[i];
+		else if (server->state == SERVER_STARTING || server->state == SERVER_READY)
+			there++;
+	}
+	return *slot == NULL || there >= wanted ? 0 : wanted - there;
+}
+
+static void spawn(struct service *service, struct server **slot)
+{
+	int64_t now_ms = clock_monotonic_ms();
+	struct error err;
+
+	if (server_start(slot, service->shared, service->roster, service->program, service->agent,
+			 &err) == 0)
+		return;
+	if (err.kind == ERROR_RETRY)
+		breaker_crash(&service->breaker, now_ms);
+	else if (breaker_trip(&service->breaker, now_ms))
+		break_down(service, err.text);
+	log_warning("a process of a service cannot be started",
+		    log_text("handler", service->program->handler->name), log_err(&err),
+		    log_number("next_start_in_ms", service->breaker.due_ms - now_ms));
+}
+
+static void wake_at(struct service *service, int64_t due_ms, int64_t now_ms)
+{
+	if (uv_is_active((uv_handle_t *)&service->timer))
+		return;
+	uv_update_time(service->shared->loop);
+	uv_timer_start(&service->timer, on_timer, (uint64_t)(due_ms - now_ms), 0);
+}
+
+void service_turn(struct service *service, bool may_spawn)
+{
+	struct server **slot;
+
+	service->news = SERVICE_NONE;
+	for (size_t i = 0; i < service->server_count; i++) {
+		if (service->servers[i] != NULL)
+			look_at(service, &service->servers[i]);
+	}
+	while (may_spawn && missing(service, &slot) > 0) {
+		int64_t now_ms = clock_monotonic_ms();
+
+		if (now_ms < service->breaker.due_ms) {
+			wake_at(service, service->breaker.due_ms, now_ms);
+			return;
+		}
+		spawn(service, slot);
+	}
+}
+
+void service_flush(struct service *service)
+{
+	for (size_t i = 0; i < service->server_count; i++) {
+		struct server *server = service->servers[i];
+
+		if (server != NULL && server->run != NULL &&
+		    (buffer_length(&server->out) > 0 || server->orders_end))
+			server_flush(server);
+	}
+}
+
+void service_stop(struct service *service, int64_t grace_ms)
+{
+	for (size_t i = 0; i < service->server_count; i++) {
+		if (service->servers[i] != NULL)
+			server_leave(service->servers[i], RUN_STOPPED, grace_ms);
+	}
+}

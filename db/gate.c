@@ -1,0 +1,171 @@
+#include "db/gate.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "db/rows.h"
+
+static struct db_call plain_call(const char *statement)
+{
+	struct db_call call = { .statement = statement };
+
+	args_init(&call.args);
+	return call;
+}
+
+static void limit_call(struct db_call *call, int64_t timeout_ms)
+{
+	call->statement = "transaction_limit";
+	args_init(&call->args);
+	args_int8(&call->args, timeout_ms);
+}
+
+static void clear(PGresult **results, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		PQclear(results[i]);
+}
+
+int gate_take(struct db *db, const struct gate_claim *claim, struct error *err)
+{
+	struct db_call calls[3] = { plain_call("transaction_begin") };
+	PGresult *results[3];
+	bool held;
+
+	limit_call(&calls[1], claim->timeout_ms);
+	calls[2].statement = "job_gate";
+	args_init(&calls[2].args);
+	args_int8(&calls[2].args, claim->id);
+	args_uuid(&calls[2].args, claim->claim_id);
+	if (db_run(db, calls, 3, results, err) != 0) {
+		if (!db_is_lost(db))
+			gate_undo(db, NULL);
+		return -1;
+	}
+	held = rows_count(results[2]) == 1;
+	clear(results, 3);
+	if (held)
+		return 1;
+	return gate_undo(db, err);
+}
+
+int gate_lend(struct db *db, PGconn **conn, struct error *err)
+{
+	PGconn *lent = db_connection(db);
+
+	if (PQexitPipelineMode(lent) != 1 || PQsetnonblocking(lent, 0) != 0)
+		return error_set(err, ERROR_RETRY, "cannot hand out the connection: %s",
+				 PQerrorMessage(lent));
+	*conn = lent;
+	return 0;
+}
+
+static int enter_pipeline(PGconn *conn, struct error *err)
+{
+	if (PQsetnonblocking(conn, 1) == 0 && PQenterPipelineMode(conn) == 1)
+		return 0;
+	return error_set(err, ERROR_RETRY, "the connection to the database was lost");
+}
+
+static const char *fault_of(const PGconn *conn)
+{
+	if (PQpipelineStatus(conn) != PQ_PIPELINE_OFF)
+		return "the handler left its connection in pipeline mode";
+	switch (PQtransactionStatus(conn)) {
+	case PQTRANS_INTRANS:
+		return NULL;
+	case PQTRANS_INERROR:
+		return "a statement of the handler failed";
+	case PQTRANS_ACTIVE:
+		return "the handler left a statement running on its connection";
+	case PQTRANS_IDLE:
+		return "the handler ended the transaction, which is not its to end";
+	case PQTRANS_UNKNOWN:
+		break;
+	}
+	return NULL; /* the connection is lost, and that is said below */
+}
+
+int gate_return(struct db *db, struct error *err)
+{
+	PGconn *conn = db_connection(db);
+	const char *fault = fault_of(conn);
+
+	if (fault != NULL)
+		return error_set(err, ERROR_INPUT, "%s", fault);
+	return enter_pipeline(conn, err);
+}
+
+/* LOST is an answer. */
+static int answer(struct error *err)
+{
+	return err->kind == ERROR_LOST ? 0 : -1;
+}
+
+static char *text_of(struct wire_bytes bytes)
+{
+	return bytes.bytes == NULL ? NULL : strndup(bytes.bytes, bytes.length);
+}
+
+int gate_settle(struct db *db, const struct gate_claim *claim, struct wire_bytes result,
+		struct wire_bytes log, int64_t ran_ms, struct error *err)
+{
+	struct db_call calls[2] = { { .statement = "job_settle" },
+				    plain_call("transaction_commit") };
+	struct args *args = &calls[0].args;
+	char *result_text = text_of(result);
+	char *log_text = text_of(log);
+	PGresult *results[2];
+	int status;
+
+	args_init(args);
+	args_int8(args, claim->id);
+	args_uuid(args, claim->claim_id);
+	args_text(args, result_text);
+	args_text(args, log_text);
+	args_int8(args, ran_ms);
+	args->failed |= (result.bytes != NULL && result_text == NULL) ||
+			(log.bytes != NULL && log_text == NULL);
+	status = db_run(db, calls, 2, results, err);
+	free(result_text);
+	free(log_text);
+	if (status != 0)
+		return answer(err);
+	clear(results, 2);
+	return 1;
+}
+
+int gate_undo(struct db *db, struct error *err)
+{
+	struct db_call call = plain_call("transaction_rollback");
+	PGconn *conn = db_connection(db);
+	PGresult *result;
+
+	if (PQpipelineStatus(conn) == PQ_PIPELINE_OFF &&
+	    (PQtransactionStatus(conn) == PQTRANS_ACTIVE || enter_pipeline(conn, err) != 0))
+		return error_set(err, ERROR_RETRY, "the connection cannot be rolled back");
+	if (db_run(db, &call, 1, &result, err) != 0)
+		return -1;
+	PQclear(result);
+	return 0;
+}
+
+int gate_call(struct db *db, const struct gate_claim *claim, const char *function,
+	      const char *payload, struct error *err)
+{
+	struct db_call calls[2];
+	struct args *args = &calls[1].args;
+	PGresult *results[2];
+
+	limit_call(&calls[0], claim->timeout_ms);
+	calls[1].statement = "handler_call";
+	args_init(args);
+	args_text(args, function);
+	args_int8(args, claim->id);
+	args_uuid(args, claim->claim_id);
+	args_text(args, payload);
+	if (db_run(db, calls, 2, results, err) != 0)
+		return answer(err);
+	clear(results, 2);
+	return 1;
+}

@@ -1,0 +1,2 @@
+-- transaction_begin() -> nothing
+begin

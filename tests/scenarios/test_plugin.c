@@ -1,0 +1,285 @@
+/* Whole fleets with plugins and SQL functions: their effects happen exactly once, whoever dies. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "tests/support/database.h"
+#include "tests/support/scenario.h"
+
+enum { HOSTS_MAX = 64 };
+
+static const char *plugins(void)
+{
+	static char path[512];
+	const char *directory = getenv("LOCUM_TEST_BIN");
+	char own[256] = "";
+	char *end;
+
+	assert_true(readlink("/proc/self/exe", own, sizeof(own) - 1) > 0);
+	end = strstr(own, "/tests/");
+	if (end != NULL)
+		*end = '\0';
+	if (directory != NULL)
+		snprintf(path, sizeof(path), "%s/../plugins", directory);
+	else
+		snprintf(path, sizeof(path), "%s/plugins", own);
+	return path;
+}
+
+static void add_section(struct scenario *s, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static void add_section(struct scenario *s, const char *format, ...)
+{
+	size_t used = strlen(s->handlers);
+	va_list list;
+
+	va_start(list, format);
+	vsnprintf(s->handlers + used, sizeof(s->handlers) - used, format, list);
+	va_end(list);
+}
+
+static void add_plugin(struct scenario *s, const char *symbol, const char *settings)
+{
+	add_section(
+		s,
+		"handler \"%s\" { kind = \"plugin\" path = \"%s/deeds.so\" symbol = \"%s\" %s }\n",
+		symbol, plugins(), symbol, settings);
+}
+
+/* The table of effects, and handlers of both kinds that write to it. */
+static void set_up(struct scenario *s)
+{
+	database_do(s->database, "drop schema if exists app cascade; create schema app; "
+				 "drop table if exists effect; create table effect (job bigint)");
+	database_do(s->database,
+		    "create function app.settle(job bigint, payload json) returns json "
+		    "language sql as $$ insert into public.effect values (job); select payload $$");
+	database_do(s->database,
+		    "create function app.raises(job bigint, payload json) returns json "
+		    "language plpgsql as $$ begin raise 'boom' using detail = 'why'; end $$");
+	add_plugin(s, "effect", "");
+	add_plugin(s, "crash", "");
+	add_plugin(s, "done", "");
+	add_plugin(s, "echo", "");
+	add_plugin(s, "effect_wait", "");
+	add_section(s, "handler \"settle\" { kind = \"sql\" function = \"app.settle\" }\n");
+	add_section(s, "handler \"raises\" { kind = \"sql\" function = \"app.raises\" }\n");
+}
+
+static void await_all_finished(struct scenario *s)
+{
+	scenario_await(s, "select not exists (select from locum.job)");
+}
+
+static void assert_effects_once(struct scenario *s, int jobs)
+{
+	struct database *d = s->database;
+
+	assert_int_equal(database_int(d, "select count(*) from locum.finished "
+					 "where state = 'completed'"),
+			 jobs);
+	assert_int_equal(database_int(d, "select count(*) from effect"), jobs);
+	assert_int_equal(database_int(d, "select count(distinct job) from effect"), jobs);
+}
+
+/* The hosts of an agent. */
+static size_t find_hosts(pid_t agent, pid_t *pids)
+{
+	char path[64];
+	char name[32];
+	size_t count = 0;
+	FILE *children;
+	int pid;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", agent, agent);
+	children = fopen(path, "re");
+	while (children != NULL && count < HOSTS_MAX && fscanf(children, "%d", &pid) == 1) {
+		FILE *comm;
+
+		snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+		comm = fopen(path, "re");
+		if (comm == NULL)
+			continue;
+		if (fgets(name, sizeof(name), comm) != NULL && strcmp(name, "locum-host\n") == 0)
+			pids[count++] = (pid_t)pid;
+		fclose(comm);
+	}
+	if (children != NULL)
+		fclose(children);
+	return count;
+}
+
+static void plugins_and_functions_complete_their_jobs_with_their_effects(void **state)
+{
+	struct scenario *s = *state;
+
+	set_up(s);
+	scenario_start(s, "one", "%s", "");
+	database_do(s->database,
+		    "select locum.submit(case when n %% 2 = 0 then 'effect' else 'settle' end,"
+		    " to_json(n)) from generate_series(1, 500) n");
+	scenario_submit(s, 500, "done");
+	await_all_finished(s);
+	assert_int_equal(database_int(s->database, "select count(*) from effect"), 500);
+	assert_sql(s->database, "completed|1000",
+		   "select state, count(*) from locum.finished group by 1");
+	assert_sql(s->database, "500|500",
+		   "select count(*) filter (where result is not null), count(*) filter (where "
+		   "result is null) from locum.finished");
+}
+
+static void an_error_of_a_function_is_kept_with_its_job(void **state)
+{
+	struct scenario *s = *state;
+
+	set_up(s);
+	scenario_start(s, "one", "%s", "");
+	database_do(s->database, "select locum.submit('raises', max_attempts => 1)");
+	await_all_finished(s);
+	assert_sql(s->database, "failed|boom (SQLSTATE P0001) DETAIL: why",
+		   "select state, error from locum.finished");
+}
+
+static void a_mebibyte_passes_a_plugin_whole(void **state)
+{
+	struct scenario *s = *state;
+
+	set_up(s);
+	scenario_start(s, "one", "%s", "");
+	database_do(s->database, "select locum.submit(h, to_json(repeat('x', 1048574))) "
+				 "from unnest(array['echo', 'settle']) h, generate_series(1, 10)");
+	await_all_finished(s);
+	assert_sql(s->database, "20",
+		   "select count(*) from locum.finished where result::text = payload::text "
+		   "and octet_length(result::text) = 1048576");
+}
+
+static void effects_happen_once_while_hosts_are_killed(void **state)
+{
+	enum { JOBS = 4000, KILLS = 25 };
+	struct scenario *s = *state;
+	struct scenario_daemon *daemon;
+	pid_t hosts[HOSTS_MAX];
+	pid_t agent;
+	int killed = 0;
+
+	set_up(s);
+	daemon = scenario_start(s, "one", "%s", "");
+	agent = scenario_agent(s, daemon);
+	database_do(s->database,
+		    "select locum.submit(case when n %% 2 = 0 then 'effect' else 'settle' end, "
+		    "max_attempts => 1000) from generate_series(1, %d) n",
+		    JOBS);
+	while (killed < KILLS && database_int(s->database, "select count(*) from locum.job") > 0) {
+		size_t count = find_hosts(agent, hosts);
+
+		if (count > 0)
+			killed += kill(hosts[(size_t)random() % count], SIGKILL) == 0;
+		assert_true(scenario_pause(scenario_deadline_ms()));
+	}
+	assert_true(killed > 1);
+	await_all_finished(s);
+	assert_effects_once(s, JOBS);
+}
+
+static void effects_happen_once_when_the_dispatcher_is_killed(void **state)
+{
+	enum { JOBS = 3000 };
+	struct scenario *s = *state;
+	struct scenario_daemon *victim;
+
+	set_up(s);
+	victim = scenario_start(s, "one", "%s", "");
+	scenario_submit(s, JOBS / 2, "effect");
+	scenario_submit(s, JOBS / 2, "settle");
+	scenario_await(s, "select count(*) > 50 from effect");
+	scenario_kill(s, victim);
+	scenario_start(s, "two", "%s", "");
+	await_all_finished(s);
+	assert_effects_once(s, JOBS);
+}
+
+/* Dispatcher, agent and host stand still behind the gate: siblings end the connection, then do the job. */
+static void a_silent_fleets_gate_does_not_keep_its_job_for_ever(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *victim;
+	pid_t hosts[HOSTS_MAX];
+	pid_t agent;
+
+	set_up(s);
+	victim = scenario_start(s, "one", "%s", "");
+	agent = scenario_agent(s, victim);
+	database_do(s->database, "select pg_advisory_lock(1)");
+	scenario_submit(s, 1, "effect_wait");
+	scenario_await(s, "select exists (select from pg_locks where locktype = 'advisory' "
+			  "and not granted)");
+	assert_int_equal(find_hosts(agent, hosts), 1);
+	kill(hosts[0], SIGSTOP);
+	kill(agent, SIGSTOP);
+	scenario_freeze(s, victim);
+	scenario_start(s, "two", "%s", "");
+	scenario_await(s, "select exists (select from locum.job where claim_seq = 2)");
+	database_do(s->database, "select pg_advisory_unlock(1)");
+	await_all_finished(s);
+	kill(hosts[0], SIGCONT);
+	kill(agent, SIGCONT);
+	scenario_thaw(s, victim);
+	scenario_await_logged(s, victim, 1, "was reassigned");
+	assert_effects_once(s, 1);
+}
+
+static void a_plugin_that_crashes_harms_no_other_job(void **state)
+{
+	struct scenario *s = *state;
+
+	set_up(s);
+	scenario_start(s, "one", "%s", "");
+	database_do(s->database,
+		    "select locum.submit(case when n = 250 then 'crash' else 'done' end, "
+		    "max_attempts => 1) from generate_series(1, 500) n");
+	await_all_finished(s);
+	assert_sql(s->database, "completed|499\nfailed|1",
+		   "select state, count(*) from locum.finished group by 1 order by 1");
+	assert_sql(s->database, "its plugin host was killed by signal 11 (Segmentation fault)",
+		   "select error from locum.finished where state = 'failed'");
+}
+
+static void a_drain_waits_for_a_running_plugin(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *daemon;
+
+	set_up(s);
+	add_plugin(s, "busy", "");
+	daemon = scenario_start(s, "one", "%s", "");
+	database_do(s->database, "select locum.submit('busy', '500')");
+	scenario_await(s, "select exists (select from locum.job where state = 'active')");
+	scenario_drain(s, daemon);
+	assert_sql(s->database, "completed|0", "select state, interruptions from locum.finished");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		SCENARIO_TEST(plugins_and_functions_complete_their_jobs_with_their_effects),
+		SCENARIO_TEST(an_error_of_a_function_is_kept_with_its_job),
+		SCENARIO_TEST(a_mebibyte_passes_a_plugin_whole),
+		SCENARIO_TEST(effects_happen_once_while_hosts_are_killed),
+		SCENARIO_TEST(effects_happen_once_when_the_dispatcher_is_killed),
+		SCENARIO_TEST(a_silent_fleets_gate_does_not_keep_its_job_for_ever),
+		SCENARIO_TEST(a_plugin_that_crashes_harms_no_other_job),
+		SCENARIO_TEST(a_drain_waits_for_a_running_plugin),
+	};
+
+	return cmocka_run_group_tests(tests, database_open, database_close);
+}
