@@ -40,7 +40,7 @@ static void take_started(struct host *host, const struct wire_frame *frame)
 
 	while (wire_read_started(frame, &at, &started, NULL) == 1) {
 		errand = errand_find(&host->errands, started.id, started.claim_id);
-		if (errand != NULL && !errand->lost &&
+		if (errand != NULL && !errand->lost && !host->pool->is_mute &&
 		    wire_write_started(host->pool->shared->out, &started, 1, NULL) != 0)
 			fail(host);
 	}
@@ -65,7 +65,7 @@ static bool take_outcome(struct host *host, const struct wire_outcome *outcome)
 	let_go(host, errand);
 	if (outcome->verdict == VERDICT_DONE || outcome->verdict == VERDICT_SETTLED)
 		breaker_success(&errand->member->breaker);
-	wanted = !errand->lost;
+	wanted = !errand->lost && !host->pool->is_mute;
 	if (wanted && comes_back(host, errand, outcome)) {
 		pool_return(host->pool, errand);
 		return false;
@@ -244,8 +244,8 @@ size_t host_room(const struct host *host)
 	bool ahead = host->pool->handler.fence != HANDLER_FENCE_FINISH;
 	int64_t credit = ahead ? AHEAD_US / (host->mean_us > 0 ? host->mean_us : 1) : 1;
 
-	if (host->run->state != RUN_RUNNING || host->told || host->bytes >= AHEAD_BYTES ||
-	    buffer_length(&host->channel.out) >= OUT_BYTES_FULL)
+	if (host->run->state != RUN_RUNNING || host->told || !host->channel.open ||
+	    host->bytes >= AHEAD_BYTES || buffer_length(&host->channel.out) >= OUT_BYTES_FULL)
 		return 0;
 	if (credit < 1 || !host->ready)
 		credit = 1;
@@ -309,7 +309,7 @@ void host_cancel(struct host *host, struct errand *errand, enum wire_cancel_reas
 		errand->recalled = true;
 		break;
 	}
-	if (wire_write_cancel(&host->channel.out, &cancel, 1, NULL) != 0)
+	if (host->channel.open && wire_write_cancel(&host->channel.out, &cancel, 1, NULL) != 0)
 		fail(host);
 	host_look(host, now_ms);
 }
@@ -394,6 +394,8 @@ void host_flush(struct host *host)
 {
 	struct wire_stop stop = { .grace_ms = host->pool->shared->run->kill_grace_ms };
 
+	if (!host->channel.open)
+		return;
 	if (host->run->state >= RUN_TERMINATING && !host->told) {
 		host->told = true;
 		if (wire_write_stop(&host->channel.out, &stop, NULL) != 0)

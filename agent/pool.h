@@ -55,6 +55,7 @@ struct pool {
 	size_t most_hosts; /* while no errand is long */
 	uv_timer_t tick;
 	bool releases; /* what comes back is handed to the dispatcher */
+	bool is_mute;  /* nobody listens any more: nothing is reported */
 	bool failed;   /* memory ended: the agent cannot go on */
 };
 

@@ -174,6 +174,7 @@ void pools_stop(struct agent *agent)
 {
 	for (size_t i = 0; i < agent->pool_count; i++) {
 		agent->pools[i].releases = true;
+		agent->pools[i].is_mute = agent->state >= AGENT_ENDING;
 		pool_release(&agent->pools[i], NULL, "released: the agent is stopping");
 	}
 }

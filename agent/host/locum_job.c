@@ -214,7 +214,7 @@ int locum_job_fail(struct locum_job *job, enum locum_end end, const char *messag
 
 	if (clean != NULL)
 		set_error(job, clean);
-	return end;
+	return (int)end;
 }
 
 int locum_job_log(struct locum_job *job, const char *format, ...)
