@@ -1,4 +1,4 @@
--- job_gate(id bigint, claim_id uuid) -> id
+-- job_gate(id bigint, claim_id uuid) -> id, set_config
 -- Locks a job until the transaction ends, when the claim is still its latest. No row: it was reassigned. The
 -- connection is named after the dispatcher meanwhile, so that a sibling can end it (backend_terminate) should
 -- both fall silent.
