@@ -351,8 +351,7 @@ static int collect(struct desk *desk, struct bundle *bundle)
 	bool quiet;
 	int rest_ms;
 
-	*bundle = (struct bundle){ .count = 0 };
-	TAILQ_INIT(&bundle->ended);
+	*bundle = (struct bundle){ .ended = TAILQ_HEAD_INITIALIZER(bundle->ended) };
 	pthread_mutex_lock(&desk->lock);
 	TAILQ_CONCAT(&bundle->ended, &desk->ended, link);
 	bundle->count = desk->ended_count;
