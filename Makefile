@@ -13,10 +13,6 @@ SANITIZE ?=
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf "%-5s %s\n" $(1) $@)
 
-# V=1 shows the commands.
-Q := $(if $(V),,@)
-say = $(if $(V),,@printf "%-5s %s\n" $(1) $@)
-
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SUFFIXES:

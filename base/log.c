@@ -1,16 +1,21 @@
 #include "base/log.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/text.h"
 
-enum { LINE_MAX_BYTES = 4096, VALUE_MAX_BYTES = 1536 };
+/* A line fits into PIPE_BUF, so that it is written whole or not at all. */
+enum { LINE_MAX_BYTES = 4096, VALUE_MAX_BYTES = 1536, TARGET_FD_LEAST = 64 };
 
 static const char *const LEVEL_NAMES[] = {
 	[LOG_LEVEL_DEBUG] = "debug",
@@ -22,6 +27,7 @@ enum { LEVEL_COUNT = sizeof(LEVEL_NAMES) / sizeof(LEVEL_NAMES[0]) };
 
 static _Atomic int threshold = LOG_LEVEL_INFO;
 static const char *program = "locum";
+static _Atomic uint64_t dropped; /* lines that nobody took */
 
 void log_set_level(enum log_level level)
 {
@@ -44,9 +50,38 @@ const char *log_level_name(enum log_level level)
 	return LEVEL_NAMES[level];
 }
 
+/* Where the lines go. A pipe or a terminal that nobody reads must not hold up the fence or a ping, so those are
+ * opened a second time without blocking: to set that on the descriptor itself would change it for whoever
+ * shares it. */
+static struct {
+	int fd;
+	bool is_socket;
+} target = { .fd = STDERR_FILENO };
+
+static void open_target(void)
+{
+	struct stat status;
+	int opened;
+
+	if (fstat(STDERR_FILENO, &status) != 0)
+		return;
+	target.is_socket = S_ISSOCK(status.st_mode);
+	if (target.fd != STDERR_FILENO || !(S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode)))
+		return;
+	opened = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	if (opened < 0)
+		return;
+	/* Out of the way of the descriptors that an agent inherits. */
+	target.fd = fcntl(opened, F_DUPFD_CLOEXEC, TARGET_FD_LEAST);
+	close(opened);
+	if (target.fd < 0)
+		target.fd = STDERR_FILENO;
+}
+
 void log_set_program(const char *name)
 {
 	program = name;
+	open_target();
 }
 
 struct log_field log_text(const char *key, const char *text)
@@ -114,12 +149,41 @@ static void put_field(char *line, size_t *used, const struct log_field *field)
 	}
 }
 
+/* Writes a line whole or not at all, and does not wait. */
+static bool write_line(const char *line, size_t length)
+{
+	ssize_t written;
+
+	do {
+		written = target.is_socket
+				  ? send(target.fd, line, length, MSG_DONTWAIT | MSG_NOSIGNAL)
+				  : write(target.fd, line, length);
+	} while (written < 0 && errno == EINTR);
+	return written == (ssize_t)length;
+}
+
+/* Says how many lines nobody took, as soon as one is taken again. */
+static bool confess(void)
+{
+	uint64_t lost = atomic_exchange(&dropped, 0);
+	char line[LINE_MAX_BYTES];
+	size_t used = 0;
+
+	if (lost == 0)
+		return true;
+	put_time(line, &used);
+	put(line, &used, " %s warning log lines dropped lines=%" PRIu64 "\n", program, lost);
+	if (write_line(line, used))
+		return true;
+	atomic_fetch_add(&dropped, lost);
+	return false;
+}
+
 void log_write(enum log_level level, const char *message, unsigned count,
 	       const struct log_field *fields)
 {
 	char line[LINE_MAX_BYTES];
 	size_t used = 0;
-	ssize_t written;
 
 	if ((int)level < atomic_load(&threshold))
 		return;
@@ -128,6 +192,6 @@ void log_write(enum log_level level, const char *message, unsigned count,
 	for (unsigned i = 0; i < count; i++)
 		put_field(line, &used, &fields[i]);
 	line[used++] = '\n';
-	written = write(STDERR_FILENO, line, used);
-	(void)written; /* a log that cannot be written has nowhere to say so */
+	if (!confess() || !write_line(line, used))
+		atomic_fetch_add(&dropped, 1);
 }

@@ -1,6 +1,9 @@
 /*
  * The log: one line per fact on stderr, logfmt: "2026-01-31T10:00:00.123Z error message key=value".
  *
+ * Nothing waits for a reader: a line that is not taken at once is dropped, and the next one that is taken is
+ * preceded by their number.
+ *
  * Only thread loops and main log; everything else returns its error. User text is escaped, so one
  * fact is one line whatever it contains. Any thread may call; a line is one write(2).
  */
@@ -34,7 +37,8 @@ void log_set_level(enum log_level level);
 int log_level_read(const char *name, enum log_level *level);
 const char *log_level_name(enum log_level level);
 
-/* What the lines of this process begin with after the time, e.g. "locumd". Not copied. */
+/* What the lines of this process begin with after the time, e.g. "locumd". Not copied. Call it first, before
+ * threads start: it also opens the log. */
 void log_set_program(const char *name);
 
 void log_write(enum log_level level, const char *message, unsigned count,

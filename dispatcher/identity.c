@@ -13,14 +13,43 @@
 
 #include "base/clock.h"
 
-enum { FILE_SIZE_MAX = 512, LOCK_RETRY_MS = 20 };
+enum { FILE_SIZE_MAX = 512, LOCK_RETRY_MS = 20, HOME_SIZE = 96 };
+
+/* The first line of a file, without its end; "" when it cannot be read. */
+static void read_line(const char *path, char *line, size_t size)
+{
+	FILE *file = fopen(path, "re");
+
+	line[0] = '\0';
+	if (file == NULL)
+		return;
+	if (fgets(line, (int)size, file) == NULL)
+		line[0] = '\0';
+	line[strcspn(line, "\n")] = '\0';
+	fclose(file);
+}
 
 /* The state file, one word and its value per line. */
 struct state {
 	struct uuid id;
 	struct uuid incarnation;
 	long pid;
+	char home[HOME_SIZE]; /* of the file that was written; a copy has another */
 };
+
+/* Which file of which boot of which machine this is: what a copied folder, a cloned machine and a reboot do
+ * not share. */
+static void write_home(int fd, char home[static HOME_SIZE])
+{
+	struct stat status;
+	char boot[UUID_TEXT_SIZE] = "";
+
+	read_line("/proc/sys/kernel/random/boot_id", boot, sizeof(boot));
+	if (fstat(fd, &status) != 0)
+		memset(&status, 0, sizeof(status));
+	snprintf(home, HOME_SIZE, "%llx:%llx:%s", (unsigned long long)status.st_dev,
+		 (unsigned long long)status.st_ino, boot);
+}
 
 static int read_state(int fd, struct state *state)
 {
@@ -33,7 +62,8 @@ static int read_state(int fd, struct state *state)
 	if (length <= 0)
 		return -1;
 	text[length] = '\0';
-	if (sscanf(text, "id %36s\nincarnation %36s\npid %ld", id, incarnation, &state->pid) != 3)
+	if (sscanf(text, "id %36s\nincarnation %36s\npid %ld\nhome %95s", id, incarnation,
+		   &state->pid, state->home) < 3)
 		return -1;
 	if (uuid_read(id, &state->id) != 0 || uuid_read(incarnation, &state->incarnation) != 0)
 		return -1;
@@ -82,20 +112,6 @@ static int lock_file(struct identity *identity, int64_t wait_ms, struct error *e
 	return 0;
 }
 
-/* The first line of a file, without its end; "" when it cannot be read. */
-static void read_line(const char *path, char *line, size_t size)
-{
-	FILE *file = fopen(path, "re");
-
-	line[0] = '\0';
-	if (file == NULL)
-		return;
-	if (fgets(line, (int)size, file) == NULL)
-		line[0] = '\0';
-	line[strcspn(line, "\n")] = '\0';
-	fclose(file);
-}
-
 static int open_file(struct identity *identity, const char *state_dir, struct error *err)
 {
 	if (mkdir(state_dir, 0700) != 0 && errno != EEXIST)
@@ -116,6 +132,7 @@ int identity_open(struct identity *identity, const char *state_dir, int64_t wait
 {
 	struct state state;
 	struct stat status;
+	char home[HOME_SIZE];
 
 	memset(identity, 0, sizeof(*identity));
 	if (open_file(identity, state_dir, err) != 0)
@@ -129,7 +146,8 @@ int identity_open(struct identity *identity, const char *state_dir, int64_t wait
 		goto fail;
 	}
 	identity->id = status.st_size > 0 ? state.id : uuid_make();
-	if (status.st_size > 0)
+	write_home(identity->fd, home);
+	if (status.st_size > 0 && strcmp(state.home, home) == 0)
 		identity->former = state.incarnation;
 	if (gethostname(identity->host, sizeof(identity->host)) != 0)
 		identity->host[0] = '\0';
@@ -156,11 +174,14 @@ int identity_write(struct identity *identity, struct uuid incarnation, struct er
 	char text[FILE_SIZE_MAX];
 	char id[UUID_TEXT_SIZE];
 	char life[UUID_TEXT_SIZE];
-	int length = snprintf(text, sizeof(text), "id %s\nincarnation %s\npid %ld\n",
-			      uuid_text(identity->id, id), uuid_text(incarnation, life),
-			      (long)getpid());
+	char home[HOME_SIZE];
+	int length;
 
-	/* Every version has the same length but for the pid's digits: one write, then the cut. */
+	write_home(identity->fd, home);
+	length = snprintf(text, sizeof(text), "id %s\nincarnation %s\npid %ld\nhome %s\n",
+			  uuid_text(identity->id, id), uuid_text(incarnation, life), (long)getpid(),
+			  home);
+	/* Every version has the same length but for a few digits: one write, then the cut. */
 	if (pwrite(identity->fd, text, (size_t)length, 0) != length ||
 	    ftruncate(identity->fd, length) != 0 || fdatasync(identity->fd) != 0)
 		return error_set_errno(err, ERROR_INPUT, errno, "cannot write the state file %s",

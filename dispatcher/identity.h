@@ -15,8 +15,10 @@ enum { IDENTITY_TEXT_MAX = 256 };
 
 struct identity {
 	struct uuid id;
-	struct uuid former; /* the incarnation that the file named; none: zero */
-	int fd;             /* of the state file, locked */
+	struct uuid
+		former; /* the incarnation that the file named; none: zero, also in a copy of the
+			     * file, a clone of the machine, or after a reboot */
+	int fd;         /* of the state file, locked */
 	char path[IDENTITY_TEXT_MAX * 2];
 	char host[IDENTITY_TEXT_MAX];
 	char machine_id[IDENTITY_TEXT_MAX];

@@ -1,16 +1,17 @@
 -- Telling an idle dispatcher that there is work. Polling alone is correct; this makes it quick.
 
--- locum.wake(queue text): notifies one dispatcher that said it is idle and serves the queue, on its own
+-- locum.wake(queue text, handler text): notifies one dispatcher that said it is idle and serves both, on its own
 -- channel; nobody when all are busy, for NOTIFY takes a lock of the whole cluster at commit.
-create or replace function locum.wake(queue text) returns void
+create or replace function locum.wake(queue text, handler text) returns void
 language sql set search_path = pg_catalog, locum, pg_temp as $$
 	select pg_notify('locum_' || chosen.incarnation, '')
 	from (
 		select agent.incarnation
 		from locum.agent
 		where agent.idle and wake.queue = any(agent.queues)
+			and wake.handler = any(agent.handlers)
 		order by random()
 		limit 1
 	) as chosen
 $$;
-revoke all on function locum.wake(text) from public;
+revoke all on function locum.wake(text, text) from public;

@@ -138,7 +138,7 @@ begin
 		update locum.request r set jobs = array[stored] where r.request_id = submit.request_id;
 	end if;
 	if ready then
-		perform locum.wake(submit.queue);
+		perform locum.wake(submit.queue, submit.handler);
 	end if;
 	return stored;
 end

@@ -42,7 +42,8 @@ begin
 		on conflict (queue_id, key) where key is not null do nothing
 		returning job.id, job.queue_id, job.key
 	), woken as (
-		select count(locum.wake(name)) from queue
+		select count(locum.wake(name, handler))
+		from (select distinct coalesce(g.queue, 'default') as name, g.handler from given g) as served
 	)
 	select case when g.key is null then g.id when s.id is not null then s.id
 		else (select j.id from locum.job j where j.key = g.key and j.queue_id = q.id) end

@@ -91,7 +91,7 @@ begin
 		raise 'an unfinished job of the same queue has the key "%"', former.key
 			using errcode = 'unique_violation';
 	end if;
-	perform locum.wake(q.name) from locum.queue q where q.id = former.queue_id;
+	perform locum.wake(q.name, former.handler) from locum.queue q where q.id = former.queue_id;
 	return stored;
 end
 $$;

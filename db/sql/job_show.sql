@@ -3,20 +3,23 @@
 -- `reassigned`: a sibling took a claim away from a dispatcher that was declared dead.
 with job as (
 	select id, state, queue_id, handler::text, priority, attempt + (state = 'active')::int as attempt,
-		max_attempts, interruptions, recoveries, on_interrupt, timeout_ms, cancel_requested, key, retry_of, submitted_by,
-		traceparent, created_at, run_at, expires_at, claimed_at, started_at,
-		null::timestamptz as finished_at, claim_seq, incarnation, error, payload,
-		null::json as result, log
+		max_attempts, interruptions, recoveries, on_interrupt, timeout_ms, cancel_requested, key,
+		retry_of, submitted_by, traceparent, created_at, run_at, expires_at, claimed_at,
+		started_at, null::timestamptz as finished_at, claim_seq, incarnation, error, payload,
+		null::json as result, log, history
 	from locum.job where id = $1::bigint
 	union all
 	select id, state, queue_id, handler, priority, attempt, max_attempts, interruptions, recoveries,
-		on_interrupt, timeout_ms, false, key, retry_of, submitted_by, traceparent, created_at, run_at, null, null, started_at,
-		finished_at, claim_seq, incarnation, error, payload, result, log
+		on_interrupt, timeout_ms, false, key, retry_of, submitted_by, traceparent, created_at,
+		run_at, null, null, started_at, finished_at, claim_seq, incarnation, error, payload, result,
+		log, history
 	from locum.finished where id = $1::bigint
 )
 select job.id, job.state::text, queue.name::text as queue, handler, priority::int, job.attempt::int,
 	max_attempts::int, interruptions::int, recoveries::int, on_interrupt::text,
-	timeout_ms, recoveries > 0 as reassigned, cancel_requested, key, retry_of, submitted_by, traceparent, job.created_at, run_at, expires_at,
+	timeout_ms, coalesce(history @? '$[*] ? (@.outcome == "interrupted" || @.outcome == "reclaimed")',
+		false) as reassigned,
+	cancel_requested, key, retry_of, submitted_by, traceparent, job.created_at, run_at, expires_at,
 	claimed_at, job.started_at, finished_at, claim_seq, dispatcher.id as dispatcher_id,
 	job.incarnation, host, pid, error, payload, result, log, clock_timestamp() as _now
 from job

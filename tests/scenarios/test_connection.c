@@ -72,13 +72,17 @@ static void a_pinger_that_loses_its_connection_pings_on(void **state)
 	struct scenario *s = *state;
 	struct scenario_daemon *one;
 	struct scenario_daemon *two;
+	int64_t pings;
 
 	scenario_gated(s);
-	one = scenario_start(s, "one", "%s", "");
-	two = scenario_start(s, "two", "%s", "");
+	one = scenario_start(s, "one", "ping_death_interval = \"1m\"");
+	two = scenario_start(s, "two", "ping_death_interval = \"1m\"");
 	scenario_submit(s, LOAD, "quick");
 	terminate_under_load(s, "pinger");
 	assert_each_done_once(s);
+	pings = database_int(s->database, "select min(seq) from locum.dispatcher_ping");
+	scenario_await(s, "select count(*) = 2 and min(seq) > %d from locum.dispatcher_ping",
+		       (int)pings + 3);
 	scenario_drain(s, one);
 	scenario_drain(s, two);
 }

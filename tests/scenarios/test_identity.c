@@ -41,6 +41,27 @@ static void a_second_dispatcher_with_the_same_state_is_refused(void **state)
 	assert_sql(s->database, "1|running", "select count(*), min(state) from locum.dispatcher");
 }
 
+/* Makes a state folder with a copy of another one's file. */
+static void copy_file(const char *from, const char *to)
+{
+	char path[SCENARIO_PATH * 2];
+	char text[1024];
+	size_t length;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/dispatcher", from);
+	file = fopen(path, "re");
+	assert_non_null(file);
+	length = fread(text, 1, sizeof(text), file);
+	fclose(file);
+	assert_int_equal(mkdir(to, 0700), 0);
+	snprintf(path, sizeof(path), "%s/dispatcher", to);
+	file = fopen(path, "we");
+	assert_non_null(file);
+	assert_int_equal(fwrite(text, 1, length, file), length);
+	fclose(file);
+}
+
 /* Registers a life of this identity on another machine, and writes the state file that names it. */
 static void live_elsewhere(struct scenario *s, const struct scenario_daemon *daemon)
 {
@@ -64,6 +85,29 @@ static void live_elsewhere(struct scenario *s, const struct scenario_daemon *dae
 	assert_non_null(file);
 	fprintf(file, "id %s\nincarnation %s\npid 4711\n", id, incarnation);
 	fclose(file);
+}
+
+static void a_copied_state_on_the_same_machine_leaves_the_living_alone(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *one;
+	struct scenario_daemon *copy;
+
+	scenario_gated(s);
+	one = scenario_start(s, "one", "%s", "");
+	copy = scenario_daemon(s, "copy", "%s", "");
+	scenario_submit(s, 1, "gated");
+	scenario_await_active(s, 1);
+	copy_file(one->state_dir, copy->state_dir);
+	scenario_launch(s, copy, NULL);
+	scenario_await_logged(s, copy, 1,
+			      "another dispatcher lives under this id; waiting for its death");
+	scenario_let(s, "gate", 1);
+	scenario_await_finished(s, 1, "completed");
+	scenario_assert_done_once(s, 1);
+	assert_int_equal(database_int(s->database, "select count(*) from locum.death"), 0);
+	scenario_kill(s, copy);
+	scenario_drain(s, one);
 }
 
 static void a_copied_state_waits_for_the_death_of_the_other(void **state)
@@ -188,6 +232,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		SCENARIO_TEST(a_second_dispatcher_with_the_same_state_is_refused),
+		SCENARIO_TEST(a_copied_state_on_the_same_machine_leaves_the_living_alone),
 		SCENARIO_TEST(a_copied_state_waits_for_the_death_of_the_other),
 		SCENARIO_TEST(a_copied_state_that_is_alone_waits_for_the_death_of_the_other),
 		SCENARIO_TEST(a_wrong_setting_is_refused_with_its_place),

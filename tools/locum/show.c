@@ -60,7 +60,7 @@ static void put_heading(const PGresult *job)
 	printf("job %" PRId64 ": %s", view_int(job, 0, "id"), view_text(job, 0, "state"));
 	if (view_bool(job, 0, "cancel_requested"))
 		fputs(", to be cancelled", stdout);
-	if (times > 0)
+	if (view_bool(job, 0, "reassigned"))
 		printf(", reassigned %" PRId64 " time%s", times, times == 1 ? "" : "s");
 	putchar('\n');
 }
