@@ -59,7 +59,8 @@ struct config_agent {
 	  "running jobs may finish this long on SIGTERM")
 #define CONFIG_TEXTS(X)                                                                            \
 	X(database, "database", "", "CONNINFO", "database: a URL or key=value pairs, as for psql") \
-	X(host_database, "host_database", "", "CONNINFO", "database for plugin hosts, with a role of their own") \
+	X(host_database, "host_database", "", "CONNINFO",                                          \
+	  "database for plugin hosts, with a role of their own")                                   \
 	X(state_dir, "state_dir", "/var/lib/locum", "DIR",                                         \
 	  "where the dispatcher's identity is kept")                                               \
 	X(agent_program, "agent_program", "", "FILE", "locum-agent, when it is not beside locumd") \
