@@ -20,9 +20,8 @@ enum {
 	NAP_JOBS = 128,        /* or when so many have ended */
 	LIMIT_LOOK_MS = 20,    /* a host that may begin nothing looks again */
 	CANCEL_AGAIN_MS = 100, /* a cancellation between two statements hits none */
+	REST_MAX_MS = 3600 * 1000,
 };
-
-enum { REST_MAX_MS = 3600 * 1000 };
 
 enum rest {
 	REST_AWAKE,

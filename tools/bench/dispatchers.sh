@@ -20,6 +20,7 @@ agent "main" { size = $2 }
 handler "true" { kind = "command" argv = {"/bin/true"} }
 handler "nap" { kind = "command" argv = {"/bin/sleep", "0.2"} }
 handler "hold" { kind = "command" argv = {"/bin/sleep", "5"} }
+handler "noop" { kind = "plugin" path = "$build/plugins/noop.so" }
 handler "flood" { kind = "command" argv = {"/usr/bin/head", "-c", "1073741824", "/dev/zero"} }
 CONF
 }

@@ -114,6 +114,10 @@ function set_goals(    key, both) {
 	goal("claim + complete, batches of 100, to the bare loop", key, median(key), ">=", 0.6)
 	key = "end_to_end" SUBSEP "ratio"
 	goal("end to end with /bin/true, to xargs -P 4 -n 1", key, median(key), ">=", 0.6)
+	key = "plugin" SUBSEP "ratio"
+	goal("end to end with a plugin that does nothing, to the bare loop", key, median(key), ">=", 0.4)
+	key = "plugin" SUBSEP "agent_and_host_mb"
+	goal("locum-agent + one plugin host, MB", key, quantile(key, 1), "<=", 15)
 	key = "reclaim" SUBSEP "killed_to_reclaimed_ms"
 	goal("reclaimed after kill -9, slowest run, ms", key, quantile(key, 1), "<=", DEATH_MS + 2 * SCAN_MS)
 	key = "memory" SUBSEP "agent_100_mb"
@@ -127,6 +131,7 @@ END {
 	add_ratio("claim_complete_1000", "locum", "bare")
 	add_ratio("claim_complete_100", "locum", "bare")
 	add_ratio("end_to_end", "locum", "xargs")
+	add_ratio("plugin", "locum", "bare")
 	for (i = 1; i <= key_count; i++)
 		sort_values(keys[i])
 	set_goals()

@@ -1,7 +1,7 @@
 #!/bin/sh
 # tools/bench/run.sh [SECTION…]: measures locum on a durable cluster of its own, all sections by default.
 #
-# Sections: claim end reclaim memory
+# Sections: claim end plugin reclaim memory
 #   PAIRS=N  runs of each side of a ratio (7)     JOBS=N   jobs in a table that is emptied (100000)
 #   RUNS=N   kills of a dispatcher (20)           TRUES=N  runs of /bin/true (3000)
 # Progress on stderr; the report is build/bench/report.md and report.json. Exit 1 when a goal is missed.
@@ -134,6 +134,32 @@ measure_end() {
 	done
 }
 
+# --- end to end: a plugin that does nothing ------------------------------------------------------
+
+run_plugin() {
+	sql -v jobs="$jobs" -v handler=noop -f tools/bench/sql/fill_plugin.sql > /dev/null
+	start_dispatcher "plugin$1" 8
+	sql -c "call bench.until('not exists (select from locum.job)', 300)"
+	record plugin locum "$1" "$(sql -v pid="$dispatcher" -f tools/bench/sql/rate_between.sql)"
+	agent=$(agent_of "$dispatcher")
+	host=$(agent_of "$agent")
+	record plugin agent_and_host_mb "$1" "$(printf '%s %s' "$(peak "$agent")" "$(peak "$host")" |
+		awk '{ print $1 + $2 }')"
+	stop_dispatcher
+}
+
+# The other side of the ratio: the bare loop, as in measure_claim.
+measure_plugin() {
+	for round in $(seq "$pairs"); do
+		say "end to end with a plugin that does nothing, pair $round of $pairs"
+		sql -v jobs="$jobs" -f tools/bench/sql/fill_bare.sql
+		"$build/bin/locum-bench" -d "$conninfo" --batch 1000 bare > "$top/race"
+		record plugin bare "$round" "$(awk '{ print $1 / $2 }' "$top/race")"
+		run_plugin "$round"
+	done
+	sql -c 'truncate locum.job, locum.finished, locum.receipt, locum.dispatcher, locum.dispatcher_ping'
+}
+
 # --- reclaim after kill -9 -----------------------------------------------------------------------
 
 measure_reclaim() {
@@ -186,7 +212,7 @@ measure_memory() {
 mkdir -p "$out"
 : > "$out/results.tsv"
 start_cluster
-[ $# -gt 0 ] || set -- claim end reclaim memory
+[ $# -gt 0 ] || set -- claim end plugin reclaim memory
 for section; do
 	"measure_$section"
 done
