@@ -119,6 +119,8 @@ int channel_open(struct channel *channel, uv_loop_t *loop, int fd,
 
 void channel_flush(struct channel *channel)
 {
+	if (!channel->open)
+		buffer_free(&channel->out); /* nobody is there to read it */
 	while (channel->open && buffer_length(&channel->out) > 0) {
 		ssize_t sent = send(channel->fd, buffer_bytes(&channel->out),
 				    buffer_length(&channel->out), MSG_NOSIGNAL);
