@@ -45,11 +45,6 @@ int log_level_read(const char *name, enum log_level *level)
 	return -1;
 }
 
-const char *log_level_name(enum log_level level)
-{
-	return LEVEL_NAMES[level];
-}
-
 /* Where the lines go. A pipe or a terminal that nobody reads must not hold up the fence or a ping, so those are
  * opened a second time without blocking: to set that on the descriptor itself would change it for whoever
  * shares it. */

@@ -35,7 +35,6 @@ void log_set_level(enum log_level level);
 
 /* Returns 0 and sets *level for "debug", "info", "warning" or "error"; -1 for another name. */
 int log_level_read(const char *name, enum log_level *level);
-const char *log_level_name(enum log_level level);
 
 /* What the lines of this process begin with after the time, e.g. "locumd". Not copied. Call it first, before
  * threads start: it also opens the log. */

@@ -198,6 +198,15 @@ static void a_queue_that_stays_as_it_is_wakes_nobody(void **state)
 	assert_int_equal(claimer_due_ms(bench->claimer), BENCH_NOW + BENCH_POLL);
 }
 
+static void after_a_shortage_nothing_is_claimed_for_a_while_whoever_calls(void **state)
+{
+	struct claimer_bench *bench = *state;
+
+	claimer_hold(bench->claimer, BENCH_NOW);
+	claimer_wake(bench->claimer);
+	assert_int_equal(claimer_due_ms(bench->claimer), BENCH_NOW + CLAIMER_HOLD_MS);
+}
+
 static void queues_are_named_by_their_ids(void **state)
 {
 	struct claimer_bench *bench = *state;
@@ -258,6 +267,7 @@ int main(void)
 		BENCH_TEST(a_paused_queue_is_not_scanned_and_costs_no_turn),
 		BENCH_TEST(with_every_queue_paused_there_is_nothing_to_scan),
 		BENCH_TEST(a_queue_that_stays_as_it_is_wakes_nobody),
+		BENCH_TEST(after_a_shortage_nothing_is_claimed_for_a_while_whoever_calls),
 		BENCH_TEST(queues_are_named_by_their_ids),
 		BENCH_TEST(a_broken_handler_is_left_to_others_and_said_once),
 		BENCH_TEST(with_every_handler_broken_nothing_is_claimed),
