@@ -13,7 +13,7 @@ enum { DB_DETAIL_SIZE = 512, DB_CALLS_MAX = 8 };
 
 /* One transaction that was sent, and what has come back of it. */
 struct exchange {
-	bool open;
+	bool over;    /* everything that will come has come */
 	size_t count; /* of calls */
 	size_t at;    /* the call whose answer comes next; count: the Sync */
 	size_t statements[DB_CALLS_MAX];

@@ -17,6 +17,7 @@ static int break_off(struct db *db)
 	if (!x->failed)
 		failure_lost(db, &x->err);
 	x->failed = true;
+	x->over = true;
 	db->lost = true;
 	return 1;
 }
@@ -54,7 +55,6 @@ static int send_call(struct db *db, const struct db_call *call, size_t place, st
 static void begin(struct db *db, size_t count)
 {
 	memset(&db->exchange, 0, sizeof(db->exchange));
-	db->exchange.open = true;
 	db->exchange.count = count;
 	db->exchange.deadline_ms = clock_monotonic_ms() + db->answer_ms;
 	db->detail[0] = '\0';
@@ -70,13 +70,11 @@ int exchange_send(struct db *db, struct db_call *calls, size_t count, struct err
 	for (size_t i = 0; i < count; i++) {
 		if (send_call(db, &calls[i], i, err) != 0) {
 			db->lost = true; /* what was queued is never sent: of no use any more */
-			db->exchange.open = false;
 			return -1;
 		}
 	}
 	if (PQpipelineSync(db->conn) == 1 && PQflush(db->conn) >= 0)
 		return 0;
-	db->exchange.open = false;
 	return failure_lost(db, err);
 }
 
@@ -127,32 +125,43 @@ static bool take_sync(struct db *db, PGresult *result)
 	return over;
 }
 
-int exchange_advance(struct db *db)
+/* Takes what has arrived up to the Sync. */
+static int take_arrived(struct db *db)
 {
 	struct exchange *x = &db->exchange;
-	bool over = false;
 
 	if (PQflush(db->conn) < 0 || PQconsumeInput(db->conn) != 1)
 		return break_off(db);
-	while (!over && PQisBusy(db->conn) == 0) {
+	while (!x->over && PQisBusy(db->conn) == 0) {
 		PGresult *result = PQgetResult(db->conn);
 
 		if (x->at < x->count)
 			take_answer(db, result);
 		else
-			over = take_sync(db, result);
+			x->over = take_sync(db, result);
 		if (db->lost || PQstatus(db->conn) == CONNECTION_BAD)
 			return break_off(db);
 	}
-	if (!over && clock_monotonic_ms() >= x->deadline_ms) {
-		if (!x->failed)
-			error_set(&x->err, ERROR_RETRY,
-				  "the database did not answer within %lld ms",
-				  (long long)db->answer_ms);
-		x->failed = true;
-		return break_off(db);
-	}
-	return over;
+	return x->over;
+}
+
+/* Whether the time for the answer is over. */
+static bool is_late(struct db *db)
+{
+	struct exchange *x = &db->exchange;
+
+	if (clock_monotonic_ms() < x->deadline_ms)
+		return false;
+	if (!x->failed)
+		error_set(&x->err, ERROR_RETRY, "the database did not answer within %lld ms",
+			  (long long)db->answer_ms);
+	x->failed = true;
+	return break_off(db) == 1;
+}
+
+int exchange_advance(struct db *db)
+{
+	return db->exchange.over || take_arrived(db) != 0 || is_late(db);
 }
 
 /* Waits for the socket, as long as the deadline allows. */
@@ -209,9 +218,7 @@ static int advance_command(struct db *db)
 		if (db->lost || PQstatus(db->conn) == CONNECTION_BAD)
 			return break_off(db);
 	}
-	if (x->at < x->count && clock_monotonic_ms() >= x->deadline_ms)
-		return break_off(db);
-	return x->at == x->count;
+	return x->at == x->count || is_late(db);
 }
 
 int exchange_command(struct db *db, const char *text, struct error *err)
