@@ -13,6 +13,7 @@
 #include "dispatcher/lookout.h"
 #include "dispatcher/policy.h"
 #include "dispatcher/pump_state.h"
+#include "dispatcher/recall.h"
 #include "dispatcher/session.h"
 #include "dispatcher/status.h"
 #include "dispatcher/turn.h"
@@ -225,6 +226,7 @@ static int wait_ms(const struct pump *pump)
 		if (due_ms < pump->retry_due_ms)
 			due_ms = pump->retry_due_ms;
 	}
+	earliest(&due_ms, pump->recall_due_ms);
 	if (pump->draining)
 		earliest(&due_ms, pump->drain_deadline_ms);
 	return due_ms <= now_ms ? 0 : (int)(due_ms - now_ms);
@@ -286,6 +288,7 @@ static void *run(void *context)
 	while (!is_drained(pump)) {
 		wait_for_events(pump, more);
 		more = work(pump);
+		recall_run(pump, clock_monotonic_ms());
 		courier_flush(pump);
 		status_tell(pump);
 		if (pump->draining && !drain_said && pump->db != NULL && pump->alive) {

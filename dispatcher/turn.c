@@ -16,7 +16,8 @@ enum {
 	WRITE_AGE_MS = 200,      /* what runs no longer than this is never written as active */
 	WRITE_MOST = 1000,
 	DUE_MOST = 1000,
-	DUE_INTERVAL_MS = 1000,
+	EXPIRE_MOST = 500,
+	SWEEP_INTERVAL_MS = 1000,
 	LARGE_AT_ONCE = 32,                   /* payloads fetched by one statement */
 	UNSENT_BYTES = 8 * 1024 * 1024,       /* nothing is claimed while more waits for an agent */
 	UNSENT_BYTES_MOST = 64 * 1024 * 1024, /* nothing is sent while more does */
@@ -104,6 +105,29 @@ static bool may_claim(const struct pump *pump)
 	return pump->alive && !pump->draining && !pump->quiet && !pump->reconcile && !pump->careful;
 }
 
+/* Jobs become due and expire beside the claims that come anyway, and without one when none comes: no slot is
+ * free, or nothing may be claimed. */
+static int64_t sweep_due_ms(const struct pump *pump, bool claims)
+{
+	return pump->due_due_ms + (claims ? 0 : pump->options.config->poll_interval_ms);
+}
+
+static void add_sweeps(struct pump *pump, struct turn *turn, int64_t now_ms)
+{
+	if (pump->careful || now_ms < sweep_due_ms(pump, turn->asked > 0))
+		return;
+	pump->due_due_ms = now_ms + SWEEP_INTERVAL_MS;
+	job_due_call(add_part(turn, PART_DUE), DUE_MOST);
+	job_expire_call(add_part(turn, PART_EXPIRE), EXPIRE_MOST);
+}
+
+/* There is more than one sweep took. */
+static void take_sweeps(struct pump *pump, const PGresult *due, const PGresult *expired)
+{
+	if (rows_count(due) == DUE_MOST || rows_count(expired) == EXPIRE_MOST)
+		pump->due_due_ms = 0;
+}
+
 static void add_claim(struct pump *pump, struct turn *turn, int64_t now_ms)
 {
 	struct job_claim_args claim = { .incarnation = pump->incarnation };
@@ -115,11 +139,7 @@ static void add_claim(struct pump *pump, struct turn *turn, int64_t now_ms)
 	if (turn->asked == 0)
 		return;
 	pump->next_agent = (turn->agent + 1) % pump->agent_count;
-	if (now_ms >= pump->due_due_ms) {
-		pump->due_due_ms = now_ms + DUE_INTERVAL_MS;
-		job_due_call(add_part(turn, PART_DUE), DUE_MOST);
-		job_expire_call(add_part(turn, PART_EXPIRE), DUE_MOST);
-	}
+	add_sweeps(pump, turn, now_ms);
 	if (claimer_wants_horizon(pump->claimers[turn->agent])) {
 		struct db_call *call = add_part(turn, PART_HORIZON);
 
@@ -331,6 +351,9 @@ static void take_parts(struct pump *pump, struct turn *turn, PGresult **results)
 		completer_take(pump, turn->batch, results[turn->place[PART_COMPLETE]]);
 	if (turn->place[PART_START] >= 0)
 		mark_written(pump, turn->started);
+	if (turn->place[PART_DUE] >= 0)
+		take_sweeps(pump, results[turn->place[PART_DUE]],
+			    results[turn->place[PART_EXPIRE]]);
 	if (turn->place[PART_HORIZON] >= 0)
 		claimer_set_horizon(pump->claimers[turn->agent],
 				    rows_int(results[turn->place[PART_HORIZON]], 0, 0));
@@ -368,6 +391,8 @@ bool turn_run(struct pump *pump, int64_t now_ms)
 	if (!pump->careful)
 		add_started(pump, &turn, now_ms);
 	add_claim(pump, &turn, now_ms);
+	if (turn.asked == 0)
+		add_sweeps(pump, &turn, now_ms);
 	if (turn.count > 0) {
 		if (db_run(pump->db, turn.calls, turn.count, results, &err) == 0)
 			take_parts(pump, &turn, results);
@@ -382,8 +407,11 @@ bool turn_run(struct pump *pump, int64_t now_ms)
 
 int64_t turn_due_ms(const struct pump *pump)
 {
-	int64_t due_ms = ledger_count(pump->ledger) > 0 ? pump->write_due_ms : INT64_MAX;
+	int64_t due_ms = sweep_due_ms(pump, false);
 	int64_t now_ms = clock_monotonic_ms();
+
+	if (ledger_count(pump->ledger) > 0 && pump->write_due_ms < due_ms)
+		due_ms = pump->write_due_ms;
 
 	for (int i = 0; may_claim(pump) && i < pump->agent_count; i++) {
 		int64_t claim_ms = claimer_due_ms(pump->claimers[i]);
