@@ -144,13 +144,20 @@ language sql stable as $$
 	select case when delay is null then run_at else coalesce(run_at, now()) + delay end
 $$;
 
--- locum.follow_up_set("then" json, depth int): the follow-ups of a job as they are stored: each an object, with
--- times and intervals in forms that any session reads alike; null when there is none. Makes their queues, so
--- that the end of a job need not. What is accepted here cannot fail there.
+-- locum.plain_options(option locum.job_option): the options with times and intervals in forms that any session
+-- reads alike.
+create or replace function locum.plain_options(option locum.job_option) returns json
+language sql stable set search_path = pg_catalog, pg_temp set intervalstyle = iso_8601 as $$
+	select to_json(option)
+$$;
+
+-- locum.follow_up_set("then" json, depth int): the follow-ups of a job as they are stored, each an object; null
+-- when there is none. Makes their queues, so that the end of a job need not. What is accepted here cannot fail
+-- there.
 --   then   an object with any of success, failure and always, each a handler's name or an object of options
 -- Errors: 22023, 22P02, 22007 and such with a sentence that begins with the place.
 create or replace function locum.follow_up_set("then" json, depth int default 1) returns json
-language plpgsql set search_path = pg_catalog, locum, pg_temp set intervalstyle = iso_8601 as $$
+language plpgsql set search_path = pg_catalog, locum, pg_temp as $$
 declare
 	known text[];
 	ending text;
@@ -183,7 +190,8 @@ begin
 		end;
 		select json_object_agg(key, value) into spec
 		from (
-			select key, value from json_each(to_json(option)) where json_typeof(value) <> 'null'
+			select key, value from json_each(locum.plain_options(option))
+			where json_typeof(value) <> 'null'
 			union all
 			select 'payload', spec -> 'payload' where spec -> 'payload' is not null
 		) as given;

@@ -4,7 +4,7 @@
 create or replace view locum.jobs as
 select j.id, q.name as queue, j.handler::text, j.state::text, j.priority,
 	j.attempt + (j.state = 'active')::int as attempt, j.max_attempts, j.interruptions, j.recoveries,
-	j.payload::json, null::json as result, j.error, j.log, j.key, j.submitted_by, j.created_at, j.run_at,
+	j.payload::json, null::json as result, j.error, j.log, j.key, j.submitted_by::text, j.created_at, j.run_at,
 	j.expires_at, j.claimed_at, j.started_at, null::timestamptz as finished_at,
 	d.id as dispatcher_id, j.incarnation, j.claim_id, j.claim_seq, j.retry_of, j.cancel_requested,
 	j.history, j.labels, j.follows, j.follow_ups as "then", j.on_interrupt::text, j.traceparent,

@@ -24,6 +24,8 @@ create domain locum.name as text check (
 -- A domain, not a check on the table: a claim would read the whole payload to check it again.
 create domain locum.payload as json check (octet_length(value::text) <= LIMIT_PAYLOAD_BYTES);
 
+create domain locum.submitter as text check (octet_length(value) between 1 and LIMIT_KEY_BYTES);
+
 create domain locum.pause_ms as bigint check (value between 0 and LIMIT_WAIT_DAYS * 86400000::bigint);
 
 -- The options of a job by the names that submissions give them; a null is the option's default. The payload
@@ -89,7 +91,7 @@ create table locum.job (
 	claim_id uuid,                              -- the right to finish the job: a capability
 	incarnation uuid,                           -- of the dispatcher that holds the claim
 	handler locum.name not null,
-	submitted_by text not null default session_user,
+	submitted_by locum.submitter not null default session_user,
 	key text check (octet_length(key) between 1 and LIMIT_KEY_BYTES),
 	traceparent text check (octet_length(traceparent) <= LIMIT_KEY_BYTES),
 	payload locum.payload not null default '{}',
