@@ -170,7 +170,7 @@ $(B)/gen/db/job_state_type.sql: db/states.def tools/house/states.sh
 	$(Q)tools/house/states.sh type $< > $@
 
 $(B)/gen/db/embedded_sql.c: $(MIGRATIONS) $(FUNCTIONS) $(STATEMENTS) $(STATES) $(STATES_TYPE) \
-		$(B)/sql base/limits.h tools/house/embed.sh tools/house/expand.awk
+		$(wildcard db/columns/*.sql) $(B)/sql base/limits.h tools/house/embed.sh tools/house/expand.awk
 	@mkdir -p $(@D)
 	$(call say,GEN)
 	$(Q)tools/house/embed.sh base/limits.h $(@D) MIGRATIONS $(MIGRATIONS) -- \

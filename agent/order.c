@@ -8,6 +8,7 @@
 #include "agent/pools.h"
 #include "agent/service.h"
 #include "agent/services.h"
+#include "agent/verdict.h"
 #include "base/log.h"
 
 /* What may wait; more is handed back. The dispatcher sends no more than it expects to run soon. */
@@ -159,7 +160,10 @@ static void run_jobs(struct agent *agent, const struct wire_frame *frame)
 
 static void cancel_waiting(struct agent *agent, struct run *run, enum wire_cancel_reason reason)
 {
-	run_cancel_waiting(run);
+	if (reason == WIRE_CANCEL_RECALL)
+		run_release(run, VERDICT_TEXT_RECALLED);
+	else
+		run_cancel_waiting(run);
 	if (reason == WIRE_CANCEL_LOST)
 		run->reason = RUN_LOST;
 	roster_move(&agent->roster, run);

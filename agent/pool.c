@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/verdict.h"
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -189,10 +190,17 @@ void pool_release(struct pool *pool, const struct member *member, const char *wh
 static void cancel_waiting(struct pool *pool, struct errand *errand, enum wire_cancel_reason reason)
 {
 	take_out(pool, errand);
-	if (reason == WIRE_CANCEL_LOST)
+	switch (reason) {
+	case WIRE_CANCEL_REQUESTED:
+		report_unbegun(pool, errand, VERDICT_CANCELLED, VERDICT_TEXT_CANCELLED);
+		break;
+	case WIRE_CANCEL_LOST:
 		errand_free(errand);
-	else
-		report_unbegun(pool, errand, VERDICT_CANCELLED, "cancelled on request");
+		break;
+	case WIRE_CANCEL_RECALL:
+		report_unbegun(pool, errand, VERDICT_RELEASED, VERDICT_TEXT_RECALLED);
+		break;
+	}
 }
 
 bool pool_cancel(struct pool *pool, const struct wire_cancel *cancel)

@@ -81,7 +81,7 @@ struct wire_job {
 enum wire_cancel_reason {
 	WIRE_CANCEL_REQUESTED = 1, /* somebody cancelled the job: outcome VERDICT_CANCELLED */
 	WIRE_CANCEL_LOST,          /* the job was reassigned: kill at once, no outcome wanted */
-	WIRE_CANCEL_RECALL, /* agent to plugin host: released if it has not begun, else ignored */
+	WIRE_CANCEL_RECALL,        /* released if it has not begun, else ignored */
 };
 
 /* One job of a CANCEL frame. A job that the agent does not know is ignored. */

@@ -54,6 +54,7 @@ enum claim_column {
 	CLAIM_RECOVERIES,
 	CLAIM_ON_INTERRUPT,
 	CLAIM_TIMEOUT_MS,
+	CLAIM_EXPIRES_IN_MS,
 	CLAIM_PAYLOAD,
 	CLAIM_TRACEPARENT,
 	CLAIM_COLUMNS,
@@ -72,6 +73,7 @@ static const char *const CLAIM_NAMES[CLAIM_COLUMNS] = {
 	[CLAIM_RECOVERIES] = "recoveries",
 	[CLAIM_ON_INTERRUPT] = "on_interrupt",
 	[CLAIM_TIMEOUT_MS] = "timeout_ms",
+	[CLAIM_EXPIRES_IN_MS] = "expires_in_ms",
 	[CLAIM_PAYLOAD] = "payload",
 	[CLAIM_TRACEPARENT] = "traceparent",
 };
@@ -92,6 +94,7 @@ static void read_claimed(const PGresult *rows, int row, const int *at, struct jo
 		.retries_when_interrupted = strcmp(rows_text(rows, row, at[CLAIM_ON_INTERRUPT]),
 						   "retry") == 0,
 		.timeout_ms = rows_int(rows, row, at[CLAIM_TIMEOUT_MS]),
+		.expires_in_ms = rows_int(rows, row, at[CLAIM_EXPIRES_IN_MS]),
 		.payload = rows_text(rows, row, at[CLAIM_PAYLOAD]),
 		.payload_length = rows_length(rows, row, at[CLAIM_PAYLOAD]),
 		.traceparent = rows_text(rows, row, at[CLAIM_TRACEPARENT]),

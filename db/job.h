@@ -38,6 +38,7 @@ struct job_claimed {
 	int recoveries;
 	bool retries_when_interrupted; /* on_interrupt is retry */
 	int64_t timeout_ms;            /* 0: none of its own */
+	int64_t expires_in_ms;         /* not to be started after; -1: never expires */
 	const char *payload;           /* NULL: too large, to be fetched by job_payload */
 	size_t payload_length;
 	const char *traceparent; /* or NULL */
@@ -73,7 +74,7 @@ struct job_completion {
 	struct args_text *errors;
 	struct args_text *logs;
 	int64_t *started_ago_ms; /* -1: never started */
-	int64_t *delay_ms;
+	int64_t *delay_ms;       /* of a retry or a snooze; -1: the job's policy says */
 };
 
 void job_complete_call(struct db_call *call, const struct job_completion *completion);

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "db/conninfo.h"
+#include "dispatcher/recall.h"
 
 /* As much as fits, with a NUL behind it. */
 static void copy_text(struct wire_bytes bytes, char *text, size_t size)
@@ -143,7 +144,9 @@ static int take_outcomes(struct pump *pump, int agent, const struct wire_frame *
 		if (outcome.started_ms > 0 && outcome.verdict != VERDICT_INTERRUPTED)
 			claimer_measure(pump->claimers[agent],
 					outcome.ended_ms - outcome.started_ms);
-		if (outcome.verdict == VERDICT_RELEASED)
+		if (outcome.verdict == VERDICT_RELEASED && holding->recalled)
+			pump->due_due_ms = 0; /* the sweep ends it at once */
+		else if (outcome.verdict == VERDICT_RELEASED)
 			claimer_hold(pump->claimers[agent], clock_monotonic_ms());
 		take_outcome(pump, holding, &outcome);
 	}
@@ -345,6 +348,7 @@ static int enter(struct pump *pump, int agent, struct uuid claim_id, const struc
 	/* What was written as started counts as started, whatever the agent gets to say. */
 	if (holding.written)
 		holding.started_ms = clock_boottime_ms();
+	recall_plan(pump, &holding, job->expires_in_ms);
 	*wire = (struct wire_job){
 		.id = job->id,
 		.claim_id = claim_id,

@@ -75,14 +75,6 @@ static int copy_bytes(struct wire_bytes bytes, size_t limit, char **copy, size_t
 	return 0;
 }
 
-/* What the run asked for goes before the policy's back-off. */
-static int64_t delay_ms(const struct holding *holding, const struct wire_outcome *outcome)
-{
-	if (outcome->verdict != VERDICT_RETRY && outcome->verdict != VERDICT_SNOOZED)
-		return 0;
-	return outcome->delay_ms >= 0 ? outcome->delay_ms : policy_retry_delay_ms(holding->attempt);
-}
-
 int outbox_add(struct outbox *outbox, const struct holding *holding,
 	       const struct wire_outcome *outcome, struct error *err)
 {
@@ -94,7 +86,7 @@ int outbox_add(struct outbox *outbox, const struct holding *holding,
 	ended->claim_id = holding->claim_id;
 	ended->outcome = policy_outcome(outcome->verdict, holding->attempt, holding->max_attempts);
 	ended->started_ms = outcome->started_ms;
-	ended->delay_ms = delay_ms(holding, outcome);
+	ended->delay_ms = outcome->delay_ms;
 	if (copy_bytes(outcome->result, LIMIT_RESULT_BYTES, &ended->result,
 		       &ended->result_length) != 0 ||
 	    copy_bytes(outcome->error, LIMIT_ERROR_BYTES, &ended->error, &ended->error_length) !=

@@ -27,8 +27,8 @@ struct ended {
 	size_t error_length;
 	size_t log_length;
 	int64_t started_ms; /* CLOCK_BOOTTIME; 0: never */
-	int64_t delay_ms;
-	bool blamed; /* a value was refused, and all were replaced */
+	int64_t delay_ms;   /* of a retry or a snooze; -1: the job's policy says */
+	bool blamed;        /* a value was refused, and all were replaced */
 	struct ended *next;
 };
 

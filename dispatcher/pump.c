@@ -13,6 +13,7 @@
 #include "dispatcher/lookout.h"
 #include "dispatcher/policy.h"
 #include "dispatcher/pump_state.h"
+#include "dispatcher/recall.h"
 #include "dispatcher/session.h"
 #include "dispatcher/status.h"
 #include "dispatcher/turn.h"
@@ -319,6 +320,7 @@ static int wait_ms(const struct pump *pump)
 	for (int i = 0; i < PUMP_EXTRA; i++)
 		if (pump->extra[i].turn != NULL)
 			earliest(&due_ms, db_deadline_ms(pump->extra[i].db));
+	earliest(&due_ms, pump->recall_due_ms);
 	if (pump->draining)
 		earliest(&due_ms, pump->drain_deadline_ms);
 	return due_ms <= now_ms ? 0 : (int)(due_ms - now_ms);
@@ -383,6 +385,7 @@ static void *run(void *context)
 	while (!is_drained(pump)) {
 		wait_for_events(pump);
 		work(pump);
+		recall_run(pump, clock_monotonic_ms());
 		courier_flush(pump);
 		status_tell(pump);
 	}

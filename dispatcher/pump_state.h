@@ -71,7 +71,8 @@ struct pump {
 	int64_t write_due_ms; /* next time that started jobs are written as active */
 	int64_t scan_due_ms;
 	int64_t sweep_due_ms;
-	int64_t due_due_ms; /* next time that scheduled jobs are looked at */
+	int64_t due_due_ms;    /* next time that scheduled jobs are looked at */
+	int64_t recall_due_ms; /* next time that a job expires before it has started */
 	int64_t queues_due_ms;
 	int64_t status_due_ms;
 	int64_t status_busy; /* as told last */

@@ -16,7 +16,8 @@ enum {
 	WRITE_AGE_MS = 200,      /* what runs no longer than this is never written as active */
 	WRITE_MOST = 1000,
 	DUE_MOST = 1000,
-	DUE_INTERVAL_MS = 1000,
+	EXPIRE_MOST = 500,
+	SWEEP_INTERVAL_MS = 1000,
 	UNSENT_BYTES = 8 * 1024 * 1024, /* nothing is claimed while more waits for an agent */
 	EXTRA_JOBS = 500,               /* less than this is not worth a transaction of its own */
 };
@@ -120,13 +121,27 @@ static bool may_claim(const struct pump *pump)
 	return pump->alive && !pump->draining && !pump->quiet && !pump->reconcile && !pump->careful;
 }
 
-static void add_house(struct pump *pump, struct turn *turn, int64_t now_ms)
+/* Jobs become due and expire beside the claims that come anyway, and without one when none comes: no slot is
+ * free, or nothing may be claimed. */
+static int64_t sweep_due_ms(const struct pump *pump, bool claims)
 {
-	if (now_ms < pump->due_due_ms)
+	return pump->due_due_ms + (claims ? 0 : pump->options.config->poll_interval_ms);
+}
+
+static void add_sweeps(struct pump *pump, struct turn *turn, bool claims, int64_t now_ms)
+{
+	if (now_ms < sweep_due_ms(pump, claims))
 		return;
-	pump->due_due_ms = now_ms + DUE_INTERVAL_MS;
+	pump->due_due_ms = now_ms + SWEEP_INTERVAL_MS;
 	job_due_call(add_part(turn, PART_DUE), DUE_MOST);
-	job_expire_call(add_part(turn, PART_EXPIRE), DUE_MOST);
+	job_expire_call(add_part(turn, PART_EXPIRE), EXPIRE_MOST);
+}
+
+/* There is more than one sweep took. */
+static void take_sweeps(struct pump *pump, const PGresult *due, const PGresult *expired)
+{
+	if (rows_count(due) == DUE_MOST || rows_count(expired) == EXPIRE_MOST)
+		pump->due_due_ms = 0;
 }
 
 /* Claims for the next agent that has room for `least` or more. */
@@ -144,7 +159,7 @@ static void add_claim(struct pump *pump, struct turn *turn, int least, int64_t n
 		return;
 	claimer = pump->claimers[intake->agent];
 	pump->next_agent = (intake->agent + 1) % pump->agent_count;
-	add_house(pump, turn, now_ms);
+	add_sweeps(pump, turn, true, now_ms);
 	if (claimer_wants_horizon(claimer)) {
 		struct db_call *call = add_part(turn, PART_HORIZON);
 
@@ -241,6 +256,9 @@ static void take_parts(struct pump *pump, struct connection *connection, struct 
 		completer_take(pump, connection, turn->batch, results[turn->place[PART_COMPLETE]]);
 	if (turn->place[PART_START] >= 0)
 		mark_written(pump, turn->started);
+	if (turn->place[PART_DUE] >= 0)
+		take_sweeps(pump, results[turn->place[PART_DUE]],
+			    results[turn->place[PART_EXPIRE]]);
 	if (turn->place[PART_HORIZON] >= 0)
 		claimer_set_horizon(pump->claimers[intake->agent],
 				    rows_int(results[turn->place[PART_HORIZON]], 0, 0));
@@ -329,6 +347,7 @@ bool turn_begin(struct pump *pump, int64_t now_ms)
 	if (!pump->careful) {
 		add_started(pump, turn, now_ms);
 		add_claim(pump, turn, 1, now_ms);
+		add_sweeps(pump, turn, false, now_ms);
 	}
 	return begin(pump, &pump->main, turn, now_ms);
 }
@@ -367,8 +386,11 @@ bool turn_is_claiming(const struct pump *pump)
 
 int64_t turn_due_ms(const struct pump *pump)
 {
-	int64_t due_ms = ledger_count(pump->ledger) > 0 ? pump->write_due_ms : INT64_MAX;
+	int64_t due_ms = sweep_due_ms(pump, false);
 	int64_t now_ms = clock_monotonic_ms();
+
+	if (ledger_count(pump->ledger) > 0 && pump->write_due_ms < due_ms)
+		due_ms = pump->write_due_ms;
 
 	for (int i = 0; may_claim(pump) && i < pump->agent_count; i++) {
 		int64_t claim_ms = claimer_due_ms(pump->claimers[i]);

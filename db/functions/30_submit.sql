@@ -17,128 +17,124 @@ begin
 end
 $$;
 
--- locum.check_name(what text, name text): raises 22023 with a sentence when name cannot be the name of a
--- `what`.
-create or replace function locum.check_name(what text, name text) returns void
-language plpgsql immutable set search_path = pg_catalog, locum, pg_temp as $$
-begin
-	if name is null or name = '' then
-		raise 'the % has no name', what using errcode = 'invalid_parameter_value';
-	elsif octet_length(name) > LIMIT_NAME_BYTES then
-		raise 'the name of the % has % bytes; at most LIMIT_NAME_BYTES are allowed', what,
-			octet_length(name) using errcode = 'invalid_parameter_value';
-	elsif name ~ '[[:cntrl:]]' then
-		raise 'the name of the % contains a control character', what
-			using errcode = 'invalid_parameter_value';
-	end if;
-end
-$$;
-
--- locum.check_job(…): raises 22023 with one sentence that says what is wrong with the job's options.
-create or replace function locum.check_job(handler text, payload json, queue text, priority int, key text,
-	max_attempts int, timeout interval, expires interval, on_interrupt text, traceparent text)
-returns void
+-- locum.take_request(request_id uuid): null when the request is new or null, and is the caller's to store the
+-- jobs in; else the jobs that it stored. Waits for another transaction that has the same request in hand.
+create or replace function locum.take_request(request_id uuid) returns bigint[]
 language plpgsql set search_path = pg_catalog, locum, pg_temp as $$
 declare
-	wrong text;
+	earlier bigint[];
 begin
-	perform locum.check_name('handler', handler);
-	perform locum.check_name('queue', queue);
-	wrong := case
-		when payload is null then 'the payload is missing'
-		when octet_length(payload::text) > LIMIT_PAYLOAD_BYTES then format(
-			'the payload has %s bytes; at most LIMIT_PAYLOAD_BYTES are allowed',
-			octet_length(payload::text))
-		when priority is null or priority not between 0 and LIMIT_PRIORITY_MAX then format(
-			'the priority must be 0 to LIMIT_PRIORITY_MAX, not %s', coalesce(priority::text, 'null'))
-		when key = '' then 'the key is empty'
-		when octet_length(key) > LIMIT_KEY_BYTES then format(
-			'the key has %s bytes; at most LIMIT_KEY_BYTES are allowed', octet_length(key))
-		when max_attempts not between 1 and LIMIT_ATTEMPTS_MAX then format(
-			'max_attempts must be 1 to LIMIT_ATTEMPTS_MAX, not %s', max_attempts)
-		when timeout < interval '1 millisecond' then format(
-			'the timeout must be 1ms or more, not %s', timeout)
-		when expires < interval '0' then format('expires must not be negative, not %s', expires)
-		when on_interrupt is null or on_interrupt not in ('retry', 'fail', 'hold') then format(
-			'on_interrupt must be retry, fail or hold, not %L', on_interrupt)
-		when octet_length(traceparent) > LIMIT_KEY_BYTES then format(
-			'the traceparent has %s bytes; at most LIMIT_KEY_BYTES are allowed',
-			octet_length(traceparent))
-	end;
-	if wrong is not null then
-		raise '%', wrong using errcode = 'invalid_parameter_value';
-	end if;
+	-- Again when the row went between the two statements, being too old.
+	while take_request.request_id is not null and earlier is null loop
+		insert into locum.request (request_id, jobs) values (take_request.request_id, '{}')
+			on conflict do nothing;
+		exit when found;
+		select r.jobs into earlier from locum.request r where r.request_id = take_request.request_id;
+	end loop;
+	return earlier;
 end
 $$;
+revoke all on function locum.take_request(uuid) from public;
 
--- locum.interval_ms(value interval): whole milliseconds, null for null.
-create or replace function locum.interval_ms(value interval) returns bigint
-language sql immutable set search_path = pg_catalog, pg_temp as $$
-	select ceil(extract(epoch from value) * 1000)::bigint
+-- locum.store_job(option locum.job_option, payload json, follow_ups json, follows bigint, retry_of bigint):
+-- inserts one job whose options are checked, and wakes a dispatcher. Returns its id, or null when an
+-- unfinished job of the queue has the key.
+create or replace function locum.store_job(option locum.job_option, payload json, follow_ups json,
+	follows bigint default null, retry_of bigint default null)
+returns bigint
+language plpgsql set search_path = pg_catalog, locum, pg_temp as $$
+declare
+	due timestamptz := locum.due_at(option.run_at, option.delay);
+	ready boolean := coalesce(due <= now(), true);
+	labels jsonb := case when option.labels is not null then locum.label_set(option.labels) end;
+	stored bigint;
+begin
+	option.queue := coalesce(option.queue, 'default');
+	insert into locum.job (run_at, expires_at, retry_of, follows, timeout_ms, retry_delay_ms,
+		retry_cap_ms, queue_id, state, on_interrupt, retry_backoff, priority, lane, max_attempts,
+		handler, submitted_by, key, traceparent, payload, labels, follow_ups)
+	values (due, now() + option.expires, store_job.retry_of, store_job.follows,
+		locum.interval_ms(option.timeout), locum.interval_ms(option.retry_delay),
+		locum.interval_ms(option.retry_cap), locum.queue_id(option.queue),
+		case when ready then 'pending' else 'scheduled' end::locum.job_state,
+		coalesce(option.on_interrupt, 'retry')::locum.interrupt_policy,
+		option.retry_backoff::locum.retry_backoff,
+		coalesce(option.priority, LIMIT_PRIORITY_DEFAULT),
+		case when not ready then null when due is null then 1 else 0 end,
+		coalesce(option.max_attempts, LIMIT_ATTEMPTS_DEFAULT), option.handler,
+		coalesce(option.submitted_by, session_user), option.key, option.traceparent,
+		store_job.payload, labels, store_job.follow_ups)
+	on conflict (queue_id, key) where key is not null do nothing
+	returning id into stored;
+	if ready and stored is not null then
+		perform locum.wake(option.queue, option.handler);
+	end if;
+	return stored;
+end
 $$;
+revoke all on function locum.store_job(locum.job_option, json, json, bigint, bigint) from public;
 
--- locum.submit(…): stores one job in the caller's transaction and returns its id.
---   handler       who is to run it: a name from the dispatchers' configuration
---   payload       JSON, kept byte for byte, at most LIMIT_PAYLOAD_BYTES bytes
---   queue         made when there is none of that name
---   priority      0 (first) to LIMIT_PRIORITY_MAX
---   run_at, delay not before this time; with both, delay counts from run_at
---   key           unique in the queue among unfinished jobs: a second job is not stored, and the id of the
---                 first is returned
---   request_id    chosen by the caller: the same request again returns the same id, even after the job
---                 has finished, for 24 hours at least
---   timeout       of one run; expires: not started later than this after now
---   on_interrupt  what follows when its worker dies: retry, fail or hold
+-- locum.submit(…): stores one job in the caller's transaction and returns its id. A null is the default.
+--   handler        who is to run it: a name from the dispatchers' configuration
+--   payload        JSON, kept byte for byte, at most LIMIT_PAYLOAD_BYTES bytes
+--   queue          made when there is none of that name
+--   priority       0 (first) to LIMIT_PRIORITY_MAX
+--   run_at, delay  not before this time; with both, delay counts from run_at
+--   key            unique in the queue among unfinished jobs: a second job is not stored, and the id of the
+--                  first is returned
+--   request_id     chosen by the caller: the same request again returns the same id, even after the job
+--                  has finished, for 24 hours at least
+--   timeout        of one run; expires: not started later than this after now
+--   on_interrupt   what follows when its worker dies: retry, fail or hold
+--   retry_delay    the pause before the second run (default LIMIT_RETRY_BASE_MS ms); retry_cap: the longest
+--                  pause; retry_backoff: how pauses grow: exponential, linear or fixed
+--   then           what the job's end submits, in the same transaction: an object with any of success
+--                  (completed), failure (failed or expired) and always (also cancelled), each a handler's
+--                  name or an object of these options. The default queue is this job's, the default payload
+--                  {"job", "handler", "state", "result", "error"}
+--   labels         a flat object of texts, at most LIMIT_LABELS
+--   submitted_by   by default the session's user
 -- Errors: 22023 with a sentence; 22P02 when the payload is no JSON. Any client may call.
 create or replace function locum.submit(handler text, payload json default '{}',
 	queue text default 'default', priority int default LIMIT_PRIORITY_DEFAULT,
 	run_at timestamptz default null, delay interval default null, key text default null,
 	request_id uuid default null, max_attempts int default null, timeout interval default null,
-	expires interval default null, on_interrupt text default 'retry', traceparent text default null)
+	expires interval default null, on_interrupt text default 'retry', traceparent text default null,
+	retry_delay interval default null, retry_cap interval default null,
+	retry_backoff text default null, "then" json default null, labels json default null,
+	submitted_by text default null)
 returns bigint
 language plpgsql set search_path = pg_catalog, locum, pg_temp as $$
 #variable_conflict use_column
 declare
-	due timestamptz := case when submit.delay is null then submit.run_at
-		else coalesce(submit.run_at, now()) + submit.delay end;
-	ready boolean := due is null or due <= now();
-	line int;
+	option locum.job_option := row(submit.handler, submit.queue, submit.priority, submit.run_at,
+		submit.delay, submit.key, submit.max_attempts, submit.timeout, submit.expires,
+		submit.on_interrupt, submit.traceparent, submit.retry_delay, submit.retry_cap,
+		submit.retry_backoff, submit."then", submit.labels, submit.submitted_by);
+	earlier bigint[];
+	follow_ups json;
 	stored bigint;
-	earlier bigint;
 begin
-	perform locum.check_job(submit.handler, submit.payload, submit.queue, submit.priority, submit.key,
-		submit.max_attempts, submit.timeout, submit.expires, submit.on_interrupt, submit.traceparent);
+	perform locum.check_job(option, submit.payload);
 	if submit.request_id is not null then
-		insert into locum.request (request_id, jobs) values (submit.request_id, '{}')
-			on conflict do nothing;
-		if not found then
-			select r.jobs[1] into earlier from locum.request r where r.request_id = submit.request_id;
-			return earlier;
+		earlier := locum.take_request(submit.request_id);
+		if earlier is not null then
+			return earlier[1];
 		end if;
 	end if;
-	line := locum.queue_id(submit.queue);
+	if submit."then" is not null then
+		follow_ups := locum.follow_up_set(submit."then");
+	end if;
 	loop
-		insert into locum.job (run_at, expires_at, timeout_ms, queue_id, state, on_interrupt, priority,
-			lane, max_attempts, handler, key, traceparent, payload)
-		values (due, now() + submit.expires, locum.interval_ms(submit.timeout), line,
-			case when ready then 'pending' else 'scheduled' end::locum.job_state,
-			submit.on_interrupt::locum.interrupt_policy, submit.priority,
-			case when not ready then null when due is null then 1 else 0 end,
-			coalesce(submit.max_attempts, LIMIT_ATTEMPTS_DEFAULT), submit.handler, submit.key,
-			submit.traceparent, submit.payload)
-		on conflict (queue_id, key) where key is not null do nothing
-		returning id into stored;
+		stored := locum.store_job(option, submit.payload, follow_ups);
 		exit when stored is not null;
 		-- The key is taken; the job that has it may finish before it is seen here.
 		select j.id into stored from locum.job j
-		where j.queue_id = line and j.key = submit.key;
+		where j.queue_id = locum.queue_id(coalesce(submit.queue, 'default')) and j.key = submit.key;
 		exit when stored is not null;
 	end loop;
 	if submit.request_id is not null then
 		update locum.request r set jobs = array[stored] where r.request_id = submit.request_id;
-	end if;
-	if ready then
-		perform locum.wake(submit.queue, submit.handler);
 	end if;
 	return stored;
 end

@@ -1,12 +1,5 @@
 -- Bulk submission, in the caller's transaction.
 
--- locum.job_options(): the names that an object of a bulk submission may have.
-create or replace function locum.job_options() returns text[]
-language sql immutable set search_path = pg_catalog, pg_temp as $$
-	select '{handler,payload,queue,priority,run_at,delay,key,max_attempts,timeout,expires,on_interrupt,
-		traceparent}'::text[]
-$$;
-
 -- locum.insert_jobs(jobs json[]): submit_many without its explanation of errors. A null among the ids: the
 -- job that had the key finished before it could be seen. Joins by hashing, for the lists are of equal length.
 create or replace function locum.insert_jobs(jobs json[]) returns setof bigint
@@ -16,27 +9,27 @@ begin
 	return query
 	with given as materialized (
 		select n, value -> 'payload' as payload, option.*,
-			case when option.delay is null then option.run_at
-				else coalesce(option.run_at, now()) + option.delay end as due,
-			nextval('locum.job_id_seq') as id
+			locum.due_at(option.run_at, option.delay) as due, nextval('locum.job_id_seq') as id
 		from unnest(jobs) with ordinality as line (value, n)
-		cross join lateral json_to_record(value) as option (handler text, queue text, priority int,
-			run_at timestamptz, delay interval, key text, max_attempts int, timeout interval,
-			expires interval, on_interrupt text, traceparent text)
+		cross join lateral json_populate_record(null::locum.job_option, value) as option
 		order by n
 	), queue as materialized (
 		select name, locum.queue_id(name) as id
 		from (select distinct coalesce(g.queue, 'default') as name from given g) as named
 	), stored as (
-		insert into locum.job (id, run_at, expires_at, timeout_ms, queue_id, state, on_interrupt,
-			priority, lane, max_attempts, handler, key, traceparent, payload)
-		select g.id, due, now() + expires, locum.interval_ms(timeout), q.id,
+		insert into locum.job (id, run_at, expires_at, timeout_ms, retry_delay_ms, retry_cap_ms,
+			queue_id, state, on_interrupt, retry_backoff, priority, lane, max_attempts, handler,
+			submitted_by, key, traceparent, payload, labels, follow_ups)
+		select g.id, due, now() + expires, locum.interval_ms(timeout),
+			locum.interval_ms(retry_delay), locum.interval_ms(retry_cap), q.id,
 			case when coalesce(due <= now(), true) then 'pending' else 'scheduled' end::locum.job_state,
 			coalesce(on_interrupt, 'retry')::locum.interrupt_policy,
-			coalesce(priority, LIMIT_PRIORITY_DEFAULT),
+			retry_backoff::locum.retry_backoff, coalesce(priority, LIMIT_PRIORITY_DEFAULT),
 			case when due is null then 1 when due <= now() then 0 end,
-			coalesce(max_attempts, LIMIT_ATTEMPTS_DEFAULT), handler, g.key, traceparent,
-			coalesce(payload, '{}')
+			coalesce(max_attempts, LIMIT_ATTEMPTS_DEFAULT), handler,
+			coalesce(submitted_by, session_user), g.key, traceparent, coalesce(payload, '{}'),
+			case when labels is not null then locum.label_set(labels) end,
+			case when "then" is not null then locum.follow_up_set("then") end
 		from given g join queue q on q.name = coalesce(g.queue, 'default')
 		order by g.n
 		on conflict (queue_id, key) where key is not null do nothing
@@ -80,27 +73,12 @@ create or replace function locum.check_line(line text) returns void
 language plpgsql set search_path = pg_catalog, locum, pg_temp as $$
 declare
 	job json := line::json;
-	option record;
-	unknown text;
+	option locum.job_option;
 begin
-	if json_typeof(job) <> 'object' then
-		raise 'a job must be a JSON object, not %', json_typeof(job)
-			using errcode = 'invalid_parameter_value';
-	end if;
-	select name into unknown from json_object_keys(job) as name
-	where name <> all(locum.job_options()) limit 1;
-	if unknown is not null then
-		raise 'there is no option "%"; the options are %', unknown,
-			array_to_string(locum.job_options(), ', ')
-			using errcode = 'invalid_parameter_value';
-	end if;
-	select * into option from json_to_record(job) as o (handler text, queue text, priority int,
-		run_at timestamptz, delay interval, key text, max_attempts int, timeout interval,
-		expires interval, on_interrupt text, traceparent text);
-	perform locum.check_job(option.handler, coalesce(job -> 'payload', '{}'),
-		coalesce(option.queue, 'default'), coalesce(option.priority, LIMIT_PRIORITY_DEFAULT), option.key,
-		option.max_attempts, option.timeout, option.expires, coalesce(option.on_interrupt, 'retry'),
-		option.traceparent);
+	perform locum.check_names(job, locum.job_options(), 'a job');
+	option := json_populate_record(null::locum.job_option, job);
+	perform locum.check_job(option, coalesce(job -> 'payload', '{}')), locum.label_set(option.labels),
+		locum.follow_up_set(option."then");
 end
 $$;
 
@@ -114,19 +92,15 @@ declare
 	line text;
 	n int := 0;
 begin
-	if submit_lines.request_id is not null then
-		insert into locum.request (request_id, jobs) values (submit_lines.request_id, '{}')
-			on conflict do nothing;
-		if not found then
-			return query select unnest(r.jobs) from locum.request r
-				where r.request_id = submit_lines.request_id;
-			return;
-		end if;
+	stored := locum.take_request(submit_lines.request_id);
+	if stored is not null then
+		return query select unnest(stored);
+		return;
 	end if;
 	begin
 		if exists (
 			select from unnest(lines::json[]) as line (value), json_object_keys(value) as name
-			where name <> all(locum.job_options())
+			where name <> all((select locum.job_options())::text[])
 		) then
 			raise 'unknown option' using errcode = 'invalid_parameter_value';
 		end if;

@@ -14,6 +14,7 @@ create table locum.migration (
 create type locum.interrupt_policy as enum ('retry', 'fail', 'hold');
 create type locum.dispatcher_state as enum ('running', 'draining', 'stopped', 'dead');
 create type locum.signal_kind as enum ('cancel', 'lost');
+create type locum.retry_backoff as enum ('exponential', 'linear', 'fixed');
 
 -- What may be the name of a queue, handler or agent.
 create domain locum.name as text check (
@@ -22,6 +23,32 @@ create domain locum.name as text check (
 
 -- A domain, not a check on the table: a claim would read the whole payload to check it again.
 create domain locum.payload as json check (octet_length(value::text) <= LIMIT_PAYLOAD_BYTES);
+
+create domain locum.submitter as text check (octet_length(value) between 1 and LIMIT_KEY_BYTES);
+
+create domain locum.pause_ms as bigint check (value between 0 and LIMIT_WAIT_DAYS * 86400000::bigint);
+
+-- The options of a job by the names that submissions give them; a null is the option's default. The payload
+-- and the request_id go beside it.
+create type locum.job_option as (
+	handler text,
+	queue text,
+	priority int,
+	run_at timestamptz,
+	delay interval,
+	key text,
+	max_attempts int,
+	timeout interval,
+	expires interval,
+	on_interrupt text,
+	traceparent text,
+	retry_delay interval,
+	retry_cap interval,
+	retry_backoff text,
+	"then" json,
+	labels json,
+	submitted_by text
+);
 
 create table locum.queue (
 	id int generated always as identity primary key,
@@ -43,10 +70,14 @@ create table locum.job (
 	started_at timestamptz,                     -- of the present claim; written lazily
 	claim_seq bigint not null default 0,        -- orders the claims of a job; never compared
 	retry_of bigint,                            -- the finished job that this one repeats
+	follows bigint,                             -- the job whose end submitted this one
 	timeout_ms bigint check (timeout_ms > 0),
+	retry_delay_ms locum.pause_ms,              -- locum.retry_pause_ms says what these three mean
+	retry_cap_ms locum.pause_ms,
 	queue_id int not null,
 	state locum.job_state not null,
 	on_interrupt locum.interrupt_policy not null default 'retry',
+	retry_backoff locum.retry_backoff,
 	priority smallint not null default LIMIT_PRIORITY_DEFAULT
 		check (priority between 0 and LIMIT_PRIORITY_MAX),
 	lane smallint,                              -- 0 requeued, 1 new, scanned in this order; while
@@ -60,10 +91,12 @@ create table locum.job (
 	claim_id uuid,                              -- the right to finish the job: a capability
 	incarnation uuid,                           -- of the dispatcher that holds the claim
 	handler locum.name not null,
-	submitted_by text not null default session_user,
+	submitted_by locum.submitter not null default session_user,
 	key text check (octet_length(key) between 1 and LIMIT_KEY_BYTES),
 	traceparent text check (octet_length(traceparent) <= LIMIT_KEY_BYTES),
 	payload locum.payload not null default '{}',
+	labels jsonb,                               -- as locum.label_set makes it
+	follow_ups json,                            -- as locum.follow_up_set makes it
 	error text,                                 -- of the last run that failed
 	log text,                                   -- its output's tail
 	history jsonb,                              -- one object per earlier run or claim that ended badly
@@ -90,20 +123,26 @@ create index job_due on locum.job (run_at)
 create index job_expires on locum.job (expires_at) where expires_at is not null and claim_id is null;
 create index job_owner on locum.job (incarnation) where incarnation is not null;
 create unique index job_key on locum.job (queue_id, key) where key is not null;
+create index job_labels on locum.job using gin (labels jsonb_path_ops) where labels is not null;
 
 -- One row per finished job, by UTC day. Partitions come from locum.finished_prepare().
 create table locum.finished (
 	id bigint not null,
 	created_at timestamptz not null,
 	run_at timestamptz,
+	expires_at timestamptz,
 	started_at timestamptz,
 	finished_at timestamptz not null default now(),
 	claim_seq bigint not null,
 	retry_of bigint,
+	follows bigint,
 	timeout_ms bigint,
+	retry_delay_ms bigint,
+	retry_cap_ms bigint,
 	queue_id int not null,
 	state locum.job_state not null,
 	on_interrupt locum.interrupt_policy not null,
+	retry_backoff locum.retry_backoff,
 	priority smallint not null,
 	attempt smallint not null,
 	max_attempts smallint not null,
@@ -116,6 +155,8 @@ create table locum.finished (
 	key text,
 	traceparent text,
 	payload json not null,
+	labels jsonb,
+	follow_ups json,
 	result json check (octet_length(result::text) <= LIMIT_RESULT_BYTES),
 	error text,
 	log text,
@@ -124,6 +165,8 @@ create table locum.finished (
 alter table locum.finished alter column payload set compression lz4;
 alter table locum.finished alter column result set compression lz4;
 create index finished_id on locum.finished (id);
+create index finished_labels on locum.finished using gin (labels jsonb_path_ops)
+	where labels is not null;
 
 -- One row per completion batch whose owner has not confirmed yet that it knows the outcome.
 create table locum.receipt (

@@ -73,7 +73,8 @@ static void a_wrong_line_is_named_and_nothing_is_stored(void **state)
 		{ "[]", "a job must be a JSON object, not array" },
 		{ "{\"handler\": \"h\", \"prio\": 1}",
 		  "there is no option \"prio\"; the options are handler, payload, queue, priority, run_at, "
-		  "delay, key, max_attempts, timeout, expires, on_interrupt, traceparent" },
+		  "delay, key, max_attempts, timeout, expires, on_interrupt, traceparent, retry_delay, "
+		  "retry_cap, retry_backoff, then, labels, submitted_by" },
 		{ "{}", "the handler has no name" },
 		{ "{\"handler\": \"h\", \"priority\": 11}", "the priority must be 0 to 9, not 11" },
 		{ "{\"handler\": \"h\", \"priority\": \"x\"}",
