@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/handler.h"
+#include "dispatcher/config_key.h"
 
 /* Where a value comes from. */
 enum config_source { CONFIG_DEFAULT, CONFIG_FILE, CONFIG_ENVIRONMENT, CONFIG_FLAG };
@@ -39,6 +40,7 @@ struct config_agent {
 	struct config_queue *queues;
 	int handler_count; /* indexes of the handlers that it may run: all, or those of its filter */
 	int *handlers;     /* into config.handlers */
+	struct config_key_lines lines;
 };
 
 /* One row per top-level setting. The flag is --key with dashes, the environment twin LOCUM_KEY in
@@ -91,7 +93,8 @@ struct config {
 	struct config_agent *agents;
 	int handler_count;
 	struct handler *handlers;
-	int *handler_lines; /* the line of each handler's section */
+	int *handler_lines;                         /* the line of each handler's section … */
+	struct config_key_lines *handler_key_lines; /* … and of its keys */
 };
 
 /* One setting given on the command line: key as in the file, value as text. */

@@ -21,6 +21,27 @@ enum { ARGUMENTS_MAX = 24, STATUS_LOST = 127 };
 
 /* --- configuring ------------------------------------------------------------------------------- */
 
+/* Whether the settings give this one. */
+static bool gives(const char *settings, const char *key)
+{
+	const char *found = settings;
+
+	while ((found = strstr(found, key)) != NULL) {
+		bool begins = found == settings || strchr(" \n", found[-1]) != NULL;
+
+		found += strlen(key);
+		if (begins && strncmp(found, " =", 2) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void write_default(FILE *file, const char *settings, const char *key, int value_ms)
+{
+	if (!gives(settings, key))
+		fprintf(file, "%s = \"%dms\"\n", key, value_ms);
+}
+
 static void write_configuration(struct scenario *s, const struct scenario_daemon *daemon,
 				const char *settings)
 {
@@ -28,19 +49,18 @@ static void write_configuration(struct scenario *s, const struct scenario_daemon
 
 	if (file == NULL)
 		scenario_fail(s, "cannot write %s: %s", daemon->configuration, strerror(errno));
-	fprintf(file,
-		"state_dir = \"%s\"\n"
-		"log_level = \"debug\"\n"
-		"root_handlers = true\n"
-		"poll_interval = \"%dms\"\n"
-		"ping_interval = \"%dms\"\n"
-		"ping_death_interval = \"%dms\"\n"
-		"kill_grace = \"%dms\"\n"
-		"fence_margin = \"%dms\"\n"
-		"scan_interval = \"%dms\"\n"
-		"%s\n%s",
-		daemon->state_dir, SCENARIO_POLL_MS, SCENARIO_PING_MS, SCENARIO_DEATH_MS,
-		SCENARIO_GRACE_MS, SCENARIO_MARGIN_MS, SCENARIO_SCAN_MS, settings, s->handlers);
+	fprintf(file, "state_dir = \"%s\"\n", daemon->state_dir);
+	if (!gives(settings, "log_level"))
+		fputs("log_level = \"debug\"\n", file);
+	if (!gives(settings, "root_handlers"))
+		fputs("root_handlers = true\n", file);
+	write_default(file, settings, "poll_interval", SCENARIO_POLL_MS);
+	write_default(file, settings, "ping_interval", SCENARIO_PING_MS);
+	write_default(file, settings, "ping_death_interval", SCENARIO_DEATH_MS);
+	write_default(file, settings, "kill_grace", SCENARIO_GRACE_MS);
+	write_default(file, settings, "fence_margin", SCENARIO_MARGIN_MS);
+	write_default(file, settings, "scan_interval", SCENARIO_SCAN_MS);
+	fprintf(file, "%s\n%s", settings, s->handlers);
 	fclose(file);
 }
 
