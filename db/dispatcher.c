@@ -245,6 +245,17 @@ int agent_save(struct db *db, struct uuid incarnation, const struct agent_row *a
 	return db_do(db, "agent_save", &args, err);
 }
 
+int agent_prune(struct db *db, struct uuid incarnation, const char *const *names, size_t count,
+		struct error *err)
+{
+	struct args args;
+
+	args_init(&args);
+	args_uuid(&args, incarnation);
+	args_string_array(&args, names, count);
+	return db_do(db, "agent_prune", &args, err);
+}
+
 void agent_idle_call(struct db_call *call, struct uuid incarnation, bool idle)
 {
 	call->statement = "agent_idle";

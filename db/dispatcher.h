@@ -100,6 +100,10 @@ struct agent_row {
 
 int agent_save(struct db *db, struct uuid incarnation, const struct agent_row *agent,
 	       struct error *err);
+
+/* Forgets all agents but those of these names. */
+int agent_prune(struct db *db, struct uuid incarnation, const char *const *names, size_t count,
+		struct error *err);
 void agent_idle_call(struct db_call *call, struct uuid incarnation, bool idle);
 
 /* Sets *owners to a new array of incarnations that hold claims and are not alive. */

@@ -6,6 +6,7 @@
 #ifndef LOCUM_DISPATCHER_CONFIG_H
 #define LOCUM_DISPATCHER_CONFIG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -33,9 +34,10 @@ struct config_queue {
 /* One `agent "NAME" { … }` section. */
 struct config_agent {
 	char *name;
-	int line;   /* of the section; 0: there is none, the agent is made of defaults */
-	int size;   /* slots: jobs that may run at once */
-	char *user; /* that its handlers run as unless they name their own, or NULL */
+	int line;     /* of the section; 0: there is none, the agent is made of defaults */
+	bool leaving; /* a later configuration has it no more: it ends with what it runs */
+	int size;     /* slots: jobs that may run at once */
+	char *user;   /* that its handlers run as unless they name their own, or NULL */
 	int queue_count;
 	struct config_queue *queues;
 	int handler_count; /* indexes of the handlers that it may run: all, or those of its filter */

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/version.h"
 #include "dispatcher/config.h"
+#include "dispatcher/config_reload.h"
 #include "dispatcher/crew.h"
 #include "dispatcher/identity.h"
 #include "dispatcher/mailbox.h"
@@ -27,7 +28,8 @@ enum { LOCK_WAIT_EXTRA_MS = 1000, AGENT_END_MS = 5000 };
 
 /* Everything that lives as long as the process does. */
 struct daemon {
-	struct config config;
+	struct options options;
+	struct config config; /* of the start */
 	struct identity identity;
 	struct fence *fence;
 	int fence_fd;
@@ -113,6 +115,66 @@ static void begin_end(struct daemon *daemon, bool at_once)
 	mailbox_post(daemon->box, &mail);
 }
 
+static void apply_log(const struct config *config)
+{
+	enum log_level level = LOG_LEVEL_INFO;
+
+	log_level_read(config->log_level, &level);
+	log_set_level(level);
+}
+
+/* Reads the configuration again. The settings that cannot change are those of the start. */
+static int read_again(struct daemon *daemon, struct config *config, struct error *err)
+{
+	const struct options *options = &daemon->options;
+	char names[ERROR_TEXT_MAX];
+
+	if (config_load(config, options->file, options->overrides, options->override_count, err) !=
+	    0)
+		return -1;
+	if (config_reload_keep(config, &daemon->config, names, sizeof(names), err) != 0 ||
+	    crew_seat(daemon->crew, config, err) != 0) {
+		config_fini(config);
+		return -1;
+	}
+	if (names[0] != '\0')
+		log_warning("takes effect at the next start", log_text("settings", names));
+	return 0;
+}
+
+/* The pump says READY when it has it. */
+static void reload(struct daemon *daemon)
+{
+	struct mail mail = { .kind = MAIL_RELOAD, .config = calloc(1, sizeof(struct config)) };
+	struct error err = { ERROR_NONE, "", "" };
+	char lines[64];
+
+	snprintf(lines, sizeof(lines), "RELOADING=1\nMONOTONIC_USEC=%lld",
+		 (long long)clock_monotonic_ms() * 1000);
+	notify_send(&daemon->notify, lines);
+	if (mail.config == NULL)
+		error_set(&err, ERROR_FATAL, "out of memory");
+	if (mail.config == NULL || read_again(daemon, mail.config, &err) != 0) {
+		log_error("the configuration is not taken; the former one stays in force",
+			  log_err(&err));
+		free(mail.config);
+		notify_send(&daemon->notify, "READY=1");
+		return;
+	}
+	apply_log(mail.config);
+	crew_adopt(daemon->crew, mail.config);
+	mailbox_post(daemon->box, &mail);
+}
+
+static void take_hangup(struct daemon *daemon)
+{
+	if (daemon->draining)
+		log_warning("stopping: the configuration is not read again",
+			    log_text("file", daemon->config.file));
+	else
+		reload(daemon);
+}
+
 static void take_signals(struct daemon *daemon)
 {
 	struct mail quiet = { .kind = MAIL_QUIET };
@@ -124,9 +186,7 @@ static void take_signals(struct daemon *daemon)
 		} else if (info.ssi_signo == SIGTSTP) {
 			mailbox_post(daemon->box, &quiet);
 		} else if (info.ssi_signo == SIGHUP) {
-			log_warning(
-				"the configuration is read at the start only; SIGHUP changes nothing",
-				log_number("pid", (int64_t)info.ssi_pid));
+			take_hangup(daemon);
 		} else {
 			log_info(daemon->draining ? "stopping at once" : "stopping",
 				 log_number("signal", (int64_t)info.ssi_signo));
@@ -216,11 +276,9 @@ static int complain(const struct error *err, int code)
 static int run(struct daemon *daemon)
 {
 	struct error err = { ERROR_NONE, "", "" };
-	enum log_level level = LOG_LEVEL_INFO;
 
 	log_set_program("locumd");
-	log_level_read(daemon->config.log_level, &level);
-	log_set_level(level);
+	apply_log(&daemon->config);
 	notify_open(&daemon->notify);
 	if (start(daemon, &err) == 0)
 		loop(daemon);
@@ -233,23 +291,23 @@ static int run(struct daemon *daemon)
 int main(int argc, char **argv)
 {
 	struct daemon daemon = { .fence_fd = -1, .signal_fd = -1, .done_fd = -1, .gone_fd = -1 };
-	struct options options;
+	struct options *options = &daemon.options;
 	struct error err = { ERROR_NONE, "", "" };
 
-	if (options_read(&options, argc, argv, &err) != 0)
+	if (options_read(options, argc, argv, &err) != 0)
 		return complain(&err, EX_USAGE);
-	if (options.action == OPTIONS_HELP) {
+	if (options->action == OPTIONS_HELP) {
 		options_help(stdout);
 		return EX_OK;
 	}
-	if (options.action == OPTIONS_VERSION) {
+	if (options->action == OPTIONS_VERSION) {
 		puts("locumd " LOCUM_VERSION);
 		return EX_OK;
 	}
-	if (config_load(&daemon.config, options.file, options.overrides, options.override_count,
+	if (config_load(&daemon.config, options->file, options->overrides, options->override_count,
 			&err) != 0)
 		return complain(&err, EX_CONFIG);
-	if (options.action == OPTIONS_CHECK) {
+	if (options->action == OPTIONS_CHECK) {
 		int status = config_print(&daemon.config, stdout, &err);
 
 		config_fini(&daemon.config);

@@ -13,6 +13,7 @@
 #include "dispatcher/lookout.h"
 #include "dispatcher/policy.h"
 #include "dispatcher/pump_state.h"
+#include "dispatcher/reload.h"
 #include "dispatcher/session.h"
 #include "dispatcher/status.h"
 #include "dispatcher/turn.h"
@@ -127,6 +128,7 @@ static void begin_drain(struct pump *pump)
 	pump->draining = true;
 	pump->drain_deadline_ms = clock_monotonic_ms() + pump->options.config->drain_timeout_ms;
 	log_info("draining", log_number("remaining", (int64_t)ledger_count(pump->ledger)));
+	courier_recall(pump);
 }
 
 /* The time for finishing is over, or somebody is in a hurry. */
@@ -169,6 +171,9 @@ static void take_mail(struct pump *pump, const struct mail *mail)
 		return;
 	case MAIL_AGENT_DEAD:
 		courier_part(pump, mail->agent);
+		return;
+	case MAIL_RELOAD:
+		reload_take(pump, mail->config);
 		return;
 	}
 }
@@ -286,6 +291,7 @@ static void *run(void *context)
 	while (!is_drained(pump)) {
 		wait_for_events(pump, more);
 		more = work(pump);
+		courier_dismiss(pump);
 		courier_flush(pump);
 		status_tell(pump);
 		if (pump->draining && !drain_said && pump->db != NULL && pump->alive) {
@@ -314,6 +320,9 @@ static void pump_free(struct pump *pump)
 	outbox_close(pump->outbox);
 	observer_close(pump->observer);
 	db_close(pump->db);
+	if (pump->own != NULL)
+		config_fini(pump->own);
+	free(pump->own);
 	free(pump);
 }
 

@@ -90,7 +90,7 @@ static int claim_room(const struct pump *pump, int agent, int64_t now_ms)
 {
 	size_t handlers;
 
-	if (!pump->links[agent].ready || now_ms < claimer_due_ms(pump->claimers[agent]) ||
+	if (!link_is_ready(&pump->links[agent]) || now_ms < claimer_due_ms(pump->claimers[agent]) ||
 	    buffer_length(&pump->links[agent].out) > UNSENT_BYTES)
 		return 0;
 	claimer_handlers(pump->claimers[agent], &handlers);

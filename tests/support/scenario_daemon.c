@@ -160,6 +160,38 @@ struct scenario_daemon *scenario_start(struct scenario *s, const char *name, con
 	return daemon;
 }
 
+/* --- reloading --------------------------------------------------------------------------------- */
+
+__attribute__((format(printf, 3, 0))) static void
+hang_up(struct scenario *s, struct scenario_daemon *daemon, const char *format, va_list list)
+{
+	char settings[4096];
+
+	vsnprintf(settings, sizeof(settings), format, list);
+	write_configuration(s, daemon, settings);
+	scenario_signal(s, daemon, SIGHUP);
+}
+
+void scenario_hang_up(struct scenario *s, struct scenario_daemon *daemon, const char *format, ...)
+{
+	va_list list;
+
+	va_start(list, format);
+	hang_up(s, daemon, format, list);
+	va_end(list);
+}
+
+void scenario_reload(struct scenario *s, struct scenario_daemon *daemon, const char *format, ...)
+{
+	int before = scenario_logged(s, daemon, "configuration reloaded");
+	va_list list;
+
+	va_start(list, format);
+	hang_up(s, daemon, format, list);
+	va_end(list);
+	scenario_await_logged(s, daemon, before + 1, "configuration reloaded");
+}
+
 /* --- ending ------------------------------------------------------------------------------------ */
 
 void scenario_signal(struct scenario *s, struct scenario_daemon *daemon, int number)
