@@ -63,6 +63,13 @@ int ping(struct db *db, struct uuid incarnation, int64_t death_interval_ms, stru
 	return count_rows(db, "ping", &args, err);
 }
 
+static enum signal_kind read_kind(const char *name)
+{
+	if (strcmp(name, "drain") == 0)
+		return SIGNAL_DRAIN;
+	return strcmp(name, "cancel") == 0 ? SIGNAL_CANCEL : SIGNAL_LOST;
+}
+
 int signal_take(struct db *db, struct uuid incarnation, struct signal **signals, size_t *count,
 		struct error *err)
 {
@@ -87,8 +94,7 @@ int signal_take(struct db *db, struct uuid incarnation, struct signal **signals,
 		taken[row] = (struct signal){
 			.job_id = rows_int(rows, row, at[0]),
 			.claim_id = rows_uuid(rows, row, at[1]),
-			.kind = strcmp(rows_text(rows, row, at[2]), "cancel") == 0 ? SIGNAL_CANCEL
-										   : SIGNAL_LOST,
+			.kind = read_kind(rows_text(rows, row, at[2])),
 		};
 	*signals = taken;
 	*count = (size_t)rows_count(rows);

@@ -35,7 +35,11 @@ int dispatcher_register(struct db *db, const struct dispatcher_birth *birth,
 /* Returns 1 when acknowledged, 0 when the incarnation was declared dead, or -1. */
 int ping(struct db *db, struct uuid incarnation, int64_t death_interval_ms, struct error *err);
 
-enum signal_kind { SIGNAL_CANCEL, SIGNAL_LOST };
+enum signal_kind {
+	SIGNAL_CANCEL,
+	SIGNAL_LOST,
+	SIGNAL_DRAIN, /* of the whole dispatcher: job_id and claim_id are zero */
+};
 
 struct signal {
 	int64_t job_id;

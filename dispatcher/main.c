@@ -34,8 +34,9 @@ struct daemon {
 	struct fence *fence;
 	int fence_fd;
 	int signal_fd;
-	int done_fd; /* the pump's drain is over */
-	int gone_fd; /* somebody took our id over */
+	int done_fd;  /* the pump's drain is over */
+	int drain_fd; /* the database asks for a drain */
+	int gone_fd;  /* somebody took our id over */
 	struct notify notify;
 	struct mailbox *box;
 	struct crew *crew;
@@ -62,8 +63,10 @@ static int open_signals(struct daemon *daemon, struct error *err)
 	sigdelset(&signals, SIGPIPE);
 	daemon->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	daemon->done_fd = eventfd(0, EFD_CLOEXEC);
+	daemon->drain_fd = eventfd(0, EFD_CLOEXEC);
 	daemon->gone_fd = eventfd(0, EFD_CLOEXEC);
-	if (daemon->signal_fd < 0 || daemon->done_fd < 0 || daemon->gone_fd < 0)
+	if (daemon->signal_fd < 0 || daemon->done_fd < 0 || daemon->drain_fd < 0 ||
+	    daemon->gone_fd < 0)
 		return error_set_errno(err, ERROR_FATAL, errno, "cannot make a signal descriptor");
 	return 0;
 }
@@ -93,6 +96,7 @@ static int start(struct daemon *daemon, struct error *err)
 	pinger.pump = daemon->box;
 	pinger.reaper = daemon->reaper;
 	pinger.notify = &daemon->notify;
+	pinger.drain_fd = daemon->drain_fd;
 	pinger.gone_fd = daemon->gone_fd;
 	if (pinger_start(&daemon->pinger, &pinger, err) != 0)
 		return -1;
@@ -175,6 +179,18 @@ static void take_hangup(struct daemon *daemon)
 		reload(daemon);
 }
 
+/* From the database comes no second one. */
+static void take_drain(struct daemon *daemon)
+{
+	uint64_t count;
+	ssize_t got = read(daemon->drain_fd, &count, sizeof(count));
+
+	if (got != (ssize_t)sizeof(count) || daemon->draining)
+		return;
+	log_info("stopping", log_text("because", "locum.drain() was called"));
+	begin_end(daemon, false);
+}
+
 static void take_signals(struct daemon *daemon)
 {
 	struct mail quiet = { .kind = MAIL_QUIET };
@@ -214,13 +230,16 @@ static void loop(struct daemon *daemon)
 		{ .fd = daemon->signal_fd, .events = POLLIN },
 		{ .fd = daemon->done_fd, .events = POLLIN },
 		{ .fd = daemon->gone_fd, .events = POLLIN },
+		{ .fd = daemon->drain_fd, .events = POLLIN },
 	};
 
 	while (fds[1].revents == 0) {
-		if (poll(fds, 3, wait_ms(daemon)) < 0)
+		if (poll(fds, sizeof(fds) / sizeof(fds[0]), wait_ms(daemon)) < 0)
 			continue;
 		if (fds[0].revents != 0)
 			take_signals(daemon);
+		if (fds[3].revents != 0)
+			take_drain(daemon);
 		if (fds[2].revents != 0) {
 			fds[2].fd = -1;
 			daemon->exit_code = EX_CONFIG;
@@ -290,7 +309,9 @@ static int run(struct daemon *daemon)
 
 int main(int argc, char **argv)
 {
-	struct daemon daemon = { .fence_fd = -1, .signal_fd = -1, .done_fd = -1, .gone_fd = -1 };
+	struct daemon daemon = {
+		.fence_fd = -1, .signal_fd = -1, .done_fd = -1, .drain_fd = -1, .gone_fd = -1
+	};
 	struct options *options = &daemon.options;
 	struct error err = { ERROR_NONE, "", "" };
 

@@ -105,6 +105,8 @@ static void take_signal(struct pump *pump, const struct signal *signal)
 	case SIGNAL_CANCEL:
 		courier_cancel(pump, holding, WIRE_CANCEL_REQUESTED);
 		return;
+	case SIGNAL_DRAIN:
+		return; /* the pinger tells main */
 	case SIGNAL_LOST:
 		if (holding->stage == HOLDING_ENDED)
 			return; /* the refusal of its outcome says so */
