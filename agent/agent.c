@@ -424,11 +424,9 @@ void agent_close(struct agent *agent)
 	stray_close(&agent->finder);
 	shim_close(&agent->shared.shim);
 	report_fini(&agent->report);
-	for (uint32_t i = 0; agent->programs != NULL && i < agent->hello.handler_count; i++)
-		program_fini(&agent->programs[i]);
+	for (size_t i = 0; i < agent->program_count; i++)
+		program_drop(agent->programs[i]);
 	free(agent->programs);
-	free(agent->services);
-	free(agent->pools);
 	free(agent->pool_shared.program);
 	wire_hello_fini(&agent->hello);
 	free(agent->shared.scratch);

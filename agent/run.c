@@ -71,7 +71,7 @@ static struct run *make(struct run_shared *shared, struct program *program)
 	if (run == NULL)
 		return NULL;
 	run->shared = shared;
-	run->program = program;
+	run->program = program_hold(program);
 	run->exit_code = -1;
 	run->delay_ms = -1;
 	run->pipes = (struct pipes)PIPES_CLOSED;
@@ -88,6 +88,7 @@ struct run *run_make(struct run_shared *shared, const struct wire_job *job, stru
 		run->job = *job;
 		if (keep_texts(run, job) == 0)
 			return run;
+		program_drop(program);
 	}
 	free(run);
 	error_set(err, ERROR_FATAL, "out of memory for a job");
@@ -452,6 +453,7 @@ void run_outcome(const struct run *run, struct wire_outcome *outcome)
 
 static void let_go(struct run *run)
 {
+	program_drop(run->program);
 	free(run->texts);
 	free(run->log);
 	output_free(&run->output);

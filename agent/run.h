@@ -52,7 +52,7 @@ enum run_reason {
 	RUN_FENCED,
 	RUN_FAULTY,  /* server: it broke the rules of its protocol */
 	RUN_HUNG,    /* server, host: one of its jobs did not end when it was told to */
-	RUN_RETIRED, /* server: it makes room for a new one */
+	RUN_RETIRED, /* server, host: it makes room for a new one */
 	RUN_CANCELLED,
 	RUN_LOST, /* its claim: nobody wants the outcome */
 };

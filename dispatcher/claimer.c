@@ -94,6 +94,14 @@ void claimer_close(struct claimer *claimer)
 	free(claimer);
 }
 
+void claimer_inherit(struct claimer *claimer, const struct claimer *former)
+{
+	claimer->mean_run_us = former->mean_run_us;
+	claimer->restrained = former->restrained;
+	claimer->slow = former->slow;
+	claimer->rescan_due_ms = former->rescan_due_ms;
+}
+
 void claimer_restart(struct claimer *claimer)
 {
 	for (int i = 0; i < claimer->agent->queue_count; i++)

@@ -26,6 +26,9 @@ struct claimer;
 struct claimer *claimer_open(const struct config *config, const struct config_agent *agent);
 void claimer_close(struct claimer *claimer);
 
+/* Takes over what the claimer of the same agent has measured under another configuration. */
+void claimer_inherit(struct claimer *claimer, const struct claimer *former);
+
 /* A new life or a new connection: look at everything, from the head. */
 void claimer_restart(struct claimer *claimer);
 

@@ -14,6 +14,7 @@
 #include "dispatcher/policy.h"
 #include "dispatcher/pump_state.h"
 #include "dispatcher/recall.h"
+#include "dispatcher/reload.h"
 #include "dispatcher/session.h"
 #include "dispatcher/status.h"
 #include "dispatcher/turn.h"
@@ -128,6 +129,8 @@ static void take_signal(struct pump *pump, const struct signal *signal)
 	case SIGNAL_CANCEL:
 		courier_cancel(pump, holding, WIRE_CANCEL_REQUESTED);
 		return;
+	case SIGNAL_DRAIN:
+		return; /* the pinger tells main */
 	case SIGNAL_LOST:
 		if (holding->stage == HOLDING_ENDED)
 			return; /* the refusal of its outcome says so */
@@ -151,6 +154,7 @@ static void begin_drain(struct pump *pump)
 	pump->draining = true;
 	pump->drain_deadline_ms = clock_monotonic_ms() + pump->options.config->drain_timeout_ms;
 	log_info("draining", log_number("remaining", (int64_t)ledger_count(pump->ledger)));
+	courier_recall(pump);
 }
 
 /* The time for finishing is over, or somebody is in a hurry. */
@@ -193,6 +197,9 @@ static void take_mail(struct pump *pump, const struct mail *mail)
 		return;
 	case MAIL_AGENT_DEAD:
 		courier_part(pump, mail->agent);
+		return;
+	case MAIL_RELOAD:
+		reload_take(pump, mail->config);
 		return;
 	}
 }
@@ -386,6 +393,7 @@ static void *run(void *context)
 		wait_for_events(pump);
 		work(pump);
 		recall_run(pump, clock_monotonic_ms());
+		courier_dismiss(pump);
 		courier_flush(pump);
 		status_tell(pump);
 	}
@@ -407,6 +415,7 @@ static void pump_free(struct pump *pump)
 	ledger_close(pump->ledger);
 	outbox_close(pump->outbox);
 	observer_close(pump->observer);
+	reload_close(pump);
 	free(pump);
 }
 

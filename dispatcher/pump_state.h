@@ -34,6 +34,7 @@ struct pump_counts {
 
 struct pump {
 	struct pump_options options;
+	struct config *own; /* what options.config is since a reload, or NULL */
 	pthread_t thread;
 
 	struct uuid incarnation;

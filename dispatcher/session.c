@@ -16,17 +16,24 @@ enum { QUEUES_INTERVAL_MS = 1000 };
 static int save_agents(struct pump *pump, struct error *err)
 {
 	const struct config *config = pump->options.config;
+	const char *names[LIMIT_AGENTS];
+	size_t name_count = 0;
 
 	for (int i = 0; i < pump->agent_count; i++) {
 		struct agent_row row = { .name = config->agents[i].name,
 					 .size = config->agents[i].size };
 
+		if (config->agents[i].leaving)
+			continue;
+		names[name_count++] = row.name;
 		row.queues = claimer_queues(pump->claimers[i], &row.queue_count);
 		row.handlers = claimer_handlers(pump->claimers[i], &row.handler_count);
 		row.broken = claimer_broken(pump->claimers[i], &row.broken_count);
 		if (agent_save(pump->main.db, pump->incarnation, &row, err) != 0)
 			return -1;
 	}
+	if (agent_prune(pump->main.db, pump->incarnation, names, name_count, err) != 0)
+		return -1;
 	pump->agents_dirty = false;
 	return 0;
 }
@@ -134,8 +141,9 @@ static int say_idle(struct pump *pump, struct error *err)
 	PGresult *rows = NULL;
 
 	for (int i = 0; may_claim && i < pump->agent_count; i++) {
-		idle = idle || pump->links[i].ready;
-		busy = busy || (pump->links[i].ready && !claimer_is_dry(pump->claimers[i]));
+		idle = idle || link_is_ready(&pump->links[i]);
+		busy = busy ||
+		       (link_is_ready(&pump->links[i]) && !claimer_is_dry(pump->claimers[i]));
 	}
 	idle = idle && !busy;
 	if (idle == pump->idle)

@@ -106,7 +106,7 @@ static int claim_room(const struct pump *pump, int agent, int64_t now_ms)
 {
 	size_t handlers;
 
-	if (!pump->links[agent].ready || now_ms < claimer_due_ms(pump->claimers[agent]) ||
+	if (!link_is_ready(&pump->links[agent]) || now_ms < claimer_due_ms(pump->claimers[agent]) ||
 	    buffer_length(&pump->links[agent].out) > UNSENT_BYTES)
 		return 0;
 	claimer_handlers(pump->claimers[agent], &handlers);
@@ -307,6 +307,15 @@ void turn_take(struct pump *pump, struct connection *connection)
 	for (size_t i = 0; i < turn->count; i++)
 		PQclear(results[i]);
 	turn_free(turn);
+}
+
+void turn_take_all(struct pump *pump)
+{
+	if (pump->main.turn != NULL)
+		turn_take(pump, &pump->main);
+	for (int i = 0; i < PUMP_EXTRA; i++)
+		if (pump->extra[i].turn != NULL)
+			turn_take(pump, &pump->extra[i]);
 }
 
 static struct turn *make_turn(void)

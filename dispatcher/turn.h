@@ -19,6 +19,9 @@ bool turn_begin_extra(struct pump *pump, struct connection *connection, int64_t 
 /* Takes the answer of the connection's turn, waiting for it. */
 void turn_take(struct pump *pump, struct connection *connection);
 
+/* Takes the answers of all turns that are on their way, waiting for them. */
+void turn_take_all(struct pump *pump);
+
 /* The connection is lost with its turn, if it has one: what was sent is sent again, what was claimed is looked
  * for. */
 void turn_drop(struct pump *pump, struct connection *connection);

@@ -13,7 +13,7 @@ create table locum.migration (
 
 create type locum.interrupt_policy as enum ('retry', 'fail', 'hold');
 create type locum.dispatcher_state as enum ('running', 'draining', 'stopped', 'dead');
-create type locum.signal_kind as enum ('cancel', 'lost');
+create type locum.signal_kind as enum ('cancel', 'lost', 'drain');
 create type locum.retry_backoff as enum ('exponential', 'linear', 'fixed');
 
 -- What may be the name of a queue, handler or agent.
@@ -242,10 +242,11 @@ create table locum.death (
 create table locum.signal (
 	id bigint generated always as identity primary key,
 	incarnation uuid not null,
-	job_id bigint not null,
-	claim_id uuid not null,
+	job_id bigint,                              -- null: of the dispatcher as a whole
+	claim_id uuid,
 	kind locum.signal_kind not null,
-	created_at timestamptz not null default now()
+	created_at timestamptz not null default now(),
+	check ((job_id is null) = (kind = 'drain') and (claim_id is null) = (kind = 'drain'))
 );
 create index signal_incarnation on locum.signal (incarnation);
 

@@ -170,7 +170,7 @@ static void a_frame_is_taken_only_when_it_is_whole(void **state)
 static void bytes_that_are_no_frame_are_refused_at_once(void **state)
 {
 	static const char *const BAD[] = { "\xff\xff\xff\xff\x01", "\x01\x00\x00\x04\x01",
-					   "\x00\x00\x00\x00\x00", "\x00\x00\x00\x00\x0a",
+					   "\x00\x00\x00\x00\x00", "\x00\x00\x00\x00\x0c",
 					   "\x00\x00\x00\x00\xff" };
 
 	(void)state;
@@ -196,7 +196,7 @@ static void another_protocol_is_refused_with_both_numbers(void **state)
 
 	(void)state;
 	assert_int_equal(wire_read_hello(&frame, &hello, &err), -1);
-	assert_string_equal(err.text, "the dispatcher speaks protocol 99, this agent speaks 2");
+	assert_string_equal(err.text, "the dispatcher speaks protocol 99, this agent speaks 3");
 }
 
 static void negative_durations_and_no_slots_are_refused(void **state)
