@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "agent/environment.h"
@@ -264,21 +263,13 @@ static int watch(struct run *run, struct error *err)
 	return watch_pipe(run, &run->result_poll, run->pipes.result_read, on_result, err);
 }
 
-static int64_t wall_clock_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static char **environment_for(const struct run *run, struct error *err)
 {
 	if (run_is_process(run))
 		return environment_of_service(run->program->environment,
 					      run->program->handler->name, run->job.claim_id, err);
 	return environment_of_run(run->program->environment, &run->job,
-				  run->timeout_ms > 0 ? wall_clock_ms() + run->timeout_ms : 0, err);
+				  run->timeout_ms > 0 ? clock_wall_ms() + run->timeout_ms : 0, err);
 }
 
 static pid_t spawn(struct run *run, struct error *err)
@@ -286,6 +277,7 @@ static pid_t spawn(struct run *run, struct error *err)
 	bool is_process = run_is_process(run);
 	struct shim_plan plan = {
 		.program = run->program,
+		.limits = run->program->handler->limits,
 		.input = run->pipes.input,
 		.output = run->pipes.output_write,
 		.third = is_process ? run->pipes.orders_read : run->pipes.result_write,
@@ -295,8 +287,13 @@ static pid_t spawn(struct run *run, struct error *err)
 	pid_t pid = -1;
 
 	plan.environment = environment;
+	run->group = cgroup_make(&run->shared->cgroup, &plan.limits, &plan.group);
 	if (environment != NULL)
 		pid = shim_spawn(&run->shared->shim, &plan, err);
+	if (pid < 0)
+		cgroup_remove(&run->shared->cgroup, run->group);
+	if (plan.group >= 0)
+		close(plan.group);
 	free(environment);
 	return pid;
 }
@@ -358,6 +355,13 @@ static void signal_group(const struct run *run, int number)
 	kill(-run->pid, number);
 }
 
+/* In this order: what the group's death lets go of is in the control group still. */
+static void kill_all(const struct run *run)
+{
+	signal_group(run, SIGKILL);
+	cgroup_kill(&run->shared->cgroup, run->group);
+}
+
 static bool has_exited(const struct run *run)
 {
 	siginfo_t how = { .si_pid = 0 };
@@ -397,14 +401,14 @@ void run_kill(struct run *run, enum run_reason reason)
 	if ((run->state != RUN_RUNNING && run->state != RUN_TERMINATING) || has_exited(run))
 		return;
 	give_reason(run, reason);
-	signal_group(run, SIGKILL);
+	kill_all(run);
 	uv_timer_stop(&run->timer);
 	enter(run, RUN_KILLING);
 }
 
 void run_exited(struct run *run, const siginfo_t *how)
 {
-	signal_group(run, SIGKILL);
+	kill_all(run);
 	run->ended_ms = clock_boottime_ms();
 	if (how->si_code == CLD_EXITED)
 		run->exit_code = how->si_status;
@@ -412,6 +416,11 @@ void run_exited(struct run *run, const siginfo_t *how)
 		run->signal = how->si_status;
 	uv_timer_stop(&run->timer);
 	enter(run, RUN_CLEARING);
+}
+
+bool run_is_cleared(const struct run *run)
+{
+	return !run->has_strays && cgroup_remove(&run->shared->cgroup, run->group);
 }
 
 void run_finish(struct run *run)

@@ -18,6 +18,7 @@
 #include <sys/queue.h>
 #include <uv.h>
 
+#include "agent/cgroup.h"
 #include "agent/guard.h"
 #include "agent/output.h"
 #include "agent/pipes.h"
@@ -61,6 +62,7 @@ enum run_reason {
 struct run_shared {
 	uv_loop_t *loop;
 	struct shim shim;
+	struct cgroup cgroup;
 	struct guard guard;
 	int64_t kill_grace_ms;
 	char *scratch;     /* RUN_SCRATCH_BYTES for reading */
@@ -83,6 +85,7 @@ struct run {
 	enum run_state place; /* where the roster keeps it */
 	enum run_reason reason;
 	bool has_strays; /* clearing: the last sweep found some */
+	uint64_t group;  /* its control group, 0: none */
 	pid_t pid;       /* of the main process; also its session and its process group */
 	int64_t timeout_ms;
 	int64_t deadline_ms; /* guest: CLOCK_MONOTONIC, 0: none */
@@ -158,6 +161,9 @@ void run_kill(struct run *run, enum run_reason reason);
 
 /* Its main process is dead and not reaped yet. */
 void run_exited(struct run *run, const siginfo_t *how);
+
+/* Whether nothing of it lives any more, as far as its control group and the last sweep tell. */
+bool run_is_cleared(const struct run *run);
 
 /* Nothing of it lives any more: reads what is left in the pipes, and judges; a server is not judged. */
 void run_finish(struct run *run);
