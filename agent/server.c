@@ -10,6 +10,7 @@
 #include "agent/guest_log.h"
 #include "agent/server_end.h"
 #include "agent/shim.h"
+#include "base/clock.h"
 #include "base/json_text.h"
 #include "base/limits.h"
 
@@ -466,6 +467,7 @@ void server_end(struct server *server)
 	server_end_describe(server->run, server->fault, fault, sizeof(fault));
 	memcpy(server->fault, fault, sizeof(fault));
 	server->crashed = server_end_is_crash(server->run);
+	server->lived_ms = clock_boottime_ms() - server->run->started_ms;
 	for (size_t i = 0; i < server->bucket_count; i++) {
 		while ((guest = SLIST_FIRST(&server->guests[i])) != NULL)
 			orphan(server, guest);
