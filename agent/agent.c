@@ -410,7 +410,8 @@ int agent_open(struct agent **agent, int socket_fd, const struct fence *fence, i
 		return error_set(err, ERROR_FATAL, "cannot make the event loop");
 	made->shared.loop = &made->loop;
 	roster_init(&made->roster);
-	report_init(&made->report, &made->channel.out);
+	TAILQ_INIT(&made->shared.notes);
+	report_init(&made->report, &made->shared.notes, &made->channel.out);
 	open_handles(made);
 	open_cgroup(&made->shared.cgroup);
 	if (open_deaths(made, deaths_fd, err) != 0 ||

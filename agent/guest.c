@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/guest_note.h"
 #include "agent/server.h"
 #include "agent/verdict.h"
 #include "base/clock.h"
@@ -145,6 +146,7 @@ static void finish(struct run *guest)
 		guest->log = output_text(&guest->output, &guest->log_length);
 	guest->ended_ms = clock_boottime_ms();
 	guest->state = RUN_DONE;
+	guest_note_end(guest);
 }
 
 /* Whether why it was ended decides, whatever it did after. */

@@ -139,6 +139,7 @@ static void on_frame(void *context, const struct wire_frame *frame)
 	case WIRE_CANCEL:
 	case WIRE_STOP:
 	case WIRE_MENDED:
+	case WIRE_NOTE:
 		break;
 	}
 }

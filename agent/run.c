@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "agent/environment.h"
+#include "agent/guest_note.h"
 #include "agent/server.h"
 #include "agent/verdict.h"
 #include "base/clock.h"
@@ -50,7 +51,7 @@ static struct wire_bytes keep(char **to, struct wire_bytes bytes)
 static int keep_texts(struct run *run, const struct wire_job *job)
 {
 	size_t length = (size_t)job->queue.length + job->handler.length + job->payload.length +
-			job->traceparent.length;
+			job->traceparent.length + job->checkpoint.length;
 	char *to = malloc(length + 1);
 
 	run->texts = to;
@@ -60,6 +61,7 @@ static int keep_texts(struct run *run, const struct wire_job *job)
 	run->job.handler = keep(&to, job->handler);
 	run->job.payload = keep(&to, job->payload);
 	run->job.traceparent = keep(&to, job->traceparent);
+	run->job.checkpoint = keep(&to, job->checkpoint);
 	return 0;
 }
 
@@ -490,6 +492,7 @@ void run_free(struct run *run)
 	close_handle((uv_handle_t *)&run->output_poll);
 	close_handle((uv_handle_t *)&run->result_poll);
 	pipes_close(&run->pipes);
+	guest_note_free(run);
 	if (!known)
 		let_go(run);
 }

@@ -58,6 +58,8 @@ enum run_reason {
 	RUN_LOST, /* its claim: nobody wants the outcome */
 };
 
+TAILQ_HEAD(guest_note_list, guest_note);
+
 /* What all runs share. */
 struct run_shared {
 	uv_loop_t *loop;
@@ -65,8 +67,9 @@ struct run_shared {
 	struct cgroup cgroup;
 	struct guard guard;
 	int64_t kill_grace_ms;
-	char *scratch;     /* RUN_SCRATCH_BYTES for reading */
-	bool sweep_wanted; /* a run was killed or ended: look for what it left behind */
+	char *scratch;                /* RUN_SCRATCH_BYTES for reading */
+	struct guest_note_list notes; /* that are to be reported */
+	bool sweep_wanted;            /* a run was killed or ended: look for what it left behind */
 };
 
 struct run {
@@ -88,10 +91,11 @@ struct run {
 	uint64_t group;  /* its control group, 0: none */
 	pid_t pid;       /* of the main process; also its session and its process group */
 	int64_t timeout_ms;
-	int64_t deadline_ms; /* guest: CLOCK_MONOTONIC, 0: none */
-	int64_t quiet_ms;    /* guest: when its silence ends it, 0: never */
-	bool is_quiet;       /* guest: its silence ended it */
-	int64_t started_ms;  /* CLOCK_BOOTTIME, 0 when it never started */
+	int64_t deadline_ms;     /* guest: CLOCK_MONOTONIC, 0: none */
+	struct guest_note *note; /* guest: NULL when it said nothing */
+	int64_t quiet_ms;        /* guest: when its silence ends it, 0: never */
+	bool is_quiet;           /* guest: its silence ended it */
+	int64_t started_ms;      /* CLOCK_BOOTTIME, 0 when it never started */
 	int64_t ended_ms;
 	struct pipes pipes;
 	unsigned handles; /* open at the loop */

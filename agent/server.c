@@ -8,6 +8,7 @@
 
 #include "agent/guest.h"
 #include "agent/guest_log.h"
+#include "agent/guest_note.h"
 #include "agent/server_end.h"
 #include "agent/shim.h"
 #include "base/clock.h"
@@ -230,8 +231,8 @@ static int take_notice(struct server *server, const struct rpc_message *message,
 	guest_progress(guest);
 	if (is_log)
 		guest_log_add(guest, "", &notice);
-	else if (is_progress)
-		guest_log_add(guest, "progress ", &notice);
+	else
+		guest_note_take(guest, &notice, is_progress);
 	return 0;
 }
 

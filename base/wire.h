@@ -6,7 +6,7 @@
  * READY carry the protocol's number, so a mismatch is refused and never guessed at.
  *
  *   dispatcher → agent   HELLO once, then RUN, CANCEL, STOP
- *   agent → dispatcher   READY once, then STARTED, OUTCOME, BROKEN, MENDED
+ *   agent → dispatcher   READY once, then STARTED, NOTE (base/wire_note.h), OUTCOME, BROKEN, MENDED
  *
  * The agent is started as `locum-agent` with the socket as descriptor WIRE_SOCKET_FD, the fence page
  * (base/fence.h) as WIRE_FENCE_FD and the state file's lock as WIRE_LOCK_FD; it never looks at the
@@ -31,7 +31,7 @@
 #include "base/handler.h"
 #include "base/uuid.h"
 
-enum { WIRE_PROTOCOL = 2 };
+enum { WIRE_PROTOCOL = 3 };
 enum { WIRE_SOCKET_FD = 3, WIRE_FENCE_FD = 4, WIRE_LOCK_FD = 5 };
 enum { WIRE_SLATE_FD = 4 }; /* of a plugin host */
 enum { WIRE_FRAME_MAX = 64 * 1024 * 1024 };
@@ -46,6 +46,7 @@ enum wire_type {
 	WIRE_OUTCOME,
 	WIRE_BROKEN,
 	WIRE_MENDED,
+	WIRE_NOTE,
 };
 
 /* A run of bytes that somebody else owns. NULL bytes: there is none (as SQL's null). */
@@ -76,6 +77,7 @@ struct wire_job {
 	struct wire_bytes handler;
 	struct wire_bytes payload;
 	struct wire_bytes traceparent; /* may be absent */
+	struct wire_bytes checkpoint;  /* JSON of an earlier run; may be absent */
 };
 
 enum wire_cancel_reason {

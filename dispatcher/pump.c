@@ -90,6 +90,7 @@ static void end_life(struct pump *pump)
 	pump->receipt_count = 0;
 	ledger_each(pump->ledger, drop_dead, pump);
 	outbox_clear(pump->outbox);
+	notes_clear(&pump->notes);
 	courier_flush(pump);
 	pinger_dropped(pump->options.pinger);
 }
@@ -194,7 +195,8 @@ static bool work(struct pump *pump)
 
 	if (!pump->alive || now_ms < pump->retry_due_ms)
 		return false;
-	if (session_prepare(pump, now_ms, &err) != 0) {
+	if (session_prepare(pump, now_ms, &err) != 0 ||
+	    notes_write(&pump->notes, pump->db, &err) != 0) {
 		pump_fail(pump, &err);
 		return false;
 	}
@@ -312,6 +314,7 @@ static void pump_free(struct pump *pump)
 	}
 	ledger_close(pump->ledger);
 	outbox_close(pump->outbox);
+	notes_clear(&pump->notes);
 	observer_close(pump->observer);
 	db_close(pump->db);
 	free(pump);

@@ -284,6 +284,7 @@ static int obey(struct desk *desk, const struct wire_frame *frame, struct error 
 	case WIRE_OUTCOME:
 	case WIRE_BROKEN:
 	case WIRE_MENDED:
+	case WIRE_NOTE:
 		break;
 	}
 	return error_set(err, ERROR_FATAL, "the agent sent a frame that is not its to send");
