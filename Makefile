@@ -248,7 +248,7 @@ $(B)/handlers/%: examples/handlers/%.c $(B)/flags
 	$(call say,CC)
 	$(Q)$(CC) -std=c17 -D_POSIX_C_SOURCE=200809L -O2 $(WARNINGS) $(if $(DEV),-Werror) -o $@ $<
 
-$(TESTS): $(B)/tests/%: $(B)/obj/tests/%.o $(call archives,support dispatcher agent tools db base)
+$(TESTS): $(B)/tests/%: $(B)/obj/tests/%.o $(call archives,support dispatcher host agent tools db base)
 	$(call link,$(PKG_tests))
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

@@ -142,6 +142,7 @@ static void on_frame(void *context, const struct wire_frame *frame)
 	case WIRE_RELOAD:
 	case WIRE_RECALL:
 	case WIRE_MENDED:
+	case WIRE_NOTE:
 		break;
 	}
 }
@@ -447,6 +448,7 @@ void host_end(struct host *host)
 	running = view.running ? find_number(host, view.begun) : NULL;
 	if (host_fate_is_crash(host, running))
 		pool_crash(host->pool, running == NULL ? NULL : running->member,
+			   clock_boottime_ms() - host->run->started_ms,
 			   host_fate_text(host, fault));
 	end_errands(host);
 	host->run->host = NULL;

@@ -268,6 +268,7 @@ void order_obey(struct agent *agent, const struct wire_frame *frame)
 	case WIRE_OUTCOME:
 	case WIRE_BROKEN:
 	case WIRE_MENDED:
+	case WIRE_NOTE:
 		refuse(agent);
 		break;
 	}

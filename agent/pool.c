@@ -353,7 +353,7 @@ static void spawn(struct pool *pool)
 		TAILQ_INSERT_TAIL(&pool->hosts, host, link);
 		pool->host_count++;
 	} else {
-		pool_crash(pool, NULL, err.text);
+		pool_crash(pool, NULL, 0, err.text);
 	}
 	free(handlers);
 }
@@ -411,7 +411,7 @@ static void break_member(struct member *member, const char *reason)
 	snprintf(member->reason, sizeof(member->reason), "%.511s", reason);
 }
 
-void pool_crash(struct pool *pool, struct member *member, const char *reason)
+void pool_crash(struct pool *pool, struct member *member, int64_t lived_ms, const char *reason)
 {
 	int64_t now_ms = clock_monotonic_ms();
 
@@ -421,7 +421,7 @@ void pool_crash(struct pool *pool, struct member *member, const char *reason)
 	for (size_t i = 0; i < pool->member_count; i++) {
 		if (member != NULL && member != &pool->members[i])
 			continue;
-		if (breaker_crash(&pool->members[i].breaker, now_ms))
+		if (breaker_crash(&pool->members[i].breaker, lived_ms, now_ms))
 			break_member(&pool->members[i], reason);
 	}
 }

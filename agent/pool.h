@@ -107,8 +107,8 @@ void pool_report(struct pool *pool, struct errand *errand, const struct wire_out
 /* An errand that has not begun waits again, before all others. */
 void pool_return(struct pool *pool, struct errand *errand);
 
-/* A host died; of this member's errand (NULL: of none) for this reason. */
-void pool_crash(struct pool *pool, struct member *member, const char *reason);
+/* A host died lived_ms after its start; of this member's errand (NULL: of none) for this reason. */
+void pool_crash(struct pool *pool, struct member *member, int64_t lived_ms, const char *reason);
 
 /* A handler cannot be executed here. */
 void pool_break(struct pool *pool, const struct wire_broken *broken);

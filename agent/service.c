@@ -181,7 +181,7 @@ static void bury(struct service *service, struct server *server)
 			    log_text("handler", service->program->handler->name),
 			    log_number("messages", (int64_t)server->stale));
 	if (server->crashed) {
-		if (breaker_crash(&service->breaker, clock_monotonic_ms()))
+		if (breaker_crash(&service->breaker, server->lived_ms, clock_monotonic_ms()))
 			break_down(service, server->fault);
 		log_crash(service, server);
 	}
@@ -234,7 +234,7 @@ static void spawn(struct service *service, struct server **slot)
 			 &err) == 0)
 		return;
 	if (err.kind == ERROR_RETRY)
-		breaker_crash(&service->breaker, now_ms);
+		breaker_crash(&service->breaker, 0, now_ms);
 	else if (breaker_trip(&service->breaker, now_ms))
 		break_down(service, err.text);
 	log_warning("a process of a service cannot be started",

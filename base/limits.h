@@ -12,6 +12,8 @@ enum {
 	LIMIT_RESULT_BYTES = 1048576,      /* a job's result */
 	LIMIT_LOG_BYTES = 65536,           /* what is kept of a handler's output: its tail */
 	LIMIT_ERROR_BYTES = 4096,          /* a job's error text */
+	LIMIT_CHECKPOINT_BYTES = 8192,     /* what a run leaves to the next one of its job */
+	LIMIT_PROGRESS_BYTES = 1024,       /* the message of a job's progress */
 	LIMIT_PAYLOAD_INLINE_BYTES = 8192, /* larger payloads do not come with the claim */
 	LIMIT_PRIORITY_MAX = 9,            /* priorities are 0 (first) to this */
 	LIMIT_PRIORITY_DEFAULT = 5,

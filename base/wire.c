@@ -41,6 +41,8 @@ static const char *type_name(enum wire_type type)
 		return "RELOAD";
 	case WIRE_RECALL:
 		return "RECALL";
+	case WIRE_NOTE:
+		return "NOTE";
 	}
 	return NULL;
 }
@@ -238,6 +240,7 @@ static void put_job(struct pack_writer *to, const void *entries, size_t index)
 	put_bytes(to, job->handler);
 	put_bytes(to, job->payload);
 	put_bytes(to, job->traceparent);
+	put_bytes(to, job->checkpoint);
 }
 
 int wire_write_run(struct buffer *out, const struct wire_job *jobs, size_t count, struct error *err)
@@ -261,6 +264,7 @@ int wire_read_run(const struct wire_frame *frame, size_t *at, struct wire_job *e
 	entry->handler = take_present(&from);
 	entry->payload = take_present(&from);
 	entry->traceparent = take_bytes(&from);
+	entry->checkpoint = take_bytes(&from);
 	return end_entry(frame, &from, at, err);
 }
 

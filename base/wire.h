@@ -6,7 +6,8 @@
  * READY carry the protocol's number, so a mismatch is refused and never guessed at.
  *
  *   dispatcher → agent   HELLO once, then RUN, CANCEL, RELOAD, RECALL, STOP
- *   agent → dispatcher   READY for HELLO and each RELOAD, then STARTED, OUTCOME, BROKEN, MENDED
+ *   agent → dispatcher   READY for HELLO and each RELOAD, then STARTED, NOTE (base/wire_note.h), OUTCOME, BROKEN,
+ *                        MENDED
  *
  * The agent is started as `locum-agent` with the socket as descriptor WIRE_SOCKET_FD, the fence page
  * (base/fence.h) as WIRE_FENCE_FD and the state file's lock as WIRE_LOCK_FD; it never looks at the
@@ -49,6 +50,7 @@ enum wire_type {
 	WIRE_MENDED,
 	WIRE_RELOAD,
 	WIRE_RECALL,
+	WIRE_NOTE,
 };
 
 /* A run of bytes that somebody else owns. NULL bytes: there is none (as SQL's null). */
@@ -83,6 +85,7 @@ struct wire_job {
 	struct wire_bytes handler;
 	struct wire_bytes payload;
 	struct wire_bytes traceparent; /* may be absent */
+	struct wire_bytes checkpoint;  /* JSON of an earlier run; may be absent */
 };
 
 enum wire_cancel_reason {

@@ -57,6 +57,7 @@ enum claim_column {
 	CLAIM_EXPIRES_IN_MS,
 	CLAIM_PAYLOAD,
 	CLAIM_TRACEPARENT,
+	CLAIM_CHECKPOINT,
 	CLAIM_COLUMNS,
 };
 
@@ -76,6 +77,7 @@ static const char *const CLAIM_NAMES[CLAIM_COLUMNS] = {
 	[CLAIM_EXPIRES_IN_MS] = "expires_in_ms",
 	[CLAIM_PAYLOAD] = "payload",
 	[CLAIM_TRACEPARENT] = "traceparent",
+	[CLAIM_CHECKPOINT] = "checkpoint",
 };
 
 static void read_claimed(const PGresult *rows, int row, const int *at, struct job_claimed *job)
@@ -98,6 +100,7 @@ static void read_claimed(const PGresult *rows, int row, const int *at, struct jo
 		.payload = rows_text(rows, row, at[CLAIM_PAYLOAD]),
 		.payload_length = rows_length(rows, row, at[CLAIM_PAYLOAD]),
 		.traceparent = rows_text(rows, row, at[CLAIM_TRACEPARENT]),
+		.checkpoint = rows_text(rows, row, at[CLAIM_CHECKPOINT]),
 	};
 }
 
@@ -206,6 +209,18 @@ void job_start_call(struct db_call *call, const int64_t *ids, const struct uuid 
 	args_int8_array(&call->args, ids, count);
 	args_uuid_array(&call->args, claim_ids, count);
 	args_int8_array(&call->args, started_ago_ms, count);
+}
+
+void job_note_call(struct db_call *call, const int64_t *ids, const struct uuid *claim_ids,
+		   const struct args_text *checkpoints, const struct args_text *progresses,
+		   size_t count)
+{
+	call->statement = "job_note";
+	args_init(&call->args);
+	args_int8_array(&call->args, ids, count);
+	args_uuid_array(&call->args, claim_ids, count);
+	add_texts(&call->args, checkpoints, count);
+	add_texts(&call->args, progresses, count);
 }
 
 void job_payload_call(struct db_call *call, const int64_t *ids, const struct uuid *claim_ids,

@@ -42,6 +42,7 @@ struct job_claimed {
 	const char *payload;           /* NULL: too large, to be fetched by job_payload */
 	size_t payload_length;
 	const char *traceparent; /* or NULL */
+	const char *checkpoint;  /* or NULL */
 };
 
 struct job_claim_args {
@@ -91,6 +92,10 @@ void receipt_confirm_call(struct db_call *call, const struct uuid *confirmed, si
 
 void job_start_call(struct db_call *call, const int64_t *ids, const struct uuid *claim_ids,
 		    const int64_t *started_ago_ms, size_t count);
+/* A text that is NULL leaves what is there. */
+void job_note_call(struct db_call *call, const int64_t *ids, const struct uuid *claim_ids,
+		   const struct args_text *checkpoints, const struct args_text *progresses,
+		   size_t count);
 void job_payload_call(struct db_call *call, const int64_t *ids, const struct uuid *claim_ids,
 		      size_t count);
 void job_due_call(struct db_call *call, int most);

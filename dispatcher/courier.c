@@ -175,6 +175,8 @@ static int take_frame(struct pump *pump, int agent, const struct wire_frame *fra
 		return 0;
 	case WIRE_STARTED:
 		return take_started(pump, frame, err);
+	case WIRE_NOTE:
+		return notes_take(&pump->notes, pump->ledger, frame, err);
 	case WIRE_OUTCOME:
 		return take_outcomes(pump, agent, frame, err);
 	case WIRE_BROKEN:
@@ -398,6 +400,7 @@ static int enter(struct pump *pump, int agent, struct uuid claim_id, const struc
 		.handler = bytes_of(job->handler),
 		.payload = { job->payload, (uint32_t)job->payload_length },
 		.traceparent = bytes_of(job->traceparent),
+		.checkpoint = bytes_of(job->checkpoint),
 	};
 	if (ledger_add(pump->ledger, &holding) == NULL)
 		return error_set(err, ERROR_RETRY, "out of memory for a claimed job");

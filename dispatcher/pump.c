@@ -115,6 +115,7 @@ static void end_life(struct pump *pump)
 	pump->receipt_count = 0;
 	ledger_each(pump->ledger, drop_dead, pump);
 	outbox_clear(pump->outbox);
+	notes_clear(&pump->notes);
 	courier_flush(pump);
 	pinger_dropped(pump->options.pinger);
 }
@@ -267,7 +268,8 @@ static int work_main(struct pump *pump, int64_t now_ms)
 {
 	struct error err = { ERROR_NONE, "", "" };
 
-	if (session_prepare(pump, now_ms, &err) != 0) {
+	if (session_prepare(pump, now_ms, &err) != 0 ||
+	    notes_write(&pump->notes, pump->main.db, &err) != 0) {
 		pump_fail(pump, &pump->main, &err);
 		return -1;
 	}
@@ -414,6 +416,7 @@ static void pump_free(struct pump *pump)
 	}
 	ledger_close(pump->ledger);
 	outbox_close(pump->outbox);
+	notes_clear(&pump->notes);
 	observer_close(pump->observer);
 	reload_close(pump);
 	free(pump);

@@ -11,6 +11,7 @@
 #include "dispatcher/claimer.h"
 #include "dispatcher/ledger.h"
 #include "dispatcher/link.h"
+#include "dispatcher/notes.h"
 #include "dispatcher/observer.h"
 #include "dispatcher/outbox.h"
 #include "dispatcher/pump.h"
@@ -64,6 +65,7 @@ struct pump {
 
 	struct ledger *ledger;
 	struct outbox *outbox;
+	struct notes notes;
 	struct observer *observer;
 	struct uuid receipts[PUMP_RECEIPTS_MAX]; /* of accepted batches, to be confirmed */
 	size_t receipt_count;

@@ -363,7 +363,8 @@ bool turn_begin(struct pump *pump, int64_t now_ms)
 
 bool turn_is_worth_another(const struct pump *pump, int64_t now_ms)
 {
-	if (pump->careful || !pump->alive)
+	/* Notes go on main, and before the completions that came after them. */
+	if (pump->careful || !pump->alive || pump->notes.count > 0)
 		return false;
 	if (outbox_count(pump->outbox) >= EXTRA_JOBS)
 		return true;

@@ -99,6 +99,8 @@ create table locum.job (
 	follow_ups json,                            -- as locum.follow_up_set makes it
 	error text,                                 -- of the last run that failed
 	log text,                                   -- its output's tail
+	checkpoint json,                            -- what a run left to the next one
+	progress json,                              -- {"percent", "message"}, as it said last
 	history jsonb,                              -- one object per earlier run or claim that ended badly
 	constraint job_ready_has_lane check ((state = 'pending') = (coalesce(lane, -1) >= 0)),
 	constraint job_claimed_has_owner check (

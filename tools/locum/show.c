@@ -188,6 +188,8 @@ static void put_words(const PGresult *job, const PGresult *episodes)
 	put_heading(job);
 	put_facts(job);
 	put_json(job, "payload");
+	put_json(job, "checkpoint");
+	put_json(job, "progress");
 	put_json(job, "result");
 	put_log(job);
 	if (rows_count(episodes) > 0)
