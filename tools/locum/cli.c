@@ -196,6 +196,16 @@ static void make_harmless(char *text)
 			*text = '?';
 }
 
+int cli_flush(struct cli *cli, struct error *err)
+{
+	errno = 0;
+	if ((fflush(stdout) == 0 && !ferror(stdout)) || errno == EPIPE)
+		return 0;
+	clearerr(stdout); /* it is told here */
+	cli->failure = CLI_NEGATIVE;
+	return error_set_errno(err, ERROR_FATAL, errno, "cannot write the output");
+}
+
 void cli_say(const char *format, ...)
 {
 	char text[SAID_MAX];
