@@ -82,7 +82,7 @@ static const struct argp_child CHILDREN[] = {
 	{ &cli_connection_argp, 0, NULL, 0 },
 	{ 0 },
 };
-static const struct argp ARGP = {
+const struct argp submit_argp = {
 	.options = OPTIONS,
 	.parser = parse,
 	.args_doc = "HANDLER\n--stream FILE",
@@ -309,7 +309,7 @@ int submit_run(struct cli *cli, int argc, char **argv, struct error *err)
 	int status;
 
 	submission_init(&options.submission);
-	cli_parse(&ARGP, argc, argv, &options);
+	cli_parse(&submit_argp, argc, argv, &options);
 	status = submit(&options, err);
 	free(options.payload);
 	return status;
