@@ -170,7 +170,7 @@ $(B)/gen/db/job_state_type.sql: db/states.def tools/house/states.sh
 	$(Q)tools/house/states.sh type $< > $@
 
 $(B)/gen/db/embedded_sql.c: $(MIGRATIONS) $(FUNCTIONS) $(STATEMENTS) $(STATES) $(STATES_TYPE) \
-		$(B)/sql base/limits.h tools/house/embed.sh tools/house/expand.awk
+		$(wildcard db/columns/*.sql) $(B)/sql base/limits.h tools/house/embed.sh tools/house/expand.awk
 	@mkdir -p $(@D)
 	$(call say,GEN)
 	$(Q)tools/house/embed.sh base/limits.h $(@D) MIGRATIONS $(MIGRATIONS) -- \
@@ -248,7 +248,7 @@ $(B)/handlers/%: examples/handlers/%.c $(B)/flags
 	$(call say,CC)
 	$(Q)$(CC) -std=c17 -D_POSIX_C_SOURCE=200809L -O2 $(WARNINGS) $(if $(DEV),-Werror) -o $@ $<
 
-$(TESTS): $(B)/tests/%: $(B)/obj/tests/%.o $(call archives,support dispatcher agent tools db base)
+$(TESTS): $(B)/tests/%: $(B)/obj/tests/%.o $(call archives,support dispatcher host agent tools db base)
 	$(call link,$(PKG_tests))
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

@@ -119,7 +119,7 @@ static void finish_cleared(struct agent *agent)
 
 	for (run = TAILQ_FIRST(&agent->roster.clearing); run != NULL; run = next) {
 		next = TAILQ_NEXT(run, link);
-		if (run->has_strays)
+		if (!run_is_cleared(run))
 			continue;
 		run_finish(run);
 		if (run->role == RUN_SERVER)
@@ -379,6 +379,16 @@ static int open_deaths(struct agent *agent, int deaths_fd, struct error *err)
 	return 0;
 }
 
+static void open_cgroup(struct cgroup *cgroup)
+{
+	struct error err;
+
+	if (cgroup_open(cgroup, &err) == 0)
+		log_info("control groups are used", log_text("in", cgroup->path));
+	else
+		log_info("control groups are not used", log_text("reason", err.text));
+}
+
 static void open_handles(struct agent *agent)
 {
 	uv_prepare_init(&agent->loop, &agent->turn);
@@ -400,8 +410,10 @@ int agent_open(struct agent **agent, int socket_fd, const struct fence *fence, i
 		return error_set(err, ERROR_FATAL, "cannot make the event loop");
 	made->shared.loop = &made->loop;
 	roster_init(&made->roster);
-	report_init(&made->report, &made->channel.out);
+	TAILQ_INIT(&made->shared.notes);
+	report_init(&made->report, &made->shared.notes, &made->channel.out);
 	open_handles(made);
+	open_cgroup(&made->shared.cgroup);
 	if (open_deaths(made, deaths_fd, err) != 0 ||
 	    guard_open(&made->shared.guard, &made->loop, fence, on_fence, made, err) != 0 ||
 	    shim_open(&made->shared.shim, err) != 0 || stray_open(&made->finder, err) != 0 ||
@@ -423,12 +435,11 @@ void agent_close(struct agent *agent)
 	uv_loop_close(&agent->loop);
 	stray_close(&agent->finder);
 	shim_close(&agent->shared.shim);
+	cgroup_close(&agent->shared.cgroup);
 	report_fini(&agent->report);
-	for (uint32_t i = 0; agent->programs != NULL && i < agent->hello.handler_count; i++)
-		program_fini(&agent->programs[i]);
+	for (size_t i = 0; i < agent->program_count; i++)
+		program_drop(agent->programs[i]);
 	free(agent->programs);
-	free(agent->services);
-	free(agent->pools);
 	free(agent->pool_shared.program);
 	wire_hello_fini(&agent->hello);
 	free(agent->shared.scratch);

@@ -44,12 +44,11 @@ struct agent {
 	struct stray_finder finder;
 	struct report report;
 	struct wire_hello hello;
-	struct program *programs; /* one for each handler of hello */
+	struct program **programs; /* those of the configuration in force */
+	size_t program_count;
 	struct service *services;
-	size_t service_count;
 	struct pool_shared pool_shared;
 	struct pool *pools; /* of plugin hosts */
-	size_t pool_count;
 };
 
 /* Takes the socket; borrows the fence and deaths_fd. Free with agent_close. */

@@ -26,13 +26,22 @@ static bool open_breaker(struct breaker *breaker)
 	return !was_open;
 }
 
-bool breaker_crash(struct breaker *breaker, int64_t now_ms)
+static bool is_counted(const struct breaker *breaker, int64_t lived_ms, int64_t now_ms)
 {
+	return breaker->crashes > 0 && now_ms - breaker->last_ms < BREAKER_EVENT_MS &&
+	       now_ms - lived_ms < breaker->last_ms;
+}
+
+bool breaker_crash(struct breaker *breaker, int64_t lived_ms, int64_t now_ms)
+{
+	if (is_counted(breaker, lived_ms, now_ms))
+		return false;
 	if (breaker->crashes == 0 || now_ms - breaker->first_ms > BREAKER_WINDOW_MS) {
 		breaker->crashes = 0;
 		breaker->first_ms = now_ms;
 	}
 	breaker->crashes++;
+	breaker->last_ms = now_ms;
 	breaker->waits++;
 	breaker->due_ms = now_ms + wait_ms(breaker->waits);
 	return (breaker->on_probation || breaker->crashes >= BREAKER_CRASHES) &&
@@ -45,7 +54,7 @@ bool breaker_trip(struct breaker *breaker, int64_t now_ms)
 
 	if (breaker->waits < BREAKER_CRASHES)
 		breaker->waits = BREAKER_CRASHES;
-	breaker_crash(breaker, now_ms);
+	breaker_crash(breaker, 0, now_ms);
 	open_breaker(breaker);
 	return !was_open;
 }

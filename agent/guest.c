@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "agent/guest_note.h"
 #include "agent/server.h"
 #include "agent/verdict.h"
 #include "base/clock.h"
@@ -20,12 +20,9 @@ static void on_timer(uv_timer_t *handle);
 
 int64_t guest_deadline_ms(const struct run *guest)
 {
-	struct timespec now;
-
 	if (guest->timeout_ms == 0)
 		return 0;
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 + guest->timeout_ms;
+	return clock_wall_ms() + guest->timeout_ms;
 }
 
 /* Most guests need no timer: it is made with the first use. */
@@ -149,6 +146,7 @@ static void finish(struct run *guest)
 		guest->log = output_text(&guest->output, &guest->log_length);
 	guest->ended_ms = clock_boottime_ms();
 	guest->state = RUN_DONE;
+	guest_note_end(guest);
 }
 
 /* Whether why it was ended decides, whatever it did after. */

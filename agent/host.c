@@ -51,7 +51,8 @@ static bool comes_back(const struct host *host, const struct errand *errand,
 		       const struct wire_outcome *outcome)
 {
 	return outcome->verdict == VERDICT_RELEASED && outcome->started_ms == 0 &&
-	       !errand->cancelled && !host->pool->releases && !errand->member->program->broken;
+	       !errand->cancelled && host->pool->releases == NULL &&
+	       !errand->member->program->broken;
 }
 
 /* Takes in one outcome. Returns whether it is for the dispatcher. */
@@ -138,7 +139,10 @@ static void on_frame(void *context, const struct wire_frame *frame)
 	case WIRE_RUN:
 	case WIRE_CANCEL:
 	case WIRE_STOP:
+	case WIRE_RELOAD:
+	case WIRE_RECALL:
 	case WIRE_MENDED:
+	case WIRE_NOTE:
 		break;
 	}
 }
@@ -192,7 +196,7 @@ static int start_process(struct host *host, int socket_fd, int slate_fd, struct 
 {
 	struct pool *pool = host->pool;
 
-	host->run = run_make_host(pool->shared->run, &pool->program, host, err);
+	host->run = run_make_host(pool->shared->run, pool->program, host, err);
 	if (host->run == NULL) {
 		close(socket_fd);
 		close(slate_fd);
@@ -374,6 +378,13 @@ static void recall_others(struct host *host, const struct errand *running)
 	}
 }
 
+void host_recall(struct host *host)
+{
+	struct slate_view view = slate_read(host->slate);
+
+	recall_others(host, view.running ? find_number(host, view.begun) : NULL);
+}
+
 void host_look(struct host *host, int64_t now_ms)
 {
 	struct slate_view view = slate_read(host->slate);
@@ -437,6 +448,7 @@ void host_end(struct host *host)
 	running = view.running ? find_number(host, view.begun) : NULL;
 	if (host_fate_is_crash(host, running))
 		pool_crash(host->pool, running == NULL ? NULL : running->member,
+			   clock_boottime_ms() - host->run->started_ms,
 			   host_fate_text(host, fault));
 	end_errands(host);
 	host->run->host = NULL;

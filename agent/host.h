@@ -64,6 +64,9 @@ int host_send(struct host *host, struct errand_list *errands, size_t count, stru
 /* Tells it of an errand that is to end. */
 void host_cancel(struct host *host, struct errand *errand, enum wire_cancel_reason reason);
 
+/* Calls back what has not begun. */
+void host_recall(struct host *host);
+
 /* Looks at its clock: kills it when its errand should have ended, calls back what waits behind a long one. */
 void host_look(struct host *host, int64_t now_ms);
 

@@ -10,7 +10,8 @@
 static bool is_ours(const struct host *host)
 {
 	return host->run->reason == RUN_STOPPED || host->run->reason == RUN_FENCED ||
-	       host->run->reason == RUN_HUNG || host->run->reason == RUN_LOST;
+	       host->run->reason == RUN_HUNG || host->run->reason == RUN_LOST ||
+	       host->run->reason == RUN_RETIRED;
 }
 
 bool host_fate_is_crash(const struct host *host, const struct errand *running)

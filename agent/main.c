@@ -105,6 +105,13 @@ static int set_up_signals(void)
 	return fd;
 }
 
+/* Handlers of the agent's own user may neither read its memory or environment, where the dispatcher's may be, nor
+ * take its descriptors. */
+static void hide(void)
+{
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
 static void become_subreaper(void)
 {
 	struct error err;
@@ -127,6 +134,7 @@ int main(int argc, char **argv)
 	check_descriptors();
 	set_up_log();
 	set_up_descriptors();
+	hide();
 	become_subreaper();
 	deaths_fd = set_up_signals();
 	if (fence_attach(&fence, WIRE_FENCE_FD, &err) != 0 ||

@@ -8,6 +8,8 @@
 #include "agent/pools.h"
 #include "agent/service.h"
 #include "agent/services.h"
+#include "agent/terms.h"
+#include "agent/verdict.h"
 #include "base/log.h"
 
 /* What may wait; more is handed back. The dispatcher sends no more than it expects to run soon. */
@@ -20,7 +22,7 @@ static void fail(struct agent *agent, const struct error *err, int exit_status)
 	agent_end(agent, exit_status);
 }
 
-/* --- HELLO ------------------------------------------------------------------------------------- */
+/* --- handlers ---------------------------------------------------------------------------------- */
 
 void order_break(struct agent *agent, struct program *program, const char *reason)
 {
@@ -29,6 +31,8 @@ void order_break(struct agent *agent, struct program *program, const char *reaso
 	struct run *next;
 
 	program->broken = true;
+	if (program->retired)
+		return; /* its name may be that of another, which works */
 	log_warning("handler cannot be executed here", log_text("handler", program->handler->name),
 		    log_text("reason", reason));
 	if (report_broken(&agent->report, program, reason, &err) != 0)
@@ -52,42 +56,6 @@ void order_mend(struct agent *agent, struct program *program)
 		fail(agent, &err, EX_SOFTWARE);
 }
 
-static void resolve_programs(struct agent *agent)
-{
-	struct error err;
-
-	for (uint32_t i = 0; i < agent->hello.handler_count; i++) {
-		struct program *program = &agent->programs[i];
-
-		if (program_resolve(program, &agent->hello.handlers[i], &err) != 0)
-			order_break(agent, program, err.text);
-	}
-}
-
-static void greet(struct agent *agent, const struct wire_frame *frame)
-{
-	struct error err;
-
-	if (wire_read_hello(frame, &agent->hello, &err) != 0) {
-		fail(agent, &err, EX_CONFIG);
-		return;
-	}
-	agent->programs = calloc((size_t)agent->hello.handler_count + 1, sizeof(struct program));
-	if (agent->programs == NULL) {
-		error_set(&err, ERROR_FATAL, "out of memory for the handlers");
-		fail(agent, &err, EX_SOFTWARE);
-		return;
-	}
-	agent->shared.kill_grace_ms = agent->hello.kill_grace_ms;
-	guard_set_grace(&agent->shared.guard, agent->hello.kill_grace_ms);
-	agent->state = AGENT_SERVING;
-	if (report_ready(&agent->report, &err) != 0)
-		fail(agent, &err, EX_SOFTWARE);
-	resolve_programs(agent);
-	if (services_open(agent, &err) != 0 || pools_open(agent, &err) != 0)
-		fail(agent, &err, EX_SOFTWARE);
-}
-
 /* --- RUN --------------------------------------------------------------------------------------- */
 
 static bool names(struct wire_bytes bytes, const char *name)
@@ -97,9 +65,9 @@ static bool names(struct wire_bytes bytes, const char *name)
 
 static struct program *find_program(struct agent *agent, struct wire_bytes name)
 {
-	for (uint32_t i = 0; i < agent->hello.handler_count; i++) {
-		if (names(name, agent->hello.handlers[i].name))
-			return &agent->programs[i];
+	for (size_t i = 0; i < agent->program_count; i++) {
+		if (names(name, agent->programs[i]->handler->name))
+			return agent->programs[i];
 	}
 	return NULL;
 }
@@ -159,7 +127,10 @@ static void run_jobs(struct agent *agent, const struct wire_frame *frame)
 
 static void cancel_waiting(struct agent *agent, struct run *run, enum wire_cancel_reason reason)
 {
-	run_cancel_waiting(run);
+	if (reason == WIRE_CANCEL_RECALL)
+		run_release(run, VERDICT_TEXT_RECALLED);
+	else
+		run_cancel_waiting(run);
 	if (reason == WIRE_CANCEL_LOST)
 		run->reason = RUN_LOST;
 	roster_move(&agent->roster, run);
@@ -251,6 +222,16 @@ static void stop(struct agent *agent, const struct wire_frame *frame)
 	pools_stop(agent);
 }
 
+/* --- HELLO, RELOAD, RECALL --------------------------------------------------------------------- */
+
+static void take_terms(struct agent *agent, const struct wire_frame *frame)
+{
+	struct error err;
+
+	if (terms_take(agent, frame, &err) != 0)
+		fail(agent, &err, frame->type == WIRE_HELLO ? EX_CONFIG : EX_SOFTWARE);
+}
+
 static void refuse(struct agent *agent)
 {
 	struct error err;
@@ -267,7 +248,11 @@ void order_obey(struct agent *agent, const struct wire_frame *frame)
 	}
 	switch (frame->type) {
 	case WIRE_HELLO:
-		greet(agent, frame);
+	case WIRE_RELOAD:
+		take_terms(agent, frame);
+		break;
+	case WIRE_RECALL:
+		terms_recall(agent);
 		break;
 	case WIRE_RUN:
 		run_jobs(agent, frame);
@@ -283,6 +268,7 @@ void order_obey(struct agent *agent, const struct wire_frame *frame)
 	case WIRE_OUTCOME:
 	case WIRE_BROKEN:
 	case WIRE_MENDED:
+	case WIRE_NOTE:
 		refuse(agent);
 		break;
 	}

@@ -5,8 +5,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/verdict.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
 
 enum { TICK_MS = 50 };
 
@@ -23,50 +25,65 @@ static void on_tick(uv_timer_t *handle)
 
 /* --- making ------------------------------------------------------------------------------------ */
 
-static bool same_text(const char *a, const char *b)
-{
-	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
-}
-
-static bool same_list(char *const *a, char *const *b)
-{
-	size_t i = 0;
-
-	if (a == NULL || b == NULL)
-		return (a == NULL || a[0] == NULL) && (b == NULL || b[0] == NULL);
-	while (a[i] != NULL && b[i] != NULL && strcmp(a[i], b[i]) == 0)
-		i++;
-	return a[i] == NULL && b[i] == NULL;
-}
-
 bool pool_fits(const struct handler *a, const struct handler *b)
 {
-	return same_text(a->user, b->user) && same_text(a->directory, b->directory) &&
-	       same_list(a->environment, b->environment) && a->fence == b->fence &&
+	return text_same(a->user, b->user) && text_same(a->directory, b->directory) &&
+	       text_same_list(a->environment, b->environment) && a->fence == b->fence &&
 	       memcmp(&a->limits, &b->limits, sizeof(a->limits)) == 0;
 }
 
-int pool_open(struct pool *pool, const struct pool_shared *shared, const struct handler *handler,
-	      struct error *err)
+static struct pool *make(const struct handler *handler, size_t room, struct error *err)
+{
+	struct pool *pool = calloc(1, sizeof(*pool));
+
+	if (pool == NULL)
+		return NULL;
+	pool->handler = *handler;
+	pool->members = calloc(room + 1, sizeof(struct member));
+	pool->program = program_make(&pool->handler, false, err);
+	if (pool->members != NULL && pool->program != NULL)
+		return pool;
+	program_drop(pool->program);
+	free(pool->members);
+	free(pool);
+	return NULL;
+}
+
+struct pool *pool_open(const struct pool_shared *shared, const struct handler *handler, size_t room,
+		       struct error *err)
 {
 	static char name[] = "locum-host";
 	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+	struct pool *pool = make(handler, room, err);
+	struct handler *host;
 
-	*pool = (struct pool){ .shared = shared, .handler = *handler };
+	if (pool == NULL) {
+		error_set(err, ERROR_FATAL, "out of memory for plugin hosts");
+		return NULL;
+	}
+	pool->shared = shared;
 	pool->argv[0] = shared->program;
-	pool->handler.name = name;
-	pool->handler.kind = HANDLER_COMMAND;
-	pool->handler.argv = pool->argv;
+	host = pool->program->handler;
+	host->name = name;
+	host->kind = HANDLER_COMMAND;
+	host->argv = pool->argv;
 	pool->most_hosts = processors < 1 ? 1 : (size_t)processors;
 	TAILQ_INIT(&pool->waiting);
 	TAILQ_INIT(&pool->hosts);
-	pool->members = calloc((size_t)shared->hello->handler_count + 1, sizeof(struct member));
-	if (pool->members == NULL)
-		return error_set(err, ERROR_FATAL, "out of memory for plugin hosts");
 	uv_timer_init(shared->run->loop, &pool->tick);
 	pool->tick.data = pool;
-	program_resolve(&pool->program, &pool->handler, err);
-	return 0;
+	return pool;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	struct pool *pool = handle->data;
+
+	for (size_t i = 0; i < pool->member_count; i++)
+		program_drop(pool->members[i].program);
+	program_drop(pool->program);
+	free(pool->members);
+	free(pool);
 }
 
 void pool_close(struct pool *pool)
@@ -74,8 +91,6 @@ void pool_close(struct pool *pool)
 	struct errand *errand;
 	struct host *host;
 
-	if (pool->members == NULL)
-		return;
 	while ((errand = TAILQ_FIRST(&pool->waiting)) != NULL) {
 		TAILQ_REMOVE(&pool->waiting, errand, link);
 		errand_free(errand);
@@ -84,15 +99,12 @@ void pool_close(struct pool *pool)
 		TAILQ_REMOVE(&pool->hosts, host, link);
 		host_free(host);
 	}
-	uv_close((uv_handle_t *)&pool->tick, NULL);
-	program_fini(&pool->program);
-	free(pool->members);
-	pool->members = NULL;
+	uv_close((uv_handle_t *)&pool->tick, on_closed);
 }
 
 void pool_add(struct pool *pool, struct program *program)
 {
-	pool->members[pool->member_count++] = (struct member){ .program = program };
+	pool->members[pool->member_count++] = (struct member){ .program = program_hold(program) };
 }
 
 static struct member *find_member(struct pool *pool, const struct program *program)
@@ -158,8 +170,8 @@ void pool_report(struct pool *pool, struct errand *errand, const struct wire_out
 
 void pool_return(struct pool *pool, struct errand *errand)
 {
-	if (pool->releases) {
-		report_unbegun(pool, errand, VERDICT_RELEASED, "released: the agent is stopping");
+	if (pool->releases != NULL) {
+		report_unbegun(pool, errand, VERDICT_RELEASED, pool->releases);
 		return;
 	}
 	if (errand->member->program->broken) {
@@ -186,13 +198,48 @@ void pool_release(struct pool *pool, const struct member *member, const char *wh
 	}
 }
 
+void pool_recall(struct pool *pool, const char *why)
+{
+	struct host *host;
+
+	pool->releases = why;
+	pool_release(pool, NULL, why);
+	TAILQ_FOREACH(host, &pool->hosts, link)
+	host_recall(host);
+}
+
+void pool_retire(struct pool *pool, const char *why)
+{
+	pool->retired = true;
+	pool_recall(pool, why);
+}
+
+bool pool_wind_up(struct pool *pool)
+{
+	struct host *host;
+
+	TAILQ_FOREACH(host, &pool->hosts, link)
+	{
+		if (host->count == 0)
+			run_terminate(host->run, RUN_RETIRED, pool->shared->run->kill_grace_ms);
+	}
+	return TAILQ_EMPTY(&pool->hosts);
+}
+
 static void cancel_waiting(struct pool *pool, struct errand *errand, enum wire_cancel_reason reason)
 {
 	take_out(pool, errand);
-	if (reason == WIRE_CANCEL_LOST)
+	switch (reason) {
+	case WIRE_CANCEL_REQUESTED:
+		report_unbegun(pool, errand, VERDICT_CANCELLED, VERDICT_TEXT_CANCELLED);
+		break;
+	case WIRE_CANCEL_LOST:
 		errand_free(errand);
-	else
-		report_unbegun(pool, errand, VERDICT_CANCELLED, "cancelled on request");
+		break;
+	case WIRE_CANCEL_RECALL:
+		report_unbegun(pool, errand, VERDICT_RELEASED, VERDICT_TEXT_RECALLED);
+		break;
+	}
 }
 
 bool pool_cancel(struct pool *pool, const struct wire_cancel *cancel)
@@ -306,7 +353,7 @@ static void spawn(struct pool *pool)
 		TAILQ_INSERT_TAIL(&pool->hosts, host, link);
 		pool->host_count++;
 	} else {
-		pool_crash(pool, NULL, err.text);
+		pool_crash(pool, NULL, 0, err.text);
 	}
 	free(handlers);
 }
@@ -364,7 +411,7 @@ static void break_member(struct member *member, const char *reason)
 	snprintf(member->reason, sizeof(member->reason), "%.511s", reason);
 }
 
-void pool_crash(struct pool *pool, struct member *member, const char *reason)
+void pool_crash(struct pool *pool, struct member *member, int64_t lived_ms, const char *reason)
 {
 	int64_t now_ms = clock_monotonic_ms();
 
@@ -374,7 +421,7 @@ void pool_crash(struct pool *pool, struct member *member, const char *reason)
 	for (size_t i = 0; i < pool->member_count; i++) {
 		if (member != NULL && member != &pool->members[i])
 			continue;
-		if (breaker_crash(&pool->members[i].breaker, now_ms))
+		if (breaker_crash(&pool->members[i].breaker, lived_ms, now_ms))
 			break_member(&pool->members[i], reason);
 	}
 }

@@ -40,11 +40,12 @@ struct pool_shared {
 };
 
 struct pool {
+	struct pool *next; /* of the agent */
 	const struct pool_shared *shared;
 	struct handler
 		handler; /* what runs: locum-host as the members want it; borrows from the first */
 	char *argv[2];
-	struct program program;
+	struct program *program;
 	struct member *members;
 	size_t member_count;
 	struct errand_list waiting;
@@ -54,18 +55,21 @@ struct pool {
 	size_t host_count;
 	size_t most_hosts; /* while no errand is long */
 	uv_timer_t tick;
-	bool releases; /* what comes back is handed to the dispatcher */
-	bool is_mute;  /* nobody listens any more: nothing is reported */
-	bool failed;   /* memory ended: the agent cannot go on */
+	bool retired;         /* its hosts end with what they run */
+	const char *releases; /* why what comes back is handed to the dispatcher; NULL: it is not */
+	bool is_mute;         /* nobody listens any more: nothing is reported */
+	bool failed;          /* memory ended: the agent cannot go on */
 };
 
 /* Whether two handlers may share a process. */
 bool pool_fits(const struct handler *a, const struct handler *b);
 
-/* An empty pool for handlers that fit this one. Its program may be broken (pool->program.broken, with *err). -1
- * when memory ends. */
-int pool_open(struct pool *pool, const struct pool_shared *shared, const struct handler *handler,
-	      struct error *err);
+/* An empty pool for at most `room` handlers that fit this one, whose texts it borrows until it is freed. NULL when
+ * memory ends. */
+struct pool *pool_open(const struct pool_shared *shared, const struct handler *handler, size_t room,
+		       struct error *err);
+
+/* Frees it once the loop has let go of it. */
 void pool_close(struct pool *pool);
 
 void pool_add(struct pool *pool, struct program *program);
@@ -87,6 +91,14 @@ void pool_flush(struct pool *pool);
 /* Hands back what waits, of one member or (NULL) of all, for this reason. */
 void pool_release(struct pool *pool, const struct member *member, const char *why);
 
+/* Hands back all that has not begun, now and from now on, for this reason. */
+void pool_recall(struct pool *pool, const char *why);
+
+/* The same, and its hosts end with what they run: pool_wind_up, once a turn, sees to it and returns whether none is
+ * left. */
+void pool_retire(struct pool *pool, const char *why);
+bool pool_wind_up(struct pool *pool);
+
 /* --- for agent/host.c ------------------------------------------------------------------------------- */
 
 /* Reports the end of an errand, and frees it. */
@@ -95,8 +107,8 @@ void pool_report(struct pool *pool, struct errand *errand, const struct wire_out
 /* An errand that has not begun waits again, before all others. */
 void pool_return(struct pool *pool, struct errand *errand);
 
-/* A host died; of this member's errand (NULL: of none) for this reason. */
-void pool_crash(struct pool *pool, struct member *member, const char *reason);
+/* A host died lived_ms after its start; of this member's errand (NULL: of none) for this reason. */
+void pool_crash(struct pool *pool, struct member *member, int64_t lived_ms, const char *reason);
 
 /* A handler cannot be executed here. */
 void pool_break(struct pool *pool, const struct wire_broken *broken);

@@ -31,11 +31,32 @@ static char *find_host(void)
 
 static struct pool *find_pool(struct agent *agent, const struct program *program)
 {
-	for (size_t i = 0; i < agent->pool_count; i++) {
-		if (pool_fits(&agent->pools[i].handler, program->handler))
-			return &agent->pools[i];
+	struct pool *pool = agent->pools;
+
+	while (pool != NULL && (pool->retired || !pool_fits(&pool->handler, program->handler)))
+		pool = pool->next;
+	return pool;
+}
+
+static bool is_member(const struct pool *pool, const struct program *program)
+{
+	for (size_t i = 0; i < pool->member_count; i++) {
+		if (pool->members[i].program == program)
+			return true;
 	}
-	return NULL;
+	return false;
+}
+
+static struct pool *make_pool(struct agent *agent, const struct program *program, struct error *err)
+{
+	struct pool *pool = pool_open(&agent->pool_shared, program->handler, agent->program_count,
+				      err);
+
+	if (pool == NULL)
+		return NULL;
+	pool->next = agent->pools;
+	agent->pools = pool;
+	return pool;
 }
 
 static int add(struct agent *agent, struct program *program, struct error *err)
@@ -43,18 +64,20 @@ static int add(struct agent *agent, struct program *program, struct error *err)
 	struct pool *pool = find_pool(agent, program);
 	struct error why = { .kind = ERROR_NONE };
 
-	if (pool == NULL) {
-		pool = &agent->pools[agent->pool_count];
-		if (pool_open(pool, &agent->pool_shared, program->handler, &why) != 0) {
-			*err = why;
-			return -1;
-		}
-		agent->pool_count++;
-	}
-	if (pool->program.broken)
-		order_break(agent, program, why.text);
-	else
-		pool_add(pool, program);
+	if (pool == NULL)
+		pool = make_pool(agent, program, err);
+	if (pool == NULL)
+		return -1;
+	if (is_member(pool, program))
+		return 0;
+	/* The texts of the first are borrowed: it is a member even if its host cannot be executed. */
+	pool_add(pool, program);
+	if (!pool->program->resolved)
+		program_resolve(pool->program, &why);
+	if (pool->program->broken)
+		order_break(agent, program,
+			    why.kind == ERROR_NONE ? "its plugin host cannot be executed"
+						   : why.text);
 	return 0;
 }
 
@@ -67,11 +90,36 @@ int pools_open(struct agent *agent, struct error *err)
 		.hello = &agent->hello,
 		.program = find_host(),
 	};
-	agent->pools = calloc((size_t)agent->hello.handler_count + 1, sizeof(struct pool));
-	if (agent->pools == NULL || agent->pool_shared.program == NULL)
+	if (agent->pool_shared.program == NULL)
 		return error_set(err, ERROR_FATAL, "out of memory for the plugin hosts");
-	for (uint32_t i = 0; i < agent->hello.handler_count; i++) {
-		struct program *program = &agent->programs[i];
+	return 0;
+}
+
+/* Whether its members are still all those that fit it: its hosts know no others. */
+static bool is_right(const struct agent *agent, const struct pool *pool)
+{
+	for (size_t i = 0; i < pool->member_count; i++) {
+		if (pool->members[i].program->retired)
+			return false;
+	}
+	for (size_t i = 0; i < agent->program_count; i++) {
+		const struct program *program = agent->programs[i];
+
+		if (pools_serve(program) && !program->broken &&
+		    pool_fits(&pool->handler, program->handler) && !is_member(pool, program))
+			return false;
+	}
+	return true;
+}
+
+int pools_change(struct agent *agent, struct error *err)
+{
+	for (struct pool *pool = agent->pools; pool != NULL; pool = pool->next) {
+		if (!pool->retired && !is_right(agent, pool))
+			pool_retire(pool, "released: a handler of its plugin host was changed");
+	}
+	for (size_t i = 0; i < agent->program_count; i++) {
+		struct program *program = agent->programs[i];
 
 		if (pools_serve(program) && !program->broken && add(agent, program, err) != 0)
 			return -1;
@@ -81,8 +129,12 @@ int pools_open(struct agent *agent, struct error *err)
 
 void pools_close(struct agent *agent)
 {
-	for (size_t i = 0; i < agent->pool_count; i++)
-		pool_close(&agent->pools[i]);
+	struct pool *pool;
+
+	while ((pool = agent->pools) != NULL) {
+		agent->pools = pool->next;
+		pool_close(pool);
+	}
 }
 
 int pools_take(struct agent *agent, const struct program *program, const struct wire_job *job,
@@ -95,8 +147,8 @@ bool pools_cancel(struct agent *agent, const struct wire_cancel *cancel)
 {
 	bool found = false;
 
-	for (size_t i = 0; i < agent->pool_count && !found; i++)
-		found = pool_cancel(&agent->pools[i], cancel);
+	for (struct pool *pool = agent->pools; pool != NULL && !found; pool = pool->next)
+		found = pool_cancel(pool, cancel);
 	return found;
 }
 
@@ -104,8 +156,8 @@ size_t pools_busy(const struct agent *agent)
 {
 	size_t busy = 0;
 
-	for (size_t i = 0; i < agent->pool_count; i++)
-		busy += pool_busy(&agent->pools[i]);
+	for (const struct pool *pool = agent->pools; pool != NULL; pool = pool->next)
+		busy += pool_busy(pool);
 	return busy;
 }
 
@@ -113,8 +165,8 @@ size_t pools_waiting(const struct agent *agent)
 {
 	size_t waiting = 0;
 
-	for (size_t i = 0; i < agent->pool_count; i++)
-		waiting += agent->pools[i].waiting_count;
+	for (const struct pool *pool = agent->pools; pool != NULL; pool = pool->next)
+		waiting += pool->waiting_count;
 	return waiting;
 }
 
@@ -122,8 +174,8 @@ size_t pools_waiting_bytes(const struct agent *agent)
 {
 	size_t bytes = 0;
 
-	for (size_t i = 0; i < agent->pool_count; i++)
-		bytes += agent->pools[i].waiting_bytes;
+	for (const struct pool *pool = agent->pools; pool != NULL; pool = pool->next)
+		bytes += pool->waiting_bytes;
 	return bytes;
 }
 
@@ -144,37 +196,60 @@ static bool has_open_breaker(const struct member *member)
 	return member->broke || member->breaker.open;
 }
 
-/* Gives each pool the slots that processes and the pools before it have left. */
+/* Gives a pool the slots that processes and other pools have left. */
+static void give(struct agent *agent, struct pool *pool)
+{
+	size_t others = roster_busy(&agent->roster) + pools_busy(agent) - pool_busy(pool);
+
+	pool_give(pool, agent->hello.slots > others ? agent->hello.slots - others : 0);
+}
+
+static void turn(struct agent *agent, struct pool *pool, bool may_start)
+{
+	for (size_t i = 0; i < pool->member_count; i++)
+		if (has_open_breaker(&pool->members[i]))
+			tell(agent, pool, &pool->members[i], clock_monotonic_ms());
+	if (may_start)
+		give(agent, pool);
+}
+
 int pools_turn(struct agent *agent, bool may_start)
 {
-	size_t taken = roster_busy(&agent->roster) + pools_busy(agent);
+	struct pool **link = &agent->pools;
+	struct pool *pool;
 	int status = 0;
 
-	for (size_t i = 0; i < agent->pool_count; i++) {
-		struct pool *pool = &agent->pools[i];
+	while ((pool = *link) != NULL) {
+		bool is_over = pool->retired && pool_wind_up(pool);
 
-		for (size_t m = 0; m < pool->member_count; m++)
-			if (has_open_breaker(&pool->members[m]))
-				tell(agent, pool, &pool->members[m], clock_monotonic_ms());
-		if (may_start) {
-			size_t others = taken - pool_busy(pool);
-			size_t slots = agent->hello.slots > others ? agent->hello.slots - others
-								   : 0;
-
-			taken = others + pool_give(pool, slots);
-		}
+		if (!pool->retired)
+			turn(agent, pool, may_start);
 		pool_flush(pool);
 		if (pool->failed)
 			status = -1;
+		if (is_over) {
+			*link = pool->next;
+			pool_close(pool);
+		} else {
+			link = &pool->next;
+		}
 	}
 	return status;
 }
 
+void pools_recall(struct agent *agent, const char *why)
+{
+	for (struct pool *pool = agent->pools; pool != NULL; pool = pool->next)
+		pool_recall(pool, why);
+}
+
 void pools_stop(struct agent *agent)
 {
-	for (size_t i = 0; i < agent->pool_count; i++) {
-		agent->pools[i].releases = true;
-		agent->pools[i].is_mute = agent->state >= AGENT_ENDING;
-		pool_release(&agent->pools[i], NULL, "released: the agent is stopping");
+	static const char WHY[] = "released: the agent is stopping";
+
+	for (struct pool *pool = agent->pools; pool != NULL; pool = pool->next) {
+		pool->releases = WHY;
+		pool->is_mute = agent->state >= AGENT_ENDING;
+		pool_release(pool, NULL, WHY);
 	}
 }

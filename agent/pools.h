@@ -4,8 +4,12 @@
 
 #include "agent/agent.h"
 
-/* After HELLO: makes the pools for the handlers that plugin hosts run. */
+/* At the start. */
 int pools_open(struct agent *agent, struct error *err);
+
+/* After HELLO and RELOAD: retires the pools whose handlers are not the same any more, and makes those that are
+ * missing. */
+int pools_change(struct agent *agent, struct error *err);
 void pools_close(struct agent *agent);
 
 /* Whether plugin hosts run this handler. */
@@ -26,6 +30,9 @@ size_t pools_waiting_bytes(const struct agent *agent);
 /* Gives out what waits, and tells the dispatcher what broke and what may be tried again. Returns -1 when the agent
  * cannot go on. */
 int pools_turn(struct agent *agent, bool may_start);
+
+/* Hands back all that has not begun. */
+void pools_recall(struct agent *agent, const char *why);
 
 /* STOP, or the end: what waits and what comes back is released. */
 void pools_stop(struct agent *agent);

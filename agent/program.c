@@ -99,23 +99,56 @@ static int find_user(struct program *program, const struct passwd **found, struc
 	return find_groups(program, user, err);
 }
 
-int program_resolve(struct program *program, const struct handler *handler, struct error *err)
+struct program *program_make(struct handler *handler, bool owns_texts, struct error *err)
+{
+	struct program *program = calloc(1, sizeof(*program));
+	struct handler *copy = calloc(1, sizeof(*copy));
+
+	if (program == NULL || copy == NULL) {
+		free(program);
+		free(copy);
+		error_set(err, ERROR_FATAL, "out of memory for a handler");
+		return NULL;
+	}
+	*copy = *handler;
+	if (owns_texts)
+		*handler = (struct handler){ 0 };
+	program->handler = copy;
+	program->owns_texts = owns_texts;
+	program->users = 1;
+	return program;
+}
+
+struct program *program_hold(struct program *program)
+{
+	if (program != NULL)
+		program->users++;
+	return program;
+}
+
+void program_drop(struct program *program)
+{
+	if (program == NULL || --program->users > 0)
+		return;
+	environment_free_base(program->environment);
+	free(program->groups);
+	if (program->owns_texts)
+		handler_fini(program->handler);
+	free(program->handler);
+	free(program);
+}
+
+int program_resolve(struct program *program, struct error *err)
 {
 	const struct passwd *user = NULL;
 
-	*program = (struct program){ .handler = handler, .broken = true };
-	if (find_user(program, &user, err) != 0 || check_file(handler, err) != 0)
+	program->resolved = true;
+	program->broken = true;
+	if (find_user(program, &user, err) != 0 || check_file(program->handler, err) != 0)
 		return -1;
-	program->environment = environment_base(handler, user, err);
+	program->environment = environment_base(program->handler, user, err);
 	if (program->environment == NULL)
 		return -1;
 	program->broken = false;
 	return 0;
-}
-
-void program_fini(struct program *program)
-{
-	environment_free_base(program->environment);
-	free(program->groups);
-	*program = (struct program){ 0 };
 }

@@ -4,12 +4,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/guest_note.h"
 #include "base/limits.h"
 
 enum { STARTED_BYTES_MAX = LIMIT_AGENT_SIZE * (int)sizeof(struct wire_started) };
 
-void report_init(struct report *report, struct buffer *out)
+void report_init(struct report *report, struct guest_note_list *notes, struct buffer *out)
 {
+	report->notes = notes;
 	report->out = out;
 	buffer_init(&report->started, STARTED_BYTES_MAX);
 }
@@ -108,7 +110,9 @@ int report_turn(struct report *report, struct roster *roster, struct error *err)
 {
 	struct run *run;
 
-	if (write_started(report, err) != 0 || write_outcomes(report, roster, err) != 0)
+	if (write_started(report, err) != 0 ||
+	    guest_note_report(report->notes, report->out, err) != 0 ||
+	    write_outcomes(report, roster, err) != 0)
 		return -1;
 	while ((run = TAILQ_FIRST(&roster->done)) != NULL) {
 		roster_remove(roster, run);

@@ -14,11 +14,12 @@
 #include "base/wire.h"
 
 struct report {
-	struct buffer started; /* struct wire_started, of this turn */
-	struct buffer *out;    /* where frames go */
+	struct buffer started;         /* struct wire_started, of this turn */
+	struct buffer *out;            /* where frames go */
+	struct guest_note_list *notes; /* borrowed */
 };
 
-void report_init(struct report *report, struct buffer *out);
+void report_init(struct report *report, struct guest_note_list *notes, struct buffer *out);
 void report_fini(struct report *report);
 
 /* READY, at once. */

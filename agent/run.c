@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "agent/environment.h"
+#include "agent/guest_note.h"
 #include "agent/server.h"
 #include "agent/verdict.h"
 #include "base/clock.h"
@@ -51,7 +51,7 @@ static struct wire_bytes keep(char **to, struct wire_bytes bytes)
 static int keep_texts(struct run *run, const struct wire_job *job)
 {
 	size_t length = (size_t)job->queue.length + job->handler.length + job->payload.length +
-			job->traceparent.length;
+			job->traceparent.length + job->checkpoint.length;
 	char *to = malloc(length + 1);
 
 	run->texts = to;
@@ -61,6 +61,7 @@ static int keep_texts(struct run *run, const struct wire_job *job)
 	run->job.handler = keep(&to, job->handler);
 	run->job.payload = keep(&to, job->payload);
 	run->job.traceparent = keep(&to, job->traceparent);
+	run->job.checkpoint = keep(&to, job->checkpoint);
 	return 0;
 }
 
@@ -71,7 +72,7 @@ static struct run *make(struct run_shared *shared, struct program *program)
 	if (run == NULL)
 		return NULL;
 	run->shared = shared;
-	run->program = program;
+	run->program = program_hold(program);
 	run->exit_code = -1;
 	run->delay_ms = -1;
 	run->pipes = (struct pipes)PIPES_CLOSED;
@@ -88,6 +89,7 @@ struct run *run_make(struct run_shared *shared, const struct wire_job *job, stru
 		run->job = *job;
 		if (keep_texts(run, job) == 0)
 			return run;
+		program_drop(program);
 	}
 	free(run);
 	error_set(err, ERROR_FATAL, "out of memory for a job");
@@ -264,21 +266,13 @@ static int watch(struct run *run, struct error *err)
 	return watch_pipe(run, &run->result_poll, run->pipes.result_read, on_result, err);
 }
 
-static int64_t wall_clock_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static char **environment_for(const struct run *run, struct error *err)
 {
 	if (run_is_process(run))
 		return environment_of_service(run->program->environment,
 					      run->program->handler->name, run->job.claim_id, err);
 	return environment_of_run(run->program->environment, &run->job,
-				  run->timeout_ms > 0 ? wall_clock_ms() + run->timeout_ms : 0, err);
+				  run->timeout_ms > 0 ? clock_wall_ms() + run->timeout_ms : 0, err);
 }
 
 static pid_t spawn(struct run *run, struct error *err)
@@ -286,6 +280,7 @@ static pid_t spawn(struct run *run, struct error *err)
 	bool is_process = run_is_process(run);
 	struct shim_plan plan = {
 		.program = run->program,
+		.limits = run->program->handler->limits,
 		.input = run->pipes.input,
 		.output = run->pipes.output_write,
 		.third = is_process ? run->pipes.orders_read : run->pipes.result_write,
@@ -295,8 +290,13 @@ static pid_t spawn(struct run *run, struct error *err)
 	pid_t pid = -1;
 
 	plan.environment = environment;
+	run->group = cgroup_make(&run->shared->cgroup, &plan.limits, &plan.group);
 	if (environment != NULL)
 		pid = shim_spawn(&run->shared->shim, &plan, err);
+	if (pid < 0)
+		cgroup_remove(&run->shared->cgroup, run->group);
+	if (plan.group >= 0)
+		close(plan.group);
 	free(environment);
 	return pid;
 }
@@ -358,6 +358,13 @@ static void signal_group(const struct run *run, int number)
 	kill(-run->pid, number);
 }
 
+/* In this order: what the group's death lets go of is in the control group still. */
+static void kill_all(const struct run *run)
+{
+	signal_group(run, SIGKILL);
+	cgroup_kill(&run->shared->cgroup, run->group);
+}
+
 static bool has_exited(const struct run *run)
 {
 	siginfo_t how = { .si_pid = 0 };
@@ -397,14 +404,14 @@ void run_kill(struct run *run, enum run_reason reason)
 	if ((run->state != RUN_RUNNING && run->state != RUN_TERMINATING) || has_exited(run))
 		return;
 	give_reason(run, reason);
-	signal_group(run, SIGKILL);
+	kill_all(run);
 	uv_timer_stop(&run->timer);
 	enter(run, RUN_KILLING);
 }
 
 void run_exited(struct run *run, const siginfo_t *how)
 {
-	signal_group(run, SIGKILL);
+	kill_all(run);
 	run->ended_ms = clock_boottime_ms();
 	if (how->si_code == CLD_EXITED)
 		run->exit_code = how->si_status;
@@ -412,6 +419,11 @@ void run_exited(struct run *run, const siginfo_t *how)
 		run->signal = how->si_status;
 	uv_timer_stop(&run->timer);
 	enter(run, RUN_CLEARING);
+}
+
+bool run_is_cleared(const struct run *run)
+{
+	return !run->has_strays && cgroup_remove(&run->shared->cgroup, run->group);
 }
 
 void run_finish(struct run *run)
@@ -452,6 +464,7 @@ void run_outcome(const struct run *run, struct wire_outcome *outcome)
 
 static void let_go(struct run *run)
 {
+	program_drop(run->program);
 	free(run->texts);
 	free(run->log);
 	output_free(&run->output);
@@ -481,6 +494,7 @@ void run_free(struct run *run)
 	close_handle((uv_handle_t *)&run->output_poll);
 	close_handle((uv_handle_t *)&run->result_poll);
 	pipes_close(&run->pipes);
+	guest_note_free(run);
 	if (!known)
 		let_go(run);
 }

@@ -18,6 +18,7 @@
 #include <sys/queue.h>
 #include <uv.h>
 
+#include "agent/cgroup.h"
 #include "agent/guard.h"
 #include "agent/output.h"
 #include "agent/pipes.h"
@@ -52,19 +53,23 @@ enum run_reason {
 	RUN_FENCED,
 	RUN_FAULTY,  /* server: it broke the rules of its protocol */
 	RUN_HUNG,    /* server, host: one of its jobs did not end when it was told to */
-	RUN_RETIRED, /* server: it makes room for a new one */
+	RUN_RETIRED, /* server, host: it makes room for a new one */
 	RUN_CANCELLED,
 	RUN_LOST, /* its claim: nobody wants the outcome */
 };
+
+TAILQ_HEAD(guest_note_list, guest_note);
 
 /* What all runs share. */
 struct run_shared {
 	uv_loop_t *loop;
 	struct shim shim;
+	struct cgroup cgroup;
 	struct guard guard;
 	int64_t kill_grace_ms;
-	char *scratch;     /* RUN_SCRATCH_BYTES for reading */
-	bool sweep_wanted; /* a run was killed or ended: look for what it left behind */
+	char *scratch;                /* RUN_SCRATCH_BYTES for reading */
+	struct guest_note_list notes; /* that are to be reported */
+	bool sweep_wanted;            /* a run was killed or ended: look for what it left behind */
 };
 
 struct run {
@@ -83,12 +88,14 @@ struct run {
 	enum run_state place; /* where the roster keeps it */
 	enum run_reason reason;
 	bool has_strays; /* clearing: the last sweep found some */
+	uint64_t group;  /* its control group, 0: none */
 	pid_t pid;       /* of the main process; also its session and its process group */
 	int64_t timeout_ms;
-	int64_t deadline_ms; /* guest: CLOCK_MONOTONIC, 0: none */
-	int64_t quiet_ms;    /* guest: when its silence ends it, 0: never */
-	bool is_quiet;       /* guest: its silence ended it */
-	int64_t started_ms;  /* CLOCK_BOOTTIME, 0 when it never started */
+	int64_t deadline_ms;     /* guest: CLOCK_MONOTONIC, 0: none */
+	struct guest_note *note; /* guest: NULL when it said nothing */
+	int64_t quiet_ms;        /* guest: when its silence ends it, 0: never */
+	bool is_quiet;           /* guest: its silence ended it */
+	int64_t started_ms;      /* CLOCK_BOOTTIME, 0 when it never started */
 	int64_t ended_ms;
 	struct pipes pipes;
 	unsigned handles; /* open at the loop */
@@ -158,6 +165,9 @@ void run_kill(struct run *run, enum run_reason reason);
 
 /* Its main process is dead and not reaped yet. */
 void run_exited(struct run *run, const siginfo_t *how);
+
+/* Whether nothing of it lives any more, as far as its control group and the last sweep tell. */
+bool run_is_cleared(const struct run *run);
 
 /* Nothing of it lives any more: reads what is left in the pipes, and judges; a server is not judged. */
 void run_finish(struct run *run);

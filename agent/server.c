@@ -8,8 +8,10 @@
 
 #include "agent/guest.h"
 #include "agent/guest_log.h"
+#include "agent/guest_note.h"
 #include "agent/server_end.h"
 #include "agent/shim.h"
+#include "base/clock.h"
 #include "base/json_text.h"
 #include "base/limits.h"
 
@@ -229,8 +231,8 @@ static int take_notice(struct server *server, const struct rpc_message *message,
 	guest_progress(guest);
 	if (is_log)
 		guest_log_add(guest, "", &notice);
-	else if (is_progress)
-		guest_log_add(guest, "progress ", &notice);
+	else
+		guest_note_take(guest, &notice, is_progress);
 	return 0;
 }
 
@@ -466,6 +468,7 @@ void server_end(struct server *server)
 	server_end_describe(server->run, server->fault, fault, sizeof(fault));
 	memcpy(server->fault, fault, sizeof(fault));
 	server->crashed = server_end_is_crash(server->run);
+	server->lived_ms = clock_boottime_ms() - server->run->started_ms;
 	for (size_t i = 0; i < server->bucket_count; i++) {
 		while ((guest = SLIST_FIRST(&server->guests[i])) != NULL)
 			orphan(server, guest);

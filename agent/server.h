@@ -49,6 +49,7 @@ struct server {
 	uint64_t successes; /* jobs that ended with an answer */
 	uint64_t stale;     /* answers about no job of its */
 	bool crashed;
+	int64_t lived_ms;
 	char fault[512]; /* how */
 };
 

@@ -22,20 +22,38 @@ static size_t instances(const struct service *service)
 	return wanted > 0 ? (size_t)wanted : 1;
 }
 
-int service_open(struct service *service, struct run_shared *shared, struct roster *roster,
-		 struct program *program, const char *agent, struct error *err)
+struct service *service_open(struct run_shared *shared, struct roster *roster,
+			     struct program *program, const char *agent, struct error *err)
 {
-	*service = (struct service){
-		.program = program, .shared = shared, .roster = roster, .agent = agent
-	};
+	struct service *service = calloc(1, sizeof(*service));
+
+	if (service != NULL) {
+		service->program = program;
+		service->server_count = 2 * instances(service);
+		service->servers = calloc(service->server_count, sizeof(struct server *));
+	}
+	if (service == NULL || service->servers == NULL) {
+		free(service);
+		error_set(err, ERROR_FATAL, "out of memory for a service");
+		return NULL;
+	}
+	program_hold(program);
+	service->shared = shared;
+	service->roster = roster;
+	service->agent = agent;
 	TAILQ_INIT(&service->waiting);
-	service->server_count = 2 * instances(service);
-	service->servers = calloc(service->server_count, sizeof(struct server *));
-	if (service->servers == NULL)
-		return error_set(err, ERROR_FATAL, "out of memory for a service");
 	uv_timer_init(shared->loop, &service->timer);
 	service->timer.data = service;
-	return 0;
+	return service;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	struct service *service = handle->data;
+
+	program_drop(service->program);
+	free(service->servers);
+	free(service);
 }
 
 /* Its waiting runs are its own to free: the roster knows only how many. */
@@ -43,8 +61,6 @@ void service_close(struct service *service)
 {
 	struct run *run;
 
-	if (service->servers == NULL)
-		return;
 	while ((run = TAILQ_FIRST(&service->waiting)) != NULL) {
 		roster_remove(service->roster, run);
 		run_free(run);
@@ -56,9 +72,28 @@ void service_close(struct service *service)
 			server_end(service->servers[i]);
 		server_free(service->servers[i]);
 	}
-	uv_close((uv_handle_t *)&service->timer, NULL);
-	free(service->servers);
-	service->servers = NULL;
+	uv_close((uv_handle_t *)&service->timer, on_closed);
+}
+
+void service_retire(struct service *service)
+{
+	service->retired = true;
+	for (size_t i = 0; i < service->server_count; i++) {
+		struct server *server = service->servers[i];
+
+		if (server != NULL &&
+		    (server->state == SERVER_STARTING || server->state == SERVER_READY))
+			server->state = SERVER_LEAVING; /* told so by the next turn */
+	}
+}
+
+bool service_is_empty(const struct service *service)
+{
+	for (size_t i = 0; i < service->server_count; i++) {
+		if (service->servers[i] != NULL)
+			return false;
+	}
+	return true;
 }
 
 void service_line_up(struct service *service, struct run *run)
@@ -146,7 +181,7 @@ static void bury(struct service *service, struct server *server)
 			    log_text("handler", service->program->handler->name),
 			    log_number("messages", (int64_t)server->stale));
 	if (server->crashed) {
-		if (breaker_crash(&service->breaker, clock_monotonic_ms()))
+		if (breaker_crash(&service->breaker, server->lived_ms, clock_monotonic_ms()))
 			break_down(service, server->fault);
 		log_crash(service, server);
 	}
@@ -199,7 +234,7 @@ static void spawn(struct service *service, struct server **slot)
 			 &err) == 0)
 		return;
 	if (err.kind == ERROR_RETRY)
-		breaker_crash(&service->breaker, now_ms);
+		breaker_crash(&service->breaker, 0, now_ms);
 	else if (breaker_trip(&service->breaker, now_ms))
 		break_down(service, err.text);
 	log_warning("a process of a service cannot be started",

@@ -22,7 +22,9 @@
 enum service_news { SERVICE_NONE, SERVICE_BROKE, SERVICE_MENDED };
 
 struct service {
+	struct service *next; /* of the agent */
 	struct program *program;
+	bool retired; /* its processes end with their last jobs */
 	struct run_shared *shared;
 	struct roster *roster;
 	const char *agent; /* its name, for the processes */
@@ -36,10 +38,19 @@ struct service {
 	char reason[512]; /* of SERVICE_BROKE */
 };
 
-/* The service of a program; starts nothing. */
-int service_open(struct service *service, struct run_shared *shared, struct roster *roster,
-		 struct program *program, const char *agent, struct error *err);
+/* The service of a program; starts nothing. NULL when memory ends. */
+struct service *service_open(struct run_shared *shared, struct roster *roster,
+			     struct program *program, const char *agent, struct error *err);
+
+/* Frees it once the loop has let go of it. */
 void service_close(struct service *service);
+
+/* It starts no more processes; those that there are get no more jobs and end with the last that they have. What
+ * waits must have been taken away. */
+void service_retire(struct service *service);
+
+/* Whether no process is left. */
+bool service_is_empty(const struct service *service);
 
 /* Marks a new run as its guest, to wait in its line once it is on the roster. */
 void service_line_up(struct service *service, struct run *run);

@@ -7,37 +7,59 @@
 #include "agent/service.h"
 #include "base/log.h"
 
-int services_open(struct agent *agent, struct error *err)
+static void release_waiting(struct agent *agent, struct service *service, const char *why)
 {
-	agent->services = calloc((size_t)agent->hello.handler_count + 1, sizeof(struct service));
-	if (agent->services == NULL)
-		return error_set(err, ERROR_FATAL, "out of memory for the services");
-	for (uint32_t i = 0; i < agent->hello.handler_count; i++) {
-		struct program *program = &agent->programs[i];
+	struct run *run;
 
-		if (program->handler->kind != HANDLER_SERVICE || program->broken)
+	while ((run = TAILQ_FIRST(&service->waiting)) != NULL) {
+		run_release(run, why);
+		roster_move(&agent->roster, run);
+	}
+}
+
+int services_change(struct agent *agent, struct error *err)
+{
+	struct service *service;
+
+	for (service = agent->services; service != NULL; service = service->next) {
+		if (!service->program->retired || service->retired)
 			continue;
-		if (service_open(&agent->services[agent->service_count], &agent->shared,
-				 &agent->roster, program, agent->hello.agent, err) != 0)
+		release_waiting(agent, service, "released: the handler was changed or removed");
+		service_retire(service);
+	}
+	for (size_t i = 0; i < agent->program_count; i++) {
+		struct program *program = agent->programs[i];
+
+		if (program->handler->kind != HANDLER_SERVICE || program->broken ||
+		    services_of(agent, program) != NULL)
+			continue;
+		service = service_open(&agent->shared, &agent->roster, program, agent->hello.agent,
+				       err);
+		if (service == NULL)
 			return -1;
-		agent->service_count++;
+		service->next = agent->services;
+		agent->services = service;
 	}
 	return 0;
 }
 
 void services_close(struct agent *agent)
 {
-	for (size_t i = 0; i < agent->service_count; i++)
-		service_close(&agent->services[i]);
+	struct service *service;
+
+	while ((service = agent->services) != NULL) {
+		agent->services = service->next;
+		service_close(service);
+	}
 }
 
 struct service *services_of(struct agent *agent, const struct program *program)
 {
-	for (size_t i = 0; i < agent->service_count; i++) {
-		if (agent->services[i].program == program)
-			return &agent->services[i];
-	}
-	return NULL;
+	struct service *service = agent->services;
+
+	while (service != NULL && service->program != program)
+		service = service->next;
+	return service;
 }
 
 struct service *services_next(struct agent *agent, const struct run *run)
@@ -45,8 +67,7 @@ struct service *services_next(struct agent *agent, const struct run *run)
 	struct service *best = NULL;
 	uint64_t number = run == NULL ? UINT64_MAX : run->number;
 
-	for (size_t i = 0; i < agent->service_count; i++) {
-		struct service *service = &agent->services[i];
+	for (struct service *service = agent->services; service != NULL; service = service->next) {
 		const struct run *first = TAILQ_FIRST(&service->waiting);
 
 		if (first == NULL || first->number >= number || !service_can_start(service))
@@ -61,19 +82,16 @@ struct run *services_by_claim(struct agent *agent, int64_t job, struct uuid clai
 {
 	struct run *run = NULL;
 
-	for (size_t i = 0; i < agent->service_count && run == NULL; i++)
-		run = service_by_claim(&agent->services[i], job, claim);
+	for (struct service *service = agent->services; service != NULL && run == NULL;
+	     service = service->next)
+		run = service_by_claim(service, job, claim);
 	return run;
 }
 
-static void release_waiting(struct agent *agent, struct service *service, const char *why)
+void services_recall(struct agent *agent, const char *why)
 {
-	struct run *run;
-
-	while ((run = TAILQ_FIRST(&service->waiting)) != NULL) {
-		run_release(run, why);
-		roster_move(&agent->roster, run);
-	}
+	for (struct service *service = agent->services; service != NULL; service = service->next)
+		release_waiting(agent, service, why);
 }
 
 static void tell(struct agent *agent, struct service *service)
@@ -95,23 +113,31 @@ void services_turn(struct agent *agent)
 {
 	bool may_spawn = agent->state == AGENT_SERVING &&
 			 guard_check(&agent->shared.guard) == GUARD_OPEN;
+	struct service **link = &agent->services;
+	struct service *service;
 
-	for (size_t i = 0; i < agent->service_count; i++) {
-		service_turn(&agent->services[i], may_spawn);
-		tell(agent, &agent->services[i]);
+	while ((service = *link) != NULL) {
+		service_turn(service, may_spawn && !service->retired);
+		if (!service->retired)
+			tell(agent, service);
+		if (service->retired && service_is_empty(service)) {
+			*link = service->next;
+			service_close(service);
+		} else {
+			link = &service->next;
+		}
 	}
 }
 
 void services_flush(struct agent *agent)
 {
-	for (size_t i = 0; i < agent->service_count; i++)
-		service_flush(&agent->services[i]);
+	for (struct service *service = agent->services; service != NULL; service = service->next)
+		service_flush(service);
 }
 
 void services_stop(struct agent *agent, int64_t grace_ms)
 {
-	for (size_t i = 0; i < agent->service_count; i++) {
-		release_waiting(agent, &agent->services[i], "released: the agent is stopping");
-		service_stop(&agent->services[i], grace_ms);
-	}
+	services_recall(agent, "released: the agent is stopping");
+	for (struct service *service = agent->services; service != NULL; service = service->next)
+		service_stop(service, grace_ms);
 }

@@ -4,8 +4,9 @@
 
 #include "agent/agent.h"
 
-/* After HELLO: makes the services of the handlers that are some. */
-int services_open(struct agent *agent, struct error *err);
+/* After HELLO and RELOAD: retires the services of programs that are retired, and makes those of programs that have
+ * none yet. */
+int services_change(struct agent *agent, struct error *err);
 void services_close(struct agent *agent);
 
 /* The service of a program, or NULL when it is of another kind. */
@@ -16,6 +17,9 @@ struct service *services_next(struct agent *agent, const struct run *run);
 
 /* The run that waits under this claim for one of them, or NULL. */
 struct run *services_by_claim(struct agent *agent, int64_t job, struct uuid claim);
+
+/* Hands back what waits for any of them. */
+void services_recall(struct agent *agent, const char *why);
 
 /* Lets each take its turn, and tells the dispatcher what broke and what works again. */
 void services_turn(struct agent *agent);

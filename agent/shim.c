@@ -27,6 +27,7 @@
 
 /* STEP(constant, what could not be done) */
 #define SHIM_STEPS(X)                                                                              \
+	X(GROUP, "cannot enter the control group of")                                              \
 	X(SESSION, "cannot start a session for")                                                   \
 	X(DESCRIPTORS, "cannot set up the descriptors of")                                         \
 	X(LIMITS, "cannot set the limits of")                                                      \
@@ -177,13 +178,16 @@ IN_CHILD static bool take_step(const struct birth *birth, enum step step)
 	const struct handler *handler = program->handler;
 
 	switch (step) {
+	case STEP_GROUP:
+		return birth->plan->group < 0 ||
+		       syscall(SYS_write, birth->plan->group, "0", 1) == 1;
 	case STEP_SESSION:
 		syscall(SYS_umask, 077);
 		return syscall(SYS_setsid) >= 0;
 	case STEP_DESCRIPTORS:
 		return set_descriptors(birth->plan);
 	case STEP_LIMITS:
-		return set_limits(birth->shim, &handler->limits);
+		return set_limits(birth->shim, &birth->plan->limits);
 	case STEP_USER:
 		return set_user(program);
 	case STEP_DIRECTORY:
@@ -206,7 +210,7 @@ IN_CHILD static int be_born(void *context)
 {
 	struct birth *birth = context;
 
-	for (enum step step = STEP_SESSION; step <= STEP_EXECUTE; step++) {
+	for (enum step step = STEP_GROUP; step <= STEP_EXECUTE; step++) {
 		errno = ECHILD; /* for a step that fails without a word of the kernel */
 		birth->step = step;
 		if (!take_step(birth, step))
@@ -228,7 +232,8 @@ static bool is_shortage(int error)
 static pid_t explain(const struct birth *birth, struct error *err)
 {
 	const struct handler *handler = birth->plan->program->handler;
-	enum error_kind kind = is_shortage(birth->error) ? ERROR_RETRY : ERROR_INPUT;
+	bool may_pass = birth->step == STEP_GROUP || is_shortage(birth->error);
+	enum error_kind kind = may_pass ? ERROR_RETRY : ERROR_INPUT;
 
 	if (birth->step == STEP_DIRECTORY)
 		return error_set_errno(err, kind, birth->error, "%s %s, %s",

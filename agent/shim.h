@@ -26,6 +26,8 @@ struct shim {
 struct shim_plan {
 	const struct program *program;
 	char *const *environment;
+	struct handler_limits limits;
+	int group;  /* of cgroup_make, -1: none */
 	int input;  /* becomes descriptor 0 */
 	int output; /* becomes 1 and 2 */
 	int third;  /* becomes 3 */

@@ -5,6 +5,7 @@
 #include "agent/run.h"
 
 #define VERDICT_TEXT_CANCELLED "cancelled on request"
+#define VERDICT_TEXT_RECALLED "released: recalled before it began"
 #define VERDICT_TEXT_STOPPED "stopped: the dispatcher is shutting down"
 #define VERDICT_TEXT_FENCED "fenced: the dispatcher could not prove in time that it is alive"
 

@@ -22,6 +22,11 @@ int64_t clock_boottime_ms(void)
 	return read_ms(CLOCK_BOOTTIME);
 }
 
+int64_t clock_wall_ms(void)
+{
+	return read_ms(CLOCK_REALTIME);
+}
+
 int64_t clock_jitter_ms(int64_t span_ms)
 {
 	uint32_t random = 0;

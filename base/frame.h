@@ -1,6 +1,6 @@
 /*
  * Frames of the socket protocol while they are being written: a 32-bit length, an 8-bit type, a body.
- * Only base/wire.c uses this. Owned by one thread.
+ * Only base/wire.c and base/wire_note.c use this. Owned by one thread.
  */
 #ifndef LOCUM_BASE_FRAME_H
 #define LOCUM_BASE_FRAME_H

@@ -6,6 +6,7 @@
 #ifndef LOCUM_BASE_HANDLER_H
 #define LOCUM_BASE_HANDLER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* One row per kind: X(constant, name in the configuration). */
@@ -57,6 +58,9 @@ struct handler {
 
 /* Frees what *handler owns and leaves it empty. */
 void handler_fini(struct handler *handler);
+
+/* Whether a job would be run in the same way by both. */
+bool handler_same(const struct handler *a, const struct handler *b);
 
 /* The name of a kind, as written in the configuration. */
 const char *handler_kind_name(enum handler_kind kind);

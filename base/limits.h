@@ -12,14 +12,18 @@ enum {
 	LIMIT_RESULT_BYTES = 1048576,      /* a job's result */
 	LIMIT_LOG_BYTES = 65536,           /* what is kept of a handler's output: its tail */
 	LIMIT_ERROR_BYTES = 4096,          /* a job's error text */
+	LIMIT_CHECKPOINT_BYTES = 8192,     /* what a run leaves to the next one of its job */
+	LIMIT_PROGRESS_BYTES = 1024,       /* the message of a job's progress */
 	LIMIT_PAYLOAD_INLINE_BYTES = 8192, /* larger payloads do not come with the claim */
 	LIMIT_PRIORITY_MAX = 9,            /* priorities are 0 (first) to this */
 	LIMIT_PRIORITY_DEFAULT = 5,
-	LIMIT_LABELS = 32,       /* labels of a job */
-	LIMIT_LABEL_BYTES = 256, /* the value of a label; a label's name is a name */
-	LIMIT_FOLLOW_DEPTH = 16, /* follow-ups of follow-ups */
-	LIMIT_WAIT_DAYS = 36500, /* the longest interval that a job's option may be */
-	LIMIT_HISTORY = 50,      /* entries of a job's history */
+	LIMIT_LABELS = 32,        /* labels of a job */
+	LIMIT_LABEL_BYTES = 256,  /* the value of a label; a label's name is a name */
+	LIMIT_FOLLOW_DEPTH = 16,  /* follow-ups of follow-ups */
+	LIMIT_WAIT_DAYS = 36500,  /* the longest interval that a job's option may be */
+	LIMIT_REQUEST_HOURS = 48, /* how long a request_id is remembered: a day and the
+					    * longest transaction that may have stored it */
+	LIMIT_HISTORY = 50,       /* entries of a job's history */
 	LIMIT_ATTEMPTS_DEFAULT = 5,
 	LIMIT_ATTEMPTS_MAX = 1000,
 	LIMIT_INTERRUPTIONS = 9,          /* interruptions before "interrupted too often" */

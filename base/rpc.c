@@ -96,6 +96,11 @@ int rpc_write_run(struct buffer *out, const struct wire_job *job, int64_t deadli
 	put_bytes(&line, ",\"handler\":", job->handler);
 	put_bytes(&line, ",\"traceparent\":", job->traceparent);
 	put_deadline(&line, deadline_ms);
+	if (job->checkpoint.bytes != NULL) {
+		put_format(&line, ",\"checkpoint\":");
+		line.failed = line.failed || json_write_line(out, job->checkpoint.bytes,
+							     job->checkpoint.length, err) != 0;
+	}
 	put_format(&line, ",\"payload\":");
 	line.failed = line.failed ||
 		      json_write_line(out, job->payload.bytes, job->payload.length, err) != 0;

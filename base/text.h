@@ -26,4 +26,10 @@ int text_check_name(const char *what, const char *name, struct error *err);
  * characters escaped, cut to fit with "…". Always ends out with NUL. Returns out. */
 char *text_quote(const char *text, char *out, size_t size);
 
+/* Whether two texts are the same; NULL is the same as NULL only. */
+bool text_same(const char *a, const char *b);
+
+/* Whether two NULL-terminated lists hold the same texts; NULL is an empty list. */
+bool text_same_list(char *const *a, char *const *b);
+
 #endif

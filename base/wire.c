@@ -4,11 +4,10 @@
 #include <string.h>
 
 #include "base/frame.h"
+#include "base/handler_pack.h"
 #include "base/limits.h"
 #include "base/pack.h"
 #include "base/unpack.h"
-
-enum { HANDLER_BYTES_MIN = 16 }; /* less than any packed handler takes */
 
 /* --- fields ------------------------------------------------------------------------------------ */
 
@@ -38,6 +37,12 @@ static const char *type_name(enum wire_type type)
 		return "BROKEN";
 	case WIRE_MENDED:
 		return "MENDED";
+	case WIRE_RELOAD:
+		return "RELOAD";
+	case WIRE_RECALL:
+		return "RECALL";
+	case WIRE_NOTE:
+		return "NOTE";
 	}
 	return NULL;
 }
@@ -137,81 +142,12 @@ static unsigned take_between(struct pack_reader *from, unsigned least, unsigned 
 	return value;
 }
 
-static int take_count(struct pack_reader *from, int most)
+/* --- HELLO, RELOAD ----------------------------------------------------------------------------- */
+
+static int write_terms(struct buffer *out, enum wire_type type, const struct wire_hello *hello,
+		       struct error *err)
 {
-	int count = unpack_i32(from);
-
-	from->failed |= count < 0 || count > most;
-	return count;
-}
-
-/* --- HELLO ------------------------------------------------------------------------------------- */
-
-static void put_limits(struct pack_writer *to, const struct handler_limits *limits)
-{
-	pack_i64(to, limits->memory_bytes);
-	pack_i64(to, limits->files);
-	pack_i64(to, limits->processes);
-	pack_i64(to, limits->cpu_s);
-	pack_i64(to, limits->file_bytes);
-}
-
-static struct handler_limits take_limits(struct pack_reader *from)
-{
-	struct handler_limits limits;
-
-	limits.memory_bytes = unpack_i64(from);
-	limits.files = unpack_i64(from);
-	limits.processes = unpack_i64(from);
-	limits.cpu_s = unpack_i64(from);
-	limits.file_bytes = unpack_i64(from);
-	return limits;
-}
-
-static void put_handler(struct pack_writer *to, const struct handler *handler)
-{
-	pack_string(to, handler->name);
-	pack_u8(to, handler->kind);
-	pack_strings(to, handler->argv);
-	pack_strings(to, handler->environment);
-	pack_string(to, handler->directory);
-	pack_string(to, handler->user);
-	pack_i64(to, handler->timeout_ms);
-	pack_u8(to, handler->fence);
-	put_limits(to, &handler->limits);
-	pack_string(to, handler->path);
-	pack_string(to, handler->symbol);
-	pack_string(to, handler->function);
-	pack_i32(to, handler->concurrency);
-	pack_i32(to, handler->instances);
-	pack_i64(to, handler->max_jobs);
-	pack_i64(to, handler->progress_timeout_ms);
-}
-
-static void take_handler(struct pack_reader *from, struct handler *handler)
-{
-	handler->name = unpack_string(from);
-	handler->kind = (enum handler_kind)take_between(from, 0, HANDLER_SQL);
-	handler->argv = unpack_strings(from);
-	handler->environment = unpack_strings(from);
-	handler->directory = unpack_string(from);
-	handler->user = unpack_string(from);
-	handler->timeout_ms = take_duration(from);
-	handler->fence = (enum handler_fence)take_between(from, 0, HANDLER_FENCE_FINISH);
-	handler->limits = take_limits(from);
-	handler->path = unpack_string(from);
-	handler->symbol = unpack_string(from);
-	handler->function = unpack_string(from);
-	handler->concurrency = take_count(from, LIMIT_CONCURRENCY);
-	handler->instances = take_count(from, LIMIT_INSTANCES);
-	handler->max_jobs = take_duration(from);
-	handler->progress_timeout_ms = take_duration(from);
-	from->failed |= handler->name == NULL;
-}
-
-int wire_write_hello(struct buffer *out, const struct wire_hello *hello, struct error *err)
-{
-	struct frame_writer writer = frame_begin(out, WIRE_HELLO, err);
+	struct frame_writer writer = frame_begin(out, type, err);
 	struct pack_writer *to = &writer.to;
 
 	pack_u32(to, WIRE_PROTOCOL);
@@ -219,17 +155,28 @@ int wire_write_hello(struct buffer *out, const struct wire_hello *hello, struct 
 	pack_u32(to, hello->slots);
 	pack_i64(to, hello->kill_grace_ms);
 	pack_string(to, hello->database);
+	pack_u8(to, hello->log_level);
 	pack_u32(to, hello->handler_count);
 	for (uint32_t i = 0; i < hello->handler_count; i++)
-		put_handler(to, &hello->handlers[i]);
+		handler_pack_write(to, &hello->handlers[i]);
 	return frame_finish(&writer);
+}
+
+int wire_write_hello(struct buffer *out, const struct wire_hello *hello, struct error *err)
+{
+	return write_terms(out, WIRE_HELLO, hello, err);
+}
+
+int wire_write_reload(struct buffer *out, const struct wire_hello *terms, struct error *err)
+{
+	return write_terms(out, WIRE_RELOAD, terms, err);
 }
 
 static void take_handlers(struct pack_reader *from, struct wire_hello *hello)
 {
 	uint32_t count = unpack_u32(from);
 
-	if (from->failed || count > from->left / HANDLER_BYTES_MIN) {
+	if (from->failed || count > from->left / HANDLER_PACK_BYTES_MIN) {
 		from->failed = true;
 		return;
 	}
@@ -240,7 +187,7 @@ static void take_handlers(struct pack_reader *from, struct wire_hello *hello)
 	}
 	hello->handler_count = count;
 	for (uint32_t i = 0; i < count && !from->failed; i++)
-		take_handler(from, &hello->handlers[i]);
+		handler_pack_read(from, &hello->handlers[i]);
 }
 
 int wire_read_hello(const struct wire_frame *frame, struct wire_hello *hello, struct error *err)
@@ -257,6 +204,7 @@ int wire_read_hello(const struct wire_frame *frame, struct wire_hello *hello, st
 	read.slots = unpack_u32(&from);
 	read.kill_grace_ms = take_duration(&from);
 	read.database = unpack_string(&from);
+	read.log_level = (enum log_level)take_between(&from, LOG_LEVEL_DEBUG, LOG_LEVEL_ERROR);
 	take_handlers(&from, &read);
 	from.failed |= read.agent == NULL || read.slots == 0 || read.slots > LIMIT_AGENT_SIZE;
 	if (end_single(frame, &from, err) != 0) {
@@ -277,7 +225,7 @@ void wire_hello_fini(struct wire_hello *hello)
 	memset(hello, 0, sizeof(*hello));
 }
 
-/* --- RUN, CANCEL, STOP ------------------------------------------------------------------------- */
+/* --- RUN, CANCEL, STOP, RECALL ----------------------------------------------------------------- */
 
 static void put_job(struct pack_writer *to, const void *entries, size_t index)
 {
@@ -292,6 +240,7 @@ static void put_job(struct pack_writer *to, const void *entries, size_t index)
 	put_bytes(to, job->handler);
 	put_bytes(to, job->payload);
 	put_bytes(to, job->traceparent);
+	put_bytes(to, job->checkpoint);
 }
 
 int wire_write_run(struct buffer *out, const struct wire_job *jobs, size_t count, struct error *err)
@@ -315,6 +264,7 @@ int wire_read_run(const struct wire_frame *frame, size_t *at, struct wire_job *e
 	entry->handler = take_present(&from);
 	entry->payload = take_present(&from);
 	entry->traceparent = take_bytes(&from);
+	entry->checkpoint = take_bytes(&from);
 	return end_entry(frame, &from, at, err);
 }
 
@@ -361,6 +311,13 @@ int wire_read_stop(const struct wire_frame *frame, struct wire_stop *stop, struc
 
 	stop->grace_ms = take_duration(&from);
 	return end_single(frame, &from, err);
+}
+
+int wire_write_recall(struct buffer *out, struct error *err)
+{
+	struct frame_writer writer = frame_begin(out, WIRE_RECALL, err);
+
+	return frame_finish(&writer);
 }
 
 /* --- READY, STARTED, OUTCOME, BROKEN, MENDED --------------------------------------------------- */

@@ -5,8 +5,9 @@
  * jobs or outcomes carry many at once. The two ends are started from one installation, and HELLO and
  * READY carry the protocol's number, so a mismatch is refused and never guessed at.
  *
- *   dispatcher → agent   HELLO once, then RUN, CANCEL, STOP
- *   agent → dispatcher   READY once, then STARTED, OUTCOME, BROKEN, MENDED
+ *   dispatcher → agent   HELLO once, then RUN, CANCEL, RELOAD, RECALL, STOP
+ *   agent → dispatcher   READY for HELLO and each RELOAD, then STARTED, NOTE (base/wire_note.h), OUTCOME, BROKEN,
+ *                        MENDED
  *
  * The agent is started as `locum-agent` with the socket as descriptor WIRE_SOCKET_FD, the fence page
  * (base/fence.h) as WIRE_FENCE_FD and the state file's lock as WIRE_LOCK_FD; it never looks at the
@@ -29,9 +30,10 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/handler.h"
+#include "base/log.h"
 #include "base/uuid.h"
 
-enum { WIRE_PROTOCOL = 2 };
+enum { WIRE_PROTOCOL = 3 };
 enum { WIRE_SOCKET_FD = 3, WIRE_FENCE_FD = 4, WIRE_LOCK_FD = 5 };
 enum { WIRE_SLATE_FD = 4 }; /* of a plugin host */
 enum { WIRE_FRAME_MAX = 64 * 1024 * 1024 };
@@ -46,6 +48,9 @@ enum wire_type {
 	WIRE_OUTCOME,
 	WIRE_BROKEN,
 	WIRE_MENDED,
+	WIRE_RELOAD,
+	WIRE_RECALL,
+	WIRE_NOTE,
 };
 
 /* A run of bytes that somebody else owns. NULL bytes: there is none (as SQL's null). */
@@ -54,13 +59,17 @@ struct wire_bytes {
 	uint32_t length;
 };
 
-/* HELLO: who the agent is. Strings and handlers belong to whoever filled the struct; after
+/* HELLO: who the agent is, and what it is to run. RELOAD: the same once more; what differs counts from now on
+ * for what has not started, and what a handler that is gone or different has waiting is handed back. Slots,
+ * log_level and handlers may differ, and database if it was absent. What BROKEN said before the READY that answers
+ * it is void. Strings and handlers belong to whoever filled the struct; after
  * wire_read_hello that is the reader, who calls wire_hello_fini. */
 struct wire_hello {
 	char *agent;           /* its name */
 	uint32_t slots;        /* jobs that may run at once */
 	int64_t kill_grace_ms; /* between SIGTERM and SIGKILL */
 	char *database;        /* what plugin hosts connect to (libpq's conninfo), or NULL */
+	enum log_level log_level;
 	uint32_t handler_count;
 	struct handler *handlers;
 };
@@ -76,12 +85,13 @@ struct wire_job {
 	struct wire_bytes handler;
 	struct wire_bytes payload;
 	struct wire_bytes traceparent; /* may be absent */
+	struct wire_bytes checkpoint;  /* JSON of an earlier run; may be absent */
 };
 
 enum wire_cancel_reason {
 	WIRE_CANCEL_REQUESTED = 1, /* somebody cancelled the job: outcome VERDICT_CANCELLED */
 	WIRE_CANCEL_LOST,          /* the job was reassigned: kill at once, no outcome wanted */
-	WIRE_CANCEL_RECALL, /* agent to plugin host: released if it has not begun, else ignored */
+	WIRE_CANCEL_RECALL,        /* released if it has not begun, else ignored */
 };
 
 /* One job of a CANCEL frame. A job that the agent does not know is ignored. */
@@ -96,7 +106,9 @@ struct wire_stop {
 	int64_t grace_ms;
 };
 
-/* READY: the agent has read HELLO and takes jobs. */
+/* RECALL, without a body: hand back what has not started; what runs goes on. */
+
+/* READY: the agent has read HELLO or RELOAD and takes jobs. */
 struct wire_ready {
 	uint32_t protocol;
 	int64_t pid;
@@ -157,6 +169,8 @@ struct wire_frame {
 /* Each appends one frame. The list forms take one entry or more; a frame that would pass
  * WIRE_FRAME_MAX is split. Return -1 only when the buffer's limit or memory ends. */
 int wire_write_hello(struct buffer *out, const struct wire_hello *hello, struct error *err);
+int wire_write_reload(struct buffer *out, const struct wire_hello *terms, struct error *err);
+int wire_write_recall(struct buffer *out, struct error *err);
 int wire_write_run(struct buffer *out, const struct wire_job *jobs, size_t count,
 		   struct error *err);
 int wire_write_cancel(struct buffer *out, const struct wire_cancel *cancels, size_t count,
@@ -189,7 +203,7 @@ int wire_read_started(const struct wire_frame *frame, size_t *at, struct wire_st
 int wire_read_outcome(const struct wire_frame *frame, size_t *at, struct wire_outcome *entry,
 		      struct error *err);
 
-/* Readers of the single frames: 0, or -1 with ERROR_FATAL. */
+/* Readers of the single frames: 0, or -1 with ERROR_FATAL. That of HELLO also reads RELOAD. */
 int wire_read_hello(const struct wire_frame *frame, struct wire_hello *hello, struct error *err);
 int wire_read_stop(const struct wire_frame *frame, struct wire_stop *stop, struct error *err);
 int wire_read_ready(const struct wire_frame *frame, struct wire_ready *ready, struct error *err);

@@ -44,6 +44,20 @@ void db_close(struct db *db);
 int db_run(struct db *db, struct db_call *calls, size_t count, PGresult **results,
 	   struct error *err);
 
+/* db_run in two halves. db_send sends the calls and consumes their args; until db_take has given the answer
+ * nothing else may be done with the connection but what follows here, or closing it. */
+int db_send(struct db *db, struct db_call *calls, size_t count, struct error *err);
+
+/* Takes in what has arrived. Returns whether db_take need not wait. */
+bool db_has_answer(struct db *db);
+
+/* Waits for the answer. Results and failures as of db_run. */
+int db_take(struct db *db, PGresult **results, struct error *err);
+
+/* What to poll db_fd for while the answer is awaited, and until when (CLOCK_MONOTONIC). */
+short db_events(const struct db *db);
+int64_t db_deadline_ms(const struct db *db);
+
 /* db_run for one call. Returns NULL on failure. */
 PGresult *db_call(struct db *db, const char *statement, struct args *args, struct error *err);
 

@@ -63,6 +63,13 @@ int ping(struct db *db, struct uuid incarnation, int64_t death_interval_ms, stru
 	return count_rows(db, "ping", &args, err);
 }
 
+static enum signal_kind read_kind(const char *name)
+{
+	if (strcmp(name, "drain") == 0)
+		return SIGNAL_DRAIN;
+	return strcmp(name, "cancel") == 0 ? SIGNAL_CANCEL : SIGNAL_LOST;
+}
+
 int signal_take(struct db *db, struct uuid incarnation, struct signal **signals, size_t *count,
 		struct error *err)
 {
@@ -87,8 +94,7 @@ int signal_take(struct db *db, struct uuid incarnation, struct signal **signals,
 		taken[row] = (struct signal){
 			.job_id = rows_int(rows, row, at[0]),
 			.claim_id = rows_uuid(rows, row, at[1]),
-			.kind = strcmp(rows_text(rows, row, at[2]), "cancel") == 0 ? SIGNAL_CANCEL
-										   : SIGNAL_LOST,
+			.kind = read_kind(rows_text(rows, row, at[2])),
 		};
 	*signals = taken;
 	*count = (size_t)rows_count(rows);
@@ -243,6 +249,17 @@ int agent_save(struct db *db, struct uuid incarnation, const struct agent_row *a
 	args_string_array(&args, agent->handlers, agent->handler_count);
 	args_string_array(&args, agent->broken, agent->broken_count);
 	return db_do(db, "agent_save", &args, err);
+}
+
+int agent_prune(struct db *db, struct uuid incarnation, const char *const *names, size_t count,
+		struct error *err)
+{
+	struct args args;
+
+	args_init(&args);
+	args_uuid(&args, incarnation);
+	args_string_array(&args, names, count);
+	return db_do(db, "agent_prune", &args, err);
 }
 
 void agent_idle_call(struct db_call *call, struct uuid incarnation, bool idle)

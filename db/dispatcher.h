@@ -35,7 +35,11 @@ int dispatcher_register(struct db *db, const struct dispatcher_birth *birth,
 /* Returns 1 when acknowledged, 0 when the incarnation was declared dead, or -1. */
 int ping(struct db *db, struct uuid incarnation, int64_t death_interval_ms, struct error *err);
 
-enum signal_kind { SIGNAL_CANCEL, SIGNAL_LOST };
+enum signal_kind {
+	SIGNAL_CANCEL,
+	SIGNAL_LOST,
+	SIGNAL_DRAIN, /* of the whole dispatcher: job_id and claim_id are zero */
+};
 
 struct signal {
 	int64_t job_id;
@@ -100,6 +104,10 @@ struct agent_row {
 
 int agent_save(struct db *db, struct uuid incarnation, const struct agent_row *agent,
 	       struct error *err);
+
+/* Forgets all agents but those of these names. */
+int agent_prune(struct db *db, struct uuid incarnation, const char *const *names, size_t count,
+		struct error *err);
 void agent_idle_call(struct db_call *call, struct uuid incarnation, bool idle);
 
 /* Sets *owners to a new array of incarnations that hold claims and are not alive. */

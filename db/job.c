@@ -54,8 +54,10 @@ enum claim_column {
 	CLAIM_RECOVERIES,
 	CLAIM_ON_INTERRUPT,
 	CLAIM_TIMEOUT_MS,
+	CLAIM_EXPIRES_IN_MS,
 	CLAIM_PAYLOAD,
 	CLAIM_TRACEPARENT,
+	CLAIM_CHECKPOINT,
 	CLAIM_COLUMNS,
 };
 
@@ -72,8 +74,10 @@ static const char *const CLAIM_NAMES[CLAIM_COLUMNS] = {
 	[CLAIM_RECOVERIES] = "recoveries",
 	[CLAIM_ON_INTERRUPT] = "on_interrupt",
 	[CLAIM_TIMEOUT_MS] = "timeout_ms",
+	[CLAIM_EXPIRES_IN_MS] = "expires_in_ms",
 	[CLAIM_PAYLOAD] = "payload",
 	[CLAIM_TRACEPARENT] = "traceparent",
+	[CLAIM_CHECKPOINT] = "checkpoint",
 };
 
 static void read_claimed(const PGresult *rows, int row, const int *at, struct job_claimed *job)
@@ -92,9 +96,11 @@ static void read_claimed(const PGresult *rows, int row, const int *at, struct jo
 		.retries_when_interrupted = strcmp(rows_text(rows, row, at[CLAIM_ON_INTERRUPT]),
 						   "retry") == 0,
 		.timeout_ms = rows_int(rows, row, at[CLAIM_TIMEOUT_MS]),
+		.expires_in_ms = rows_int(rows, row, at[CLAIM_EXPIRES_IN_MS]),
 		.payload = rows_text(rows, row, at[CLAIM_PAYLOAD]),
 		.payload_length = rows_length(rows, row, at[CLAIM_PAYLOAD]),
 		.traceparent = rows_text(rows, row, at[CLAIM_TRACEPARENT]),
+		.checkpoint = rows_text(rows, row, at[CLAIM_CHECKPOINT]),
 	};
 }
 
@@ -203,6 +209,18 @@ void job_start_call(struct db_call *call, const int64_t *ids, const struct uuid 
 	args_int8_array(&call->args, ids, count);
 	args_uuid_array(&call->args, claim_ids, count);
 	args_int8_array(&call->args, started_ago_ms, count);
+}
+
+void job_note_call(struct db_call *call, const int64_t *ids, const struct uuid *claim_ids,
+		   const struct args_text *checkpoints, const struct args_text *progresses,
+		   size_t count)
+{
+	call->statement = "job_note";
+	args_init(&call->args);
+	args_int8_array(&call->args, ids, count);
+	args_uuid_array(&call->args, claim_ids, count);
+	add_texts(&call->args, checkpoints, count);
+	add_texts(&call->args, progresses, count);
 }
 
 void job_payload_call(struct db_call *call, const int64_t *ids, const struct uuid *claim_ids,

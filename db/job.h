@@ -38,9 +38,11 @@ struct job_claimed {
 	int recoveries;
 	bool retries_when_interrupted; /* on_interrupt is retry */
 	int64_t timeout_ms;            /* 0: none of its own */
+	int64_t expires_in_ms;         /* not to be started after; -1: never expires */
 	const char *payload;           /* NULL: too large, to be fetched by job_payload */
 	size_t payload_length;
 	const char *traceparent; /* or NULL */
+	const char *checkpoint;  /* or NULL */
 };
 
 struct job_claim_args {
@@ -73,7 +75,7 @@ struct job_completion {
 	struct args_text *errors;
 	struct args_text *logs;
 	int64_t *started_ago_ms; /* -1: never started */
-	int64_t *delay_ms;
+	int64_t *delay_ms;       /* of a retry or a snooze; -1: the job's policy says */
 };
 
 void job_complete_call(struct db_call *call, const struct job_completion *completion);
@@ -90,6 +92,10 @@ void receipt_confirm_call(struct db_call *call, const struct uuid *confirmed, si
 
 void job_start_call(struct db_call *call, const int64_t *ids, const struct uuid *claim_ids,
 		    const int64_t *started_ago_ms, size_t count);
+/* A text that is NULL leaves what is there. */
+void job_note_call(struct db_call *call, const int64_t *ids, const struct uuid *claim_ids,
+		   const struct args_text *checkpoints, const struct args_text *progresses,
+		   size_t count);
 void job_payload_call(struct db_call *call, const int64_t *ids, const struct uuid *claim_ids,
 		      size_t count);
 void job_due_call(struct db_call *call, int most);

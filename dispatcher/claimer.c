@@ -38,6 +38,7 @@ struct claimer {
 	int64_t due_ms;
 	int64_t hold_until_ms;
 	int dry_steps; /* claims in a row that found nothing */
+	int claims;    /* on their way */
 	bool rescanning;
 	int64_t rescan_due_ms;
 	bool slow;
@@ -91,6 +92,14 @@ void claimer_close(struct claimer *claimer)
 	free(claimer->broken);
 	free(claimer->ranges);
 	free(claimer);
+}
+
+void claimer_inherit(struct claimer *claimer, const struct claimer *former)
+{
+	claimer->mean_run_us = former->mean_run_us;
+	claimer->restrained = former->restrained;
+	claimer->slow = former->slow;
+	claimer->rescan_due_ms = former->rescan_due_ms;
 }
 
 void claimer_restart(struct claimer *claimer)
@@ -185,7 +194,7 @@ int claimer_room(const struct claimer *claimer, size_t load)
 		prefetch = size * PREFETCH_MS * 1000 / claimer->mean_run_us;
 	room = size + prefetch - (int64_t)load;
 	/* Refill when a good part is used up, so that claims come in batches. */
-	if (claimer->handler_count == 0 || room <= 0 ||
+	if (claimer->handler_count == 0 || claimer->rescanning || room <= 0 ||
 	    (room < prefetch / 4 && (int64_t)load > size))
 		return 0;
 	return room > LIMIT_CLAIM_BATCH ? LIMIT_CLAIM_BATCH : (int)room;
@@ -255,13 +264,14 @@ static size_t add_ranges(struct claimer *claimer, const struct served_queue *que
 	return count;
 }
 
-size_t claimer_ranges(struct claimer *claimer, int64_t now_ms, const struct job_range **ranges)
+size_t claimer_begin(struct claimer *claimer, int64_t now_ms, const struct job_range **ranges)
 {
 	int queues = claimer->agent->queue_count;
 	int first = next_turn(claimer);
 	size_t count = 0;
 
-	claimer->rescanning = now_ms >= claimer->rescan_due_ms;
+	claimer->rescanning = claimer->claims == 0 && now_ms >= claimer->rescan_due_ms;
+	claimer->claims++;
 	for (int i = 0; first >= 0 && i < queues; i++)
 		count = add_ranges(claimer, &claimer->queues[(first + i) % queues], count);
 	*ranges = claimer->ranges;
@@ -322,12 +332,20 @@ static void schedule(struct claimer *claimer, size_t count, int64_t now_ms)
 		claimer->dry_steps++;
 }
 
+void claimer_drop(struct claimer *claimer)
+{
+	claimer->claims--;
+	claimer->rescanning = false;
+	claimer->horizon = 0;
+}
+
 void claimer_take(struct claimer *claimer, const struct job_claimed *jobs, size_t count, int asked,
 		  int64_t began_ms, int64_t now_ms)
 {
 	int64_t took_ms = now_ms - began_ms;
 	bool full = count >= (size_t)asked;
 
+	claimer->claims--;
 	move_cursors(claimer, jobs, count, full);
 	if (!full && claimer->horizon > 0)
 		skip_to_horizon(claimer);

@@ -26,6 +26,9 @@ struct claimer;
 struct claimer *claimer_open(const struct config *config, const struct config_agent *agent);
 void claimer_close(struct claimer *claimer);
 
+/* Takes over what the claimer of the same agent has measured under another configuration. */
+void claimer_inherit(struct claimer *claimer, const struct claimer *former);
+
 /* A new life or a new connection: look at everything, from the head. */
 void claimer_restart(struct claimer *claimer);
 
@@ -49,8 +52,8 @@ bool claimer_mend(struct claimer *claimer, const char *handler, size_t length);
 /* Remembers how long a run took, to size the prefetch. */
 void claimer_measure(struct claimer *claimer, int64_t run_ms);
 
-/* How many jobs to claim now, when the agent holds `load` that have not ended: its free slots, and what its
- * slots do in PREFETCH_MS milliseconds of measured work. 0: none. */
+/* How many jobs to claim now, when the agent holds `load` that have not ended, or may soon: its free slots, and
+ * what its slots do in PREFETCH_MS milliseconds of measured work. 0: none. */
 int claimer_room(const struct claimer *claimer, size_t load);
 
 /* Claims no more than the free slots, while jobs come that must not wait with the agent. */
@@ -68,12 +71,16 @@ void claimer_wake(struct claimer *claimer);
 /* Whether the last claims found nothing, so that a submitter should wake us. */
 bool claimer_is_dry(const struct claimer *claimer);
 
-/* Fills the ranges of the next claim; they belong to the claimer. 0: no queue to scan. */
-size_t claimer_ranges(struct claimer *claimer, int64_t now_ms, const struct job_range **ranges);
+/* Begins a claim: fills its ranges, which belong to the claimer and hold until the next begins. 0: no queue to
+ * scan. Several claims may be on their way; while one that rescans is, there is no room for another. */
+size_t claimer_begin(struct claimer *claimer, int64_t now_ms, const struct job_range **ranges);
 
-/* Takes in what that claim brought. */
+/* Takes in what a claim brought. */
 void claimer_take(struct claimer *claimer, const struct job_claimed *jobs, size_t count, int asked,
 		  int64_t began_ms, int64_t now_ms);
+
+/* A claim came to nothing, or nobody knows what it brought. */
+void claimer_drop(struct claimer *claimer);
 
 /* What the highest id was before the claim that is about to run; see claimer_wants_horizon. */
 void claimer_set_horizon(struct claimer *claimer, int64_t horizon);

@@ -35,15 +35,16 @@ static void fill_column(struct columns *columns, size_t i, const struct ended *e
 	columns->delay_ms[i] = ended->delay_ms;
 }
 
-void completer_call(struct pump *pump, const struct outbox_batch *batch, struct db_call *call)
+void completer_call(struct pump *pump, const struct outbox_batch *batch,
+		    const struct uuid *confirmed, size_t confirmed_count, struct db_call *call)
 {
 	struct columns *columns = malloc(sizeof(*columns));
 	int64_t boot_ms = clock_boottime_ms();
 	struct job_completion completion = {
 		.incarnation = pump->incarnation,
 		.completion_id = batch->completion_id,
-		.confirmed = pump->receipts,
-		.confirmed_count = pump->receipt_count,
+		.confirmed = confirmed,
+		.confirmed_count = confirmed_count,
 		.count = batch->count,
 	};
 
@@ -100,8 +101,8 @@ static void abandon(struct pump *pump, const struct ended *ended)
 }
 
 /* What became of the entries that were not accepted. Returns -1 when that could not be found out. */
-static int look_up(struct pump *pump, struct outbox_batch *batch, const size_t *open, size_t count,
-		   struct error *err)
+static int look_up(struct pump *pump, struct db *db, struct outbox_batch *batch, const size_t *open,
+		   size_t count, struct error *err)
 {
 	int64_t *ids = calloc(count, sizeof(*ids));
 	struct uuid *claim_ids = calloc(count, sizeof(*claim_ids));
@@ -116,8 +117,7 @@ static int look_up(struct pump *pump, struct outbox_batch *batch, const size_t *
 		ids[i] = batch->ended[open[i]]->id;
 		claim_ids[i] = batch->ended[open[i]]->claim_id;
 	}
-	status = completion_lookup(pump->db, batch->completion_id, ids, claim_ids, count, verdicts,
-				   err);
+	status = completion_lookup(db, batch->completion_id, ids, claim_ids, count, verdicts, err);
 	for (size_t i = 0; status == 0 && i < count; i++) {
 		struct ended *ended = batch->ended[open[i]];
 
@@ -126,7 +126,7 @@ static int look_up(struct pump *pump, struct outbox_batch *batch, const size_t *
 			accept(pump, ended);
 			break;
 		case JOB_HELD:
-			outbox_again(pump->outbox, open[i]);
+			outbox_again(pump->outbox, batch, open[i]);
 			break;
 		case JOB_LOST:
 			abandon(pump, ended);
@@ -174,7 +174,8 @@ static void remember_receipt(struct pump *pump, struct uuid completion_id)
 	pump->confirm_due_ms = clock_monotonic_ms() + CONFIRM_MS;
 }
 
-void completer_take(struct pump *pump, struct outbox_batch *batch, const PGresult *rows)
+void completer_take(struct pump *pump, struct connection *connection, struct outbox_batch *batch,
+		    const PGresult *rows)
 {
 	struct uuid completion_id = batch->completion_id;
 	struct error err = { ERROR_NONE, "", "" };
@@ -183,7 +184,6 @@ void completer_take(struct pump *pump, struct outbox_batch *batch, const PGresul
 	size_t *open = calloc(batch->count + 1, sizeof(*open));
 	size_t open_count = 0;
 
-	pump->receipt_count = 0; /* those that went along are dropped */
 	if (accepted == NULL || open == NULL) {
 		error_set(&err, ERROR_RETRY, "out of memory");
 		goto failed;
@@ -192,39 +192,41 @@ void completer_take(struct pump *pump, struct outbox_batch *batch, const PGresul
 		if (bsearch(&batch->ended[i]->id, accepted, accepted_count, sizeof(*accepted),
 			    by_number) == NULL)
 			open[open_count++] = i;
-	if (open_count > 0 && look_up(pump, batch, open, open_count, &err) != 0)
+	if (open_count > 0 && look_up(pump, connection->db, batch, open, open_count, &err) != 0)
 		goto failed;
 	for (size_t i = 0; i < batch->count; i++)
 		if (batch->ended[i] != NULL &&
 		    bsearch(&batch->ended[i]->id, accepted, accepted_count, sizeof(*accepted),
 			    by_number) != NULL)
 			accept(pump, batch->ended[i]);
-	outbox_settle(pump->outbox);
+	outbox_settle(pump->outbox, batch);
 	remember_receipt(pump, completion_id);
 	goto out;
 failed:
 	/* Sent again as it is: its receipt tells then what was accepted now. */
-	pump_lose_db(pump, &err);
+	outbox_unsent(batch);
+	pump_lose(pump, connection, &err);
 out:
 	free(accepted);
 	free(open);
 }
 
-void completer_refused(struct pump *pump, struct error *err)
+void completer_refused(struct pump *pump, struct connection *connection, struct outbox_batch *batch,
+		       struct error *err)
 {
 	struct error failure = { ERROR_NONE, "", "" };
 	int made = 0;
 
 	/* A check that fails, and a partition that is missing: the server's words are in any language. */
 	if (strcmp(err->sqlstate, "23514") == 0)
-		made = partition_prepare(pump->db, &failure);
+		made = partition_prepare(connection->db, &failure);
 	if (made < 0)
-		pump_fail(pump, &failure);
+		pump_fail(pump, connection, &failure);
 	if (made != 0)
 		return;
 	log_debug("a value of a completion was refused", log_err(err));
-	if (outbox_bisect(pump->outbox, err->text, &failure) != 0)
-		pump_fail(pump, &failure);
+	if (outbox_bisect(pump->outbox, batch, err->text, &failure) != 0)
+		pump_fail(pump, connection, &failure);
 }
 
 void completer_confirm(struct pump *pump, int64_t now_ms)
@@ -233,11 +235,11 @@ void completer_confirm(struct pump *pump, int64_t now_ms)
 	struct db_call call;
 	PGresult *rows = NULL;
 
-	if (pump->receipt_count == 0 || now_ms < pump->confirm_due_ms || pump->db == NULL)
+	if (pump->receipt_count == 0 || now_ms < pump->confirm_due_ms || pump->main.db == NULL)
 		return;
 	receipt_confirm_call(&call, pump->receipts, pump->receipt_count);
-	if (db_run(pump->db, &call, 1, &rows, &err) != 0) {
-		pump_fail(pump, &err);
+	if (db_run(pump->main.db, &call, 1, &rows, &err) != 0) {
+		pump_fail(pump, &pump->main, &err);
 		return;
 	}
 	PQclear(rows);

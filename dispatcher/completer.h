@@ -4,15 +4,18 @@
 
 #include "dispatcher/pump_state.h"
 
-/* Fills the call that completes the batch in hand. */
-void completer_call(struct pump *pump, const struct outbox_batch *batch, struct db_call *call);
+/* Fills the call that completes the batch and drops confirmed receipts. */
+void completer_call(struct pump *pump, const struct outbox_batch *batch,
+		    const struct uuid *confirmed, size_t confirmed_count, struct db_call *call);
 
-/* The transaction with that call was committed: settles what was accepted, and finds out about the rest. A
- * lost connection on the way leaves the batch in hand, to be sent again. */
-void completer_take(struct pump *pump, struct outbox_batch *batch, const PGresult *rows);
+/* The transaction with that call was committed: settles what was accepted, and finds out about the rest by way
+ * of the connection. If that is lost, the batch is to be sent again. */
+void completer_take(struct pump *pump, struct connection *connection, struct outbox_batch *batch,
+		    const PGresult *rows);
 
 /* The server refused a value of the batch; nothing was stored. */
-void completer_refused(struct pump *pump, struct error *err);
+void completer_refused(struct pump *pump, struct connection *connection, struct outbox_batch *batch,
+		       struct error *err);
 
 /* Drops receipts in the database that nobody needs any more, when that is due. */
 void completer_confirm(struct pump *pump, int64_t now_ms);

@@ -150,6 +150,7 @@ void config_fini(struct config *config)
 	free(config->agents);
 	free(config->handlers);
 	free(config->handler_lines);
+	free(config->handler_key_lines);
 	config_setting_fini(config);
 	free(config->file);
 	memset(config, 0, sizeof(*config));

@@ -6,12 +6,14 @@
 #ifndef LOCUM_DISPATCHER_CONFIG_H
 #define LOCUM_DISPATCHER_CONFIG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
 #include "base/error.h"
 #include "base/handler.h"
+#include "dispatcher/config_key.h"
 
 /* Where a value comes from. */
 enum config_source { CONFIG_DEFAULT, CONFIG_FILE, CONFIG_ENVIRONMENT, CONFIG_FLAG };
@@ -32,13 +34,15 @@ struct config_queue {
 /* One `agent "NAME" { … }` section. */
 struct config_agent {
 	char *name;
-	int line;   /* of the section; 0: there is none, the agent is made of defaults */
-	int size;   /* slots: jobs that may run at once */
-	char *user; /* that its handlers run as unless they name their own, or NULL */
+	int line;     /* of the section; 0: there is none, the agent is made of defaults */
+	bool leaving; /* a later configuration has it no more: it ends with what it runs */
+	int size;     /* slots: jobs that may run at once */
+	char *user;   /* that its handlers run as unless they name their own, or NULL */
 	int queue_count;
 	struct config_queue *queues;
 	int handler_count; /* indexes of the handlers that it may run: all, or those of its filter */
 	int *handlers;     /* into config.handlers */
+	struct config_key_lines lines;
 };
 
 /* One row per top-level setting. The flag is --key with dashes, the environment twin LOCUM_KEY in
@@ -91,7 +95,8 @@ struct config {
 	struct config_agent *agents;
 	int handler_count;
 	struct handler *handlers;
-	int *handler_lines; /* the line of each handler's section */
+	int *handler_lines;                         /* the line of each handler's section … */
+	struct config_key_lines *handler_key_lines; /* … and of its keys */
 };
 
 /* One setting given on the command line: key as in the file, value as text. */

@@ -221,6 +221,7 @@ static int read_agent(struct config *config, const struct config_section *sectio
 		config_agent_fini(&agent);
 		return -1;
 	}
+	config_file_lines(section, config_key_agent, &agent.lines);
 	config->agents[config->agent_count++] = agent;
 	return 0;
 }

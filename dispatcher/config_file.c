@@ -14,6 +14,7 @@
 #include "base/buffer.h"
 #include "dispatcher/config.h"
 #include "dispatcher/config_complaint.h"
+#include "dispatcher/config_key.h"
 #include "dispatcher/config_scan.h"
 
 struct config_file {
@@ -28,48 +29,13 @@ struct mark {
 };
 static const char MARK[] = { CONFIG_COMPLAINT_HIDDEN, 'm', '\0' };
 
-struct key {
-	const char *name;
-	cfg_flag_t flags;
-};
-
-static const struct key TOP_KEYS[] = {
-#define TOP_KEY(field, key, ...) { key, CFGF_NODEFAULT },
+static const struct config_key TOP_KEYS[] = {
+#define TOP_KEY(field, key, ...) { key, false },
 	CONFIG_DURATIONS(TOP_KEY) CONFIG_TEXTS(TOP_KEY) CONFIG_BOOLEANS(TOP_KEY)
 #undef TOP_KEY
+		{ 0 },
 };
-static const struct key AGENT_KEYS[] = {
-	{ "size", CFGF_NODEFAULT },
-	{ "queues", CFGF_NODEFAULT | CFGF_LIST },
-	{ "user", CFGF_NODEFAULT },
-	{ "handlers", CFGF_NODEFAULT | CFGF_LIST },
-};
-static const struct key HANDLER_KEYS[] = {
-	{ "kind", CFGF_NODEFAULT },
-	{ "argv", CFGF_NODEFAULT | CFGF_LIST },
-	{ "timeout", CFGF_NODEFAULT },
-	{ "user", CFGF_NODEFAULT },
-	{ "fence", CFGF_NODEFAULT },
-	{ "directory", CFGF_NODEFAULT },
-	{ "memory", CFGF_NODEFAULT },
-	{ "environment", CFGF_NODEFAULT | CFGF_LIST },
-	{ "files", CFGF_NODEFAULT },
-	{ "processes", CFGF_NODEFAULT },
-	{ "cpu", CFGF_NODEFAULT },
-	{ "file_size", CFGF_NODEFAULT },
-	{ "path", CFGF_NODEFAULT },
-	{ "symbol", CFGF_NODEFAULT },
-	{ "function", CFGF_NODEFAULT },
-	{ "concurrency", CFGF_NODEFAULT },
-	{ "instances", CFGF_NODEFAULT },
-	{ "max_jobs", CFGF_NODEFAULT },
-	{ "progress_timeout", CFGF_NODEFAULT },
-};
-enum {
-	TOP_COUNT = sizeof(TOP_KEYS) / sizeof(TOP_KEYS[0]),
-	AGENT_COUNT = sizeof(AGENT_KEYS) / sizeof(AGENT_KEYS[0]),
-	HANDLER_COUNT = sizeof(HANDLER_KEYS) / sizeof(HANDLER_KEYS[0]),
-};
+enum { TOP_COUNT = sizeof(TOP_KEYS) / sizeof(TOP_KEYS[0]) };
 
 /* Called by libConfuse for each value. */
 static int make_value(cfg_t *cfg, cfg_opt_t *opt, const char *text, void *result)
@@ -115,17 +81,20 @@ static void free_mark(void *pointer)
 	free(mark);
 }
 
-static cfg_opt_t *fill(cfg_opt_t *options, const struct key *keys, size_t count)
+/* Returns where the next option goes. */
+static cfg_opt_t *fill(cfg_opt_t *options, const struct config_key *keys)
 {
-	for (size_t i = 0; i < count; i++)
-		options[i] = (cfg_opt_t)CFG_PTR_CB(keys[i].name, 0, keys[i].flags, make_value,
-						   free);
-	return options + count;
+	for (; keys->name != NULL; keys++) {
+		const cfg_flag_t flags = CFGF_NODEFAULT | (keys->is_list ? CFGF_LIST : 0);
+
+		*options++ = (cfg_opt_t)CFG_PTR_CB(keys->name, 0, flags, make_value, free);
+	}
+	return options;
 }
 
-static void fill_section(cfg_opt_t *options, const struct key *keys, size_t count, char *once)
+static void fill_section(cfg_opt_t *options, const struct config_key *keys, char *once)
 {
-	cfg_opt_t *rest = fill(options, keys, count);
+	cfg_opt_t *rest = fill(options, keys);
 
 	rest[0] = (cfg_opt_t)CFG_PTR_LIST_CB(MARK, once, CFGF_NONE, make_mark, free_mark);
 	rest[1] = (cfg_opt_t)CFG_END();
@@ -136,15 +105,15 @@ static cfg_t *make_parser(void)
 {
 	const cfg_flag_t flags = CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES;
 	char once[] = "{once}"; /* a default that is a list has make_mark called once per section */
-	cfg_opt_t agent[AGENT_COUNT + 2];
-	cfg_opt_t handler[HANDLER_COUNT + 2];
+	cfg_opt_t agent[CONFIG_KEY_MOST + 2];
+	cfg_opt_t handler[CONFIG_KEY_MOST + 2];
 	cfg_opt_t top[TOP_COUNT + 3];
 	cfg_opt_t *rest;
 	cfg_t *root;
 
-	fill_section(agent, AGENT_KEYS, AGENT_COUNT, once);
-	fill_section(handler, HANDLER_KEYS, HANDLER_COUNT, once);
-	rest = fill(top, TOP_KEYS, TOP_COUNT);
+	fill_section(agent, config_key_agent, once);
+	fill_section(handler, config_key_handler, once);
+	rest = fill(top, TOP_KEYS);
 	rest[0] = (cfg_opt_t)CFG_SEC("agent", agent, flags);
 	rest[1] = (cfg_opt_t)CFG_SEC("handler", handler, flags);
 	rest[2] = (cfg_opt_t)CFG_END();
@@ -272,6 +241,16 @@ const struct config_value *config_file_value(const struct config_section *sectio
 					     int index)
 {
 	return cfg_getnptr(section->cfg, key, (unsigned int)index);
+}
+
+void config_file_lines(const struct config_section *section, const struct config_key *keys,
+		       struct config_key_lines *lines)
+{
+	for (int i = 0; keys[i].name != NULL; i++) {
+		const struct config_value *value = config_file_value(section, keys[i].name, 0);
+
+		lines->of[i] = value == NULL ? 0 : value->line;
+	}
 }
 
 int config_file_fail(const struct config_section *section, int line, struct error *err,

@@ -6,6 +6,7 @@
 #define LOCUM_DISPATCHER_CONFIG_FILE_H
 
 #include "base/error.h"
+#include "dispatcher/config_key.h"
 
 struct cfg_t;
 struct config_file;
@@ -45,6 +46,10 @@ int config_file_count(const struct config_section *section, const char *key);
 /* The value at index, or NULL past the last. */
 const struct config_value *config_file_value(const struct config_section *section, const char *key,
 					     int index);
+
+/* Where each key of this table stands in the section: the line of its (first) value. */
+void config_file_lines(const struct config_section *section, const struct config_key *keys,
+		       struct config_key_lines *lines);
 
 /* Fails with "PATH:LINE: …". Always returns -1. */
 int config_file_fail(const struct config_section *section, int line, struct error *err,

@@ -168,6 +168,8 @@ static int read_handler(struct config *config, const struct config_section *sect
 		return -1;
 	}
 	config->handler_lines[config->handler_count] = section->line;
+	config_file_lines(section, config_key_handler,
+			  &config->handler_key_lines[config->handler_count]);
 	config->handlers[config->handler_count++] = handler;
 	return 0;
 }
@@ -184,7 +186,9 @@ int config_handler_read(struct config *config, const struct config_file *file, s
 	}
 	config->handlers = calloc((size_t)count + 1, sizeof(*config->handlers));
 	config->handler_lines = calloc((size_t)count + 1, sizeof(*config->handler_lines));
-	if (config->handlers == NULL || config->handler_lines == NULL)
+	config->handler_key_lines = calloc((size_t)count + 1, sizeof(*config->handler_key_lines));
+	if (config->handlers == NULL || config->handler_lines == NULL ||
+	    config->handler_key_lines == NULL)
 		return error_set(err, ERROR_FATAL, "out of memory");
 	for (int i = 0; i < count; i++) {
 		section = config_file_section(file, "handler", i);

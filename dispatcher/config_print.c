@@ -84,132 +84,168 @@ static int print_setting(const struct config *config, const struct config_settin
 	return 0;
 }
 
-static void begin_section(const struct config *config, const char *kind, const char *name, int line,
-			  FILE *out)
+/* A section that is being printed. */
+struct printer {
+	const struct config *config;
+	FILE *out;
+	const struct config_key *keys;
+	const struct config_key_lines *lines;
+};
+
+static void print_line_of(const struct config *config, int line, FILE *out)
 {
 	const struct config_origin origin = {
 		.source = line == 0 ? CONFIG_DEFAULT : CONFIG_FILE,
 		.line = line,
 	};
 
-	fprintf(out, "\n%s ", kind);
-	print_quoted(out, name);
-	fputs(" {", out);
 	print_origin(config, &origin, out);
 }
 
-static void print_optional(const char *key, const char *text, FILE *out)
+static void begin_section(const struct printer *to, const char *kind, const char *name, int line)
+{
+	fprintf(to->out, "\n%s ", kind);
+	print_quoted(to->out, name);
+	fputs(" {", to->out);
+	print_line_of(to->config, line, to->out);
+}
+
+static void begin_key(const struct printer *to, const char *key)
+{
+	fprintf(to->out, "\t%s = ", key);
+}
+
+static void end_key(const struct printer *to, const char *key)
+{
+	print_line_of(to->config, config_key_line(to->keys, to->lines, key), to->out);
+}
+
+static void print_optional(const struct printer *to, const char *key, const char *text)
 {
 	if (text == NULL)
 		return;
-	fprintf(out, "\t%s = ", key);
-	print_quoted(out, text);
-	fputc('\n', out);
+	begin_key(to, key);
+	print_quoted(to->out, text);
+	end_key(to, key);
 }
 
-static void print_list(const char *key, char *const *list, FILE *out)
+static void print_item(const struct printer *to, int index, const char *text)
 {
-	fprintf(out, "\t%s = {", key);
-	for (size_t i = 0; list[i] != NULL; i++) {
-		fputs(i == 0 ? "" : ", ", out);
-		print_quoted(out, list[i]);
-	}
-	fputs("}\n", out);
+	fputs(index == 0 ? "{" : ", ", to->out);
+	print_quoted(to->out, text);
+}
+
+static void end_list(const struct printer *to, const char *key)
+{
+	fputs("}", to->out);
+	end_key(to, key);
+}
+
+static void print_list(const struct printer *to, const char *key, char *const *list)
+{
+	if (list[0] == NULL)
+		return;
+	begin_key(to, key);
+	for (int i = 0; list[i] != NULL; i++)
+		print_item(to, i, list[i]);
+	end_list(to, key);
 }
 
 /* A name that contains = needs its weight to be read back. */
-static void print_queue(const struct config_queue *queue, FILE *out)
+static void print_queue(const struct printer *to, int index, const struct config_queue *queue)
 {
 	char text[512];
 
 	if (queue->weight == 1 && strchr(queue->name, '=') == NULL)
-		print_quoted(out, queue->name);
-	else {
+		snprintf(text, sizeof(text), "%s", queue->name);
+	else
 		snprintf(text, sizeof(text), "%s=%d", queue->name, queue->weight);
-		print_quoted(out, text);
-	}
+	print_item(to, index, text);
+}
+
+static void print_number(const struct printer *to, const char *key, int64_t number)
+{
+	if (number < 0)
+		return;
+	begin_key(to, key);
+	fprintf(to->out, "%" PRId64, number);
+	end_key(to, key);
 }
 
 static void print_agent(const struct config *config, const struct config_agent *agent, FILE *out)
 {
-	begin_section(config, "agent", agent->name, agent->line, out);
-	fprintf(out, "\tsize = %d\n\tqueues = {", agent->size);
-	for (int i = 0; i < agent->queue_count; i++) {
-		fputs(i == 0 ? "" : ", ", out);
-		print_queue(&agent->queues[i], out);
-	}
+	const struct printer to = { config, out, config_key_agent, &agent->lines };
+
+	begin_section(&to, "agent", agent->name, agent->line);
+	print_number(&to, "size", agent->size);
+	begin_key(&to, "queues");
+	for (int i = 0; i < agent->queue_count; i++)
+		print_queue(&to, i, &agent->queues[i]);
+	end_list(&to, "queues");
+	print_optional(&to, "user", agent->user);
+	begin_key(&to, "handlers");
+	for (int i = 0; i < agent->handler_count; i++)
+		print_item(&to, i, config->handlers[agent->handlers[i]].name);
+	end_list(&to, "handlers");
 	fputs("}\n", out);
-	print_optional("user", agent->user, out);
-	fputs("\thandlers = {", out);
-	for (int i = 0; i < agent->handler_count; i++) {
-		fputs(i == 0 ? "" : ", ", out);
-		print_quoted(out, config->handlers[agent->handlers[i]].name);
-	}
-	fputs("}\n}\n", out);
 }
 
-static void print_size(const char *key, int64_t bytes, FILE *out)
+static void print_size(const struct printer *to, const char *key, int64_t bytes)
 {
 	char text[CONFIG_NUMBER_TEXT_SIZE];
 
 	if (bytes >= 0)
-		print_optional(key, config_number_text(bytes, text), out);
+		print_optional(to, key, config_number_text(bytes, text));
 }
 
-static void print_number(const char *key, int64_t number, FILE *out)
-{
-	if (number >= 0)
-		fprintf(out, "\t%s = %" PRId64 "\n", key, number);
-}
-
-static void print_duration(const char *key, int64_t ms, FILE *out)
+static void print_duration(const struct printer *to, const char *key, int64_t ms)
 {
 	char text[DURATION_TEXT_SIZE];
 
 	if (ms > 0)
-		print_optional(key, duration_text(ms, text), out);
+		print_optional(to, key, duration_text(ms, text));
 }
 
-static void print_limits(const struct handler_limits *limits, FILE *out)
+static void print_limits(const struct printer *to, const struct handler_limits *limits)
 {
-	print_size("memory", limits->memory_bytes, out);
-	print_number("files", limits->files, out);
-	print_number("processes", limits->processes, out);
-	print_duration("cpu", limits->cpu_s * 1000, out);
-	print_size("file_size", limits->file_bytes, out);
+	print_size(to, "memory", limits->memory_bytes);
+	print_number(to, "files", limits->files);
+	print_number(to, "processes", limits->processes);
+	print_duration(to, "cpu", limits->cpu_s * 1000);
+	print_size(to, "file_size", limits->file_bytes);
 }
 
 /* What the kind has and others have not. */
-static void print_kind(const struct handler *handler, FILE *out)
+static void print_kind(const struct printer *to, const struct handler *handler)
 {
-	if (handler->argv[0] != NULL)
-		print_list("argv", handler->argv, out);
-	print_optional("path", handler->path, out);
-	print_optional("symbol", handler->symbol, out);
-	print_optional("function", handler->function, out);
+	print_list(to, "argv", handler->argv);
+	print_optional(to, "path", handler->path);
+	print_optional(to, "symbol", handler->symbol);
+	print_optional(to, "function", handler->function);
 	if (handler->kind == HANDLER_SERVICE) {
-		print_number("concurrency", handler->concurrency, out);
-		print_number("instances", handler->instances, out);
+		print_number(to, "concurrency", handler->concurrency);
+		print_number(to, "instances", handler->instances);
 	}
 	if (handler->max_jobs > 0)
-		print_number("max_jobs", handler->max_jobs, out);
-	print_duration("progress_timeout", handler->progress_timeout_ms, out);
+		print_number(to, "max_jobs", handler->max_jobs);
+	print_duration(to, "progress_timeout", handler->progress_timeout_ms);
 }
 
 static void print_handler(const struct config *config, int index, FILE *out)
 {
 	const struct handler *handler = &config->handlers[index];
+	const struct printer to = { config, out, config_key_handler,
+				    &config->handler_key_lines[index] };
 
-	begin_section(config, "handler", handler->name, config->handler_lines[index], out);
-	print_optional("kind", handler_kind_name(handler->kind), out);
-	print_kind(handler, out);
-	print_duration("timeout", handler->timeout_ms, out);
-	print_optional("user", handler->user, out);
-	print_optional("fence", config_handler_fence_name(handler->fence), out);
-	print_optional("directory", handler->directory, out);
-	if (handler->environment[0] != NULL)
-		print_list("environment", handler->environment, out);
-	print_limits(&handler->limits, out);
+	begin_section(&to, "handler", handler->name, config->handler_lines[index]);
+	print_optional(&to, "kind", handler_kind_name(handler->kind));
+	print_kind(&to, handler);
+	print_duration(&to, "timeout", handler->timeout_ms);
+	print_optional(&to, "user", handler->user);
+	print_optional(&to, "fence", config_handler_fence_name(handler->fence));
+	print_optional(&to, "directory", handler->directory);
+	print_list(&to, "environment", handler->environment);
+	print_limits(&to, &handler->limits);
 	fputs("}\n", out);
 }
 

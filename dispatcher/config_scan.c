@@ -4,8 +4,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
+
 enum { DEPTH_MAX = 2 }; /* a list in a section */
 enum { VARIABLE_MAX = 255 };
+enum { KEY_MAX = 80 };
+enum { SEEN_MAX = 64 }; /* a section with more keys has some that nobody knows */
+
+/* A value or key as it is written, without its quotes. */
+struct key {
+	const char *text;
+	size_t length;
+	int line;
+};
+
+struct seen {
+	struct key keys[SEEN_MAX];
+	size_t count;
+};
 
 struct scan {
 	const char *path;
@@ -13,7 +29,10 @@ struct scan {
 	const char *end;
 	int line;
 	int depth;
-	int open[DEPTH_MAX + 1]; /* by depth: the line of the { */
+	int open[DEPTH_MAX + 1];     /* by depth: the line of the { */
+	struct key last;             /* read last */
+	bool appends;                /* and a + after it */
+	struct seen seen[DEPTH_MAX]; /* by depth: keys that were set */
 	struct error *err;
 };
 
@@ -102,9 +121,16 @@ static int backslash(struct scan *scan, char quote)
 	return 0;
 }
 
+static void remember(struct scan *scan, const char *text)
+{
+	scan->last = (struct key){ text, (size_t)(scan->at - text), scan->line };
+	scan->appends = false;
+}
+
 static int string(struct scan *scan)
 {
 	char quote = *scan->at++;
+	const char *text = scan->at;
 	int begin = scan->line;
 
 	while (scan->at < scan->end && *scan->at != quote && *scan->at != '\n') {
@@ -122,6 +148,7 @@ static int string(struct scan *scan)
 	if (scan->at == scan->end || *scan->at == '\n')
 		return fail(scan, begin,
 			    "the string that begins here is not closed: a quote is missing");
+	remember(scan, text);
 	scan->at++;
 	return 0;
 }
@@ -131,6 +158,8 @@ static int open_brace(struct scan *scan)
 	if (scan->depth == DEPTH_MAX)
 		return fail(scan, scan->line, "{ inside a list: a list holds values only");
 	scan->open[scan->depth++] = scan->line;
+	if (scan->depth < DEPTH_MAX)
+		scan->seen[scan->depth].count = 0;
 	scan->at++;
 	return 0;
 }
@@ -144,6 +173,37 @@ static int close_brace(struct scan *scan)
 	return 0;
 }
 
+static int refuse_twice(const struct scan *scan, const struct key *key, int first_line)
+{
+	char name[KEY_MAX + 1];
+	char quoted[2 * KEY_MAX];
+	size_t length = key->length < KEY_MAX ? key->length : KEY_MAX;
+
+	memcpy(name, key->text, length);
+	name[length] = '\0';
+	return error_set(scan->err, ERROR_INPUT,
+			 "%s:%d: \"%s\" is set twice in one section: it is already set on line %d",
+			 scan->path, key->line, text_quote(name, quoted, sizeof(quoted)),
+			 first_line);
+}
+
+/* libConfuse lets the last of two count. += adds to a list, which is no second setting. */
+static int set_key(struct scan *scan)
+{
+	struct seen *seen = &scan->seen[scan->depth];
+	const struct key *key = &scan->last;
+
+	for (size_t i = 0; i < seen->count && !scan->appends; i++) {
+		if (seen->keys[i].length == key->length &&
+		    memcmp(seen->keys[i].text, key->text, key->length) == 0)
+			return refuse_twice(scan, key, seen->keys[i].line);
+	}
+	if (key->text != NULL && seen->count < SEEN_MAX)
+		seen->keys[seen->count++] = *key;
+	scan->appends = false;
+	return 0;
+}
+
 static int equals(struct scan *scan)
 {
 	if (scan->depth == DEPTH_MAX)
@@ -153,7 +213,7 @@ static int equals(struct scan *scan)
 			"or quotes around a value",
 			scan->path, scan->line, scan->open[DEPTH_MAX - 1]);
 	scan->at++;
-	return 0;
+	return set_key(scan);
 }
 
 static bool at_comment(const struct scan *scan, char second)
@@ -165,11 +225,16 @@ static bool at_comment(const struct scan *scan, char second)
 static int word(struct scan *scan)
 {
 	size_t rest = (size_t)(scan->end - scan->at);
+	const char *text = scan->at;
 	size_t length = 0;
 
 	while (length < rest && strchr(" \t\r\n#\"'={}()+,", scan->at[length]) == NULL)
 		length++;
 	scan->at += length > 0 ? length : 1;
+	if (length > 0)
+		remember(scan, text);
+	else if (*text == '+')
+		scan->appends = true;
 	return 0;
 }
 

@@ -11,7 +11,8 @@
 
 /* Overwrites the comments in text[0 … length) with spaces. Returns 0, or -1 with ERROR_INPUT and
  * "PATH:LINE: …" for a string, comment, list or section that is not closed, a } too many, a NUL byte
- * (also as \0), a string over several lines, and a ${VARIABLE} that is not set. */
+ * (also as \0), a string over several lines, a ${VARIABLE} that is not set, and a setting that is given twice
+ * in one section. */
 int config_scan(const char *path, char *text, size_t length, struct error *err);
 
 #endif

@@ -152,6 +152,27 @@ int config_setting_reset(struct config *config, struct error *err)
 	return 0;
 }
 
+int config_setting_copy(struct config *to, const struct config *from,
+			const struct config_setting *setting, struct error *err)
+{
+	const void *value = constant_field_of(from, setting->field);
+	void *field = field_of(to, setting->field);
+
+	memcpy(field_of(to, setting->origin), constant_field_of(from, setting->origin),
+	       sizeof(struct config_origin));
+	switch (setting->type) {
+	case CONFIG_DURATION:
+		memcpy(field, value, sizeof(int64_t));
+		break;
+	case CONFIG_TEXT:
+		return set_text(field, *(char *const *)value, err);
+	case CONFIG_BOOLEAN:
+		memcpy(field, value, sizeof(int));
+		break;
+	}
+	return 0;
+}
+
 void config_setting_fini(struct config *config)
 {
 	for (int i = 0; i < CONFIG_SETTING_COUNT; i++) {

@@ -42,6 +42,10 @@ int config_setting_reset(struct config *config, struct error *err);
 int config_setting_set(struct config *config, const struct config_setting *setting,
 		       const char *text, const struct config_origin *origin, struct error *err);
 
+/* Copies one value and its origin. */
+int config_setting_copy(struct config *to, const struct config *from,
+			const struct config_setting *setting, struct error *err);
+
 /* Frees the texts. */
 void config_setting_fini(struct config *config);
 

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "db/conninfo.h"
+#include "dispatcher/recall.h"
 
 /* As much as fits, with a NUL behind it. */
 static void copy_text(struct wire_bytes bytes, char *text, size_t size)
@@ -16,6 +17,12 @@ static void copy_text(struct wire_bytes bytes, char *text, size_t size)
 	text[length] = '\0';
 }
 
+/* What an agent says of a handler before it has answered is about one that may be gone. */
+static bool is_stale(const struct pump *pump, int agent)
+{
+	return pump->links[agent].awaited > 0;
+}
+
 /* Its jobs are claimed again, from the head. */
 static void take_mended(struct pump *pump, int agent, const struct wire_frame *frame)
 {
@@ -23,6 +30,8 @@ static void take_mended(struct pump *pump, int agent, const struct wire_frame *f
 	struct wire_mended mended;
 	char handler[LIMIT_NAME_BYTES + 1] = "";
 
+	if (is_stale(pump, agent))
+		return;
 	if (wire_read_mended(frame, &mended, &err) != 0) {
 		log_error("a frame of the agent cannot be read", log_err(&err));
 		return;
@@ -43,6 +52,8 @@ static void say_broken(struct pump *pump, int agent, const struct wire_frame *fr
 	char handler[LIMIT_NAME_BYTES + 1] = "";
 	char reason[512] = "";
 
+	if (is_stale(pump, agent))
+		return;
 	if (wire_read_broken(frame, &broken, &err) != 0) {
 		log_error("a frame of the agent cannot be read", log_err(&err));
 		return;
@@ -59,18 +70,21 @@ static void say_broken(struct pump *pump, int agent, const struct wire_frame *fr
 
 static void take_ready(struct pump *pump, int agent, const struct wire_frame *frame)
 {
+	const char *name = pump->options.config->agents[agent].name;
+	struct link *link = &pump->links[agent];
 	struct error err = { ERROR_NONE, "", "" };
 	struct wire_ready ready;
 
 	if (wire_read_ready(frame, &ready, &err) != 0 || ready.protocol != WIRE_PROTOCOL) {
-		log_error("the agent speaks another protocol",
-			  log_text("agent", pump->options.config->agents[agent].name));
+		log_error("the agent speaks another protocol", log_text("agent", name));
 		return;
 	}
-	pump->links[agent].ready = true;
+	if (!link->greeted)
+		log_info("agent ready", log_text("agent", name), log_number("pid", ready.pid));
+	link->greeted = true;
+	if (link->awaited > 0)
+		link->awaited--;
 	claimer_wake(pump->claimers[agent]);
-	log_info("agent ready", log_text("agent", pump->options.config->agents[agent].name),
-		 log_number("pid", ready.pid));
 }
 
 static int take_started(struct pump *pump, const struct wire_frame *frame, struct error *err)
@@ -143,7 +157,9 @@ static int take_outcomes(struct pump *pump, int agent, const struct wire_frame *
 		if (outcome.started_ms > 0 && outcome.verdict != VERDICT_INTERRUPTED)
 			claimer_measure(pump->claimers[agent],
 					outcome.ended_ms - outcome.started_ms);
-		if (outcome.verdict == VERDICT_RELEASED)
+		if (outcome.verdict == VERDICT_RELEASED && holding->recalled)
+			pump->due_due_ms = 0; /* the sweep ends it at once */
+		else if (outcome.verdict == VERDICT_RELEASED)
 			claimer_hold(pump->claimers[agent], clock_monotonic_ms());
 		take_outcome(pump, holding, &outcome);
 	}
@@ -159,6 +175,8 @@ static int take_frame(struct pump *pump, int agent, const struct wire_frame *fra
 		return 0;
 	case WIRE_STARTED:
 		return take_started(pump, frame, err);
+	case WIRE_NOTE:
+		return notes_take(&pump->notes, pump->ledger, frame, err);
 	case WIRE_OUTCOME:
 		return take_outcomes(pump, agent, frame, err);
 	case WIRE_BROKEN:
@@ -171,6 +189,8 @@ static int take_frame(struct pump *pump, int agent, const struct wire_frame *fra
 	case WIRE_RUN:
 	case WIRE_CANCEL:
 	case WIRE_STOP:
+	case WIRE_RELOAD:
+	case WIRE_RECALL:
 		break;
 	}
 	return error_set(err, ERROR_FATAL, "frame of type %d", (int)frame->type);
@@ -228,12 +248,28 @@ static int tell_database(const struct config *config, const struct config_agent 
 	return 0;
 }
 
-static int greet(struct pump *pump, int agent, struct error *err)
+/* Its section's handlers, each with the user that it runs as; they borrow from the configuration. */
+static struct handler *list_handlers(const struct config *config,
+				     const struct config_agent *section)
+{
+	struct handler *handlers = calloc((size_t)section->handler_count + 1, sizeof(*handlers));
+
+	for (int i = 0; handlers != NULL && i < section->handler_count; i++) {
+		handlers[i] = config->handlers[section->handlers[i]];
+		if (handlers[i].user == NULL)
+			handlers[i].user = section->user;
+	}
+	return handlers;
+}
+
+typedef int write_terms(struct buffer *out, const struct wire_hello *terms, struct error *err);
+
+static int tell(struct pump *pump, int agent, write_terms *write, struct error *err)
 {
 	const struct config *config = pump->options.config;
 	const struct config_agent *section = &config->agents[agent];
-	struct handler *handlers = calloc((size_t)section->handler_count + 1, sizeof(*handlers));
-	struct wire_hello hello = {
+	struct handler *handlers = list_handlers(config, section);
+	struct wire_hello terms = {
 		.agent = section->name,
 		.slots = (uint32_t)section->size,
 		.kill_grace_ms = config->kill_grace_ms,
@@ -244,16 +280,14 @@ static int greet(struct pump *pump, int agent, struct error *err)
 
 	if (handlers == NULL)
 		return error_set(err, ERROR_RETRY, "out of memory");
-	for (int i = 0; i < section->handler_count; i++) {
-		handlers[i] = config->handlers[section->handlers[i]];
-		if (handlers[i].user == NULL)
-			handlers[i].user = section->user;
-	}
-	status = tell_database(config, section, &hello, err);
+	log_level_read(config->log_level, &terms.log_level);
+	status = tell_database(config, section, &terms, err);
 	if (status == 0)
-		status = wire_write_hello(&pump->links[agent].out, &hello, err);
-	free(hello.database);
+		status = write(&pump->links[agent].out, &terms, err);
+	free(terms.database);
 	free(handlers);
+	if (status == 0)
+		pump->links[agent].awaited++;
 	return status;
 }
 
@@ -262,11 +296,21 @@ void courier_meet(struct pump *pump, int agent, int fd)
 	struct error err = { ERROR_NONE, "", "" };
 
 	link_open(&pump->links[agent], fd);
-	if (greet(pump, agent, &err) != 0) {
+	if (tell(pump, agent, wire_write_hello, &err) != 0) {
 		log_error("the agent cannot be greeted", log_err(&err));
 		link_close(&pump->links[agent]); /* it goes, and another one comes */
 	}
 	courier_flush(pump);
+}
+
+void courier_reload(struct pump *pump, int agent)
+{
+	struct error err = { ERROR_NONE, "", "" };
+
+	if (pump->links[agent].fd < 0 || tell(pump, agent, wire_write_reload, &err) == 0)
+		return;
+	log_error("the agent cannot be told of its configuration", log_err(&err));
+	link_close(&pump->links[agent]); /* it goes, and another one comes */
 }
 
 struct parting {
@@ -345,6 +389,7 @@ static int enter(struct pump *pump, int agent, struct uuid claim_id, const struc
 	/* What was written as started counts as started, whatever the agent gets to say. */
 	if (holding.written)
 		holding.started_ms = clock_boottime_ms();
+	recall_plan(pump, &holding, job->expires_in_ms);
 	*wire = (struct wire_job){
 		.id = job->id,
 		.claim_id = claim_id,
@@ -355,6 +400,7 @@ static int enter(struct pump *pump, int agent, struct uuid claim_id, const struc
 		.handler = bytes_of(job->handler),
 		.payload = { job->payload, (uint32_t)job->payload_length },
 		.traceparent = bytes_of(job->traceparent),
+		.checkpoint = bytes_of(job->checkpoint),
 	};
 	if (ledger_add(pump->ledger, &holding) == NULL)
 		return error_set(err, ERROR_RETRY, "out of memory for a claimed job");
@@ -395,6 +441,32 @@ void courier_cancel(struct pump *pump, const struct holding *holding,
 	    wire_write_cancel(&pump->links[holding->agent].out, &cancel, 1, &err) != 0)
 		log_error("a job cannot be cancelled", log_number("job", holding->id),
 			  log_err(&err));
+}
+
+void courier_recall(struct pump *pump)
+{
+	struct error err = { ERROR_NONE, "", "" };
+
+	for (int i = 0; i < pump->agent_count; i++)
+		if (pump->links[i].fd >= 0 && wire_write_recall(&pump->links[i].out, &err) != 0)
+			log_error("jobs cannot be called back", log_err(&err));
+}
+
+void courier_dismiss(struct pump *pump)
+{
+	struct wire_stop stop = { 0 };
+	struct error err = { ERROR_NONE, "", "" };
+
+	for (int i = 0; i < pump->agent_count; i++) {
+		struct link *link = &pump->links[i];
+
+		if (!pump->options.config->agents[i].leaving || link->stopping || link->fd < 0 ||
+		    link->awaited > 0 || ledger_load(pump->ledger, i) > 0)
+			continue;
+		link->stopping = true;
+		if (wire_write_stop(&link->out, &stop, &err) != 0)
+			link_close(link); /* it goes all the same */
+	}
 }
 
 void courier_stop(struct pump *pump, int64_t grace_ms)

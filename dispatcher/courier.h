@@ -8,6 +8,9 @@
 /* A new agent process: greets it. */
 void courier_meet(struct pump *pump, int agent, int fd);
 
+/* Tells an agent of the configuration that is in force now. */
+void courier_reload(struct pump *pump, int agent);
+
 /* The agent's process is gone, and so is all that it ran: takes its last frames, hands back the rest. */
 void courier_part(struct pump *pump, int agent);
 
@@ -24,6 +27,12 @@ int courier_send(struct pump *pump, int agent, struct uuid claim_id, const struc
 /* Tells the agent of a job to end it. */
 void courier_cancel(struct pump *pump, const struct holding *holding,
 		    enum wire_cancel_reason reason);
+
+/* Tells all agents to hand back what has not started. */
+void courier_recall(struct pump *pump);
+
+/* Tells the agents that are leaving and hold nothing any more to end. */
+void courier_dismiss(struct pump *pump);
 
 /* Tells all agents to hand everything back. */
 void courier_stop(struct pump *pump, int64_t grace_ms);

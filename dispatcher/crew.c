@@ -20,6 +20,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/wire.h"
+#include "dispatcher/config_reload.h"
 #include "dispatcher/policy.h"
 
 enum {
@@ -30,6 +31,8 @@ enum {
 };
 
 struct member {
+	char name[LIMIT_NAME_BYTES + 1];
+	bool leaving;
 	pid_t pid; /* 0: not running */
 	int64_t started_ms;
 	int64_t due_ms; /* when to start again, while not running */
@@ -157,6 +160,34 @@ static int start_member(struct crew *crew, int index, struct error *err)
 	return 0;
 }
 
+int crew_seat(const struct crew *crew, struct config *config, struct error *err)
+{
+	struct config_seat seats[LIMIT_AGENTS];
+
+	for (int i = 0; i < crew->count; i++) {
+		const struct member *member = &crew->members[i];
+
+		seats[i] = (struct config_seat){ member->name,
+						 member->leaving && member->pid == 0 };
+	}
+	return config_reload_seat(config, seats, crew->count, err);
+}
+
+void crew_adopt(struct crew *crew, const struct config *config)
+{
+	for (int i = 0; i < config->agent_count; i++) {
+		const struct config_agent *agent = &config->agents[i];
+		struct member *member = &crew->members[i];
+
+		if (strcmp(member->name, agent->name) != 0) {
+			*member = (struct member){ .pid = 0 };
+			snprintf(member->name, sizeof(member->name), "%s", agent->name);
+		}
+		member->leaving = agent->leaving;
+	}
+	crew->count = config->agent_count;
+}
+
 int crew_start(struct crew **crew, const struct crew_options *options, struct error *err)
 {
 	struct crew *started = calloc(1, sizeof(*started));
@@ -164,7 +195,7 @@ int crew_start(struct crew **crew, const struct crew_options *options, struct er
 	if (started == NULL)
 		return error_set(err, ERROR_FATAL, "out of memory");
 	started->options = *options;
-	started->count = options->config->agent_count;
+	crew_adopt(started, options->config);
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) {
 		error_set_errno(err, ERROR_FATAL, errno, "cannot become a child subreaper");
 		goto fail;
@@ -219,8 +250,7 @@ static void bury_member(struct crew *crew, struct member *member, const siginfo_
 	bool orderly = info->si_code == CLD_EXITED && info->si_status == 0;
 
 	LOG_LINE(orderly ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, orderly ? "agent ended" : "agent died",
-		 log_text("agent", crew->options.config->agents[mail.agent].name),
-		 log_number("pid", member->pid),
+		 log_text("agent", member->name), log_number("pid", member->pid),
 		 log_text("by", info->si_code == CLD_EXITED ? "exit" : "signal"),
 		 log_number("status", info->si_status));
 	member->pid = 0;
@@ -252,7 +282,8 @@ int64_t crew_due_ms(const struct crew *crew)
 	int64_t due_ms = INT64_MAX;
 
 	for (int i = 0; i < crew->count; i++)
-		if (crew->members[i].pid == 0 && crew->members[i].due_ms < due_ms)
+		if (crew->members[i].pid == 0 && !crew->members[i].leaving &&
+		    crew->members[i].due_ms < due_ms)
 			due_ms = crew->members[i].due_ms;
 	return due_ms;
 }
@@ -265,7 +296,7 @@ void crew_restart(struct crew *crew)
 	for (int i = 0; i < crew->count; i++) {
 		struct member *member = &crew->members[i];
 
-		if (member->pid != 0 || member->due_ms > now_ms)
+		if (member->pid != 0 || member->leaving || member->due_ms > now_ms)
 			continue;
 		if (start_member(crew, i, &err) == 0)
 			continue;

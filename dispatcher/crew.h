@@ -28,6 +28,12 @@ int crew_start(struct crew **crew, const struct crew_options *options, struct er
  * back-off. */
 void crew_reap(struct crew *crew);
 
+/* Brings the agents of a configuration to be taken over to the indexes that they have here. */
+int crew_seat(const struct crew *crew, struct config *config, struct error *err);
+
+/* Takes over which agents there are: those that are leaving are not started again, new ones are due now. */
+void crew_adopt(struct crew *crew, const struct config *config);
+
 /* When an agent is to be started again, in milliseconds of CLOCK_MONOTONIC, or INT64_MAX. */
 int64_t crew_due_ms(const struct crew *crew);
 

@@ -27,6 +27,8 @@ struct holding {
 	int max_attempts;
 	bool written;       /* the database says active, or need not */
 	int64_t started_ms; /* CLOCK_BOOTTIME; 0: not yet */
+	int64_t recall_ms;  /* CLOCK_MONOTONIC: called back then unless it has started; 0: never */
+	bool recalled;
 	struct holding *next;
 };
 

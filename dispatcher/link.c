@@ -16,6 +16,11 @@ void link_init(struct link *link)
 	buffer_init(&link->out, LINK_LIMIT);
 }
 
+bool link_is_ready(const struct link *link)
+{
+	return link->fd >= 0 && link->greeted && link->awaited == 0 && !link->stopping;
+}
+
 void link_open(struct link *link, int fd)
 {
 	link_close(link);
@@ -27,7 +32,9 @@ void link_close(struct link *link)
 	if (link->fd >= 0)
 		close(link->fd);
 	link->fd = -1;
-	link->ready = false;
+	link->awaited = 0;
+	link->greeted = false;
+	link->stopping = false;
 	buffer_free(&link->in);
 	buffer_free(&link->out);
 }

@@ -9,13 +9,18 @@
 #include "base/wire.h"
 
 struct link {
-	int fd;     /* -1: no agent */
-	bool ready; /* it has answered READY */
+	int fd;        /* -1: no agent */
+	int awaited;   /* HELLO and RELOADs that it has not answered by READY */
+	bool greeted;  /* it has answered HELLO */
+	bool stopping; /* it was told to stop */
 	struct buffer in;
 	struct buffer out; /* frames that wait to be written */
 };
 
 void link_init(struct link *link);
+
+/* Whether it takes jobs: it has answered all that it was told about them. */
+bool link_is_ready(const struct link *link);
 
 /* Takes over a connected non-blocking socket. */
 void link_open(struct link *link, int fd);

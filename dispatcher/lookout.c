@@ -26,7 +26,7 @@ static void judge(struct pump *pump, const PGresult *rows, int64_t sent_boot_ms)
 		return;
 	}
 	scan.siblings = siblings;
-	if (scan.count > 0 && !scan.server.has_epoch && epoch_ensure(pump->db, &err) != 0)
+	if (scan.count > 0 && !scan.server.has_epoch && epoch_ensure(pump->main.db, &err) != 0)
 		log_warning("the epoch cannot be made", log_err(&err));
 	found = observer_take(pump->observer, &scan, suspects, SUSPECTS_MAX);
 	for (size_t i = 0; i < found; i++)
@@ -41,7 +41,7 @@ static int scan(struct pump *pump, struct error *err)
 	int64_t sent_boot_ms = clock_boottime_ms();
 
 	sibling_scan_call(&call, pump->incarnation);
-	if (db_run(pump->db, &call, 1, &rows, err) != 0)
+	if (db_run(pump->main.db, &call, 1, &rows, err) != 0)
 		return -1;
 	judge(pump, rows, sent_boot_ms);
 	PQclear(rows);
@@ -53,7 +53,7 @@ static int sweep(struct pump *pump, struct error *err)
 	struct uuid *owners;
 	size_t count;
 
-	if (orphan_owners(pump->db, &owners, &count, err) != 0)
+	if (orphan_owners(pump->main.db, &owners, &count, err) != 0)
 		return -1;
 	for (size_t i = 0; i < count; i++)
 		reaper_sweep(pump->options.reaper, owners[i]);
@@ -66,18 +66,18 @@ void lookout_run(struct pump *pump, int64_t now_ms)
 	const struct config *config = pump->options.config;
 	struct error err = { ERROR_NONE, "", "" };
 
-	if (pump->db == NULL || !pump->alive)
+	if (pump->main.db == NULL || !pump->alive)
 		return;
 	if (now_ms >= pump->scan_due_ms) {
 		pump->scan_due_ms = now_ms + config->scan_interval_ms;
 		if (scan(pump, &err) != 0) {
-			pump_fail(pump, &err);
+			pump_fail(pump, &pump->main, &err);
 			return;
 		}
 	}
 	if (now_ms >= pump->sweep_due_ms) {
 		pump->sweep_due_ms = now_ms + SWEEP_SCANS * config->scan_interval_ms;
 		if (sweep(pump, &err) != 0)
-			pump_fail(pump, &err);
+			pump_fail(pump, &pump->main, &err);
 	}
 }

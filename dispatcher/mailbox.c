@@ -40,6 +40,10 @@ void mailbox_clear(struct mailbox *box)
 
 		if (mail->kind == MAIL_AGENT_BORN)
 			close(mail->fd);
+		if (mail->kind == MAIL_RELOAD) {
+			config_fini(mail->config);
+			free(mail->config);
+		}
 		free(mail);
 		mail = next;
 	}

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/uuid.h"
 #include "db/dispatcher.h"
+#include "dispatcher/config.h"
 
 enum mail_kind {
 	MAIL_BORN,       /* incarnation: registered, the fence is up: claim */
@@ -15,14 +16,16 @@ enum mail_kind {
 	MAIL_RELEASE,    /* hand everything back at once, and end */
 	MAIL_AGENT_BORN, /* agent, fd: a new process with its socket */
 	MAIL_AGENT_DEAD, /* agent: its process is gone and so is all that it ran */
+	MAIL_RELOAD,     /* config: takes the place of the present one */
 };
 
 struct mail {
 	enum mail_kind kind;
 	struct uuid incarnation;
 	struct signal signal;
-	int agent; /* index into the configuration */
-	int fd;    /* the receiver's to close */
+	int agent;             /* index into the configuration */
+	int fd;                /* the receiver's to close */
+	struct config *config; /* on the heap; the receiver's to free */
 	struct mail *next;
 };
 

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/version.h"
 #include "dispatcher/config.h"
+#include "dispatcher/config_reload.h"
 #include "dispatcher/crew.h"
 #include "dispatcher/identity.h"
 #include "dispatcher/mailbox.h"
@@ -27,13 +28,15 @@ enum { LOCK_WAIT_EXTRA_MS = 1000, AGENT_END_MS = 5000 };
 
 /* Everything that lives as long as the process does. */
 struct daemon {
-	struct config config;
+	struct options options;
+	struct config config; /* of the start */
 	struct identity identity;
 	struct fence *fence;
 	int fence_fd;
 	int signal_fd;
-	int done_fd; /* the pump's drain is over */
-	int gone_fd; /* somebody took our id over */
+	int done_fd;  /* the pump's drain is over */
+	int drain_fd; /* the database asks for a drain */
+	int gone_fd;  /* somebody took our id over */
 	struct notify notify;
 	struct mailbox *box;
 	struct crew *crew;
@@ -60,8 +63,10 @@ static int open_signals(struct daemon *daemon, struct error *err)
 	sigdelset(&signals, SIGPIPE);
 	daemon->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	daemon->done_fd = eventfd(0, EFD_CLOEXEC);
+	daemon->drain_fd = eventfd(0, EFD_CLOEXEC);
 	daemon->gone_fd = eventfd(0, EFD_CLOEXEC);
-	if (daemon->signal_fd < 0 || daemon->done_fd < 0 || daemon->gone_fd < 0)
+	if (daemon->signal_fd < 0 || daemon->done_fd < 0 || daemon->drain_fd < 0 ||
+	    daemon->gone_fd < 0)
 		return error_set_errno(err, ERROR_FATAL, errno, "cannot make a signal descriptor");
 	return 0;
 }
@@ -91,6 +96,7 @@ static int start(struct daemon *daemon, struct error *err)
 	pinger.pump = daemon->box;
 	pinger.reaper = daemon->reaper;
 	pinger.notify = &daemon->notify;
+	pinger.drain_fd = daemon->drain_fd;
 	pinger.gone_fd = daemon->gone_fd;
 	if (pinger_start(&daemon->pinger, &pinger, err) != 0)
 		return -1;
@@ -113,6 +119,78 @@ static void begin_end(struct daemon *daemon, bool at_once)
 	mailbox_post(daemon->box, &mail);
 }
 
+static void apply_log(const struct config *config)
+{
+	enum log_level level = LOG_LEVEL_INFO;
+
+	log_level_read(config->log_level, &level);
+	log_set_level(level);
+}
+
+/* Reads the configuration again. The settings that cannot change are those of the start. */
+static int read_again(struct daemon *daemon, struct config *config, struct error *err)
+{
+	const struct options *options = &daemon->options;
+	char names[ERROR_TEXT_MAX];
+
+	if (config_load(config, options->file, options->overrides, options->override_count, err) !=
+	    0)
+		return -1;
+	if (config_reload_keep(config, &daemon->config, names, sizeof(names), err) != 0 ||
+	    crew_seat(daemon->crew, config, err) != 0) {
+		config_fini(config);
+		return -1;
+	}
+	if (names[0] != '\0')
+		log_warning("takes effect at the next start", log_text("settings", names));
+	return 0;
+}
+
+/* The pump says READY when it has it. */
+static void reload(struct daemon *daemon)
+{
+	struct mail mail = { .kind = MAIL_RELOAD, .config = calloc(1, sizeof(struct config)) };
+	struct error err = { ERROR_NONE, "", "" };
+	char lines[64];
+
+	snprintf(lines, sizeof(lines), "RELOADING=1\nMONOTONIC_USEC=%lld",
+		 (long long)clock_monotonic_ms() * 1000);
+	notify_send(&daemon->notify, lines);
+	if (mail.config == NULL)
+		error_set(&err, ERROR_FATAL, "out of memory");
+	if (mail.config == NULL || read_again(daemon, mail.config, &err) != 0) {
+		log_error("the configuration is not taken; the former one stays in force",
+			  log_err(&err));
+		free(mail.config);
+		notify_send(&daemon->notify, "READY=1");
+		return;
+	}
+	apply_log(mail.config);
+	crew_adopt(daemon->crew, mail.config);
+	mailbox_post(daemon->box, &mail);
+}
+
+static void take_hangup(struct daemon *daemon)
+{
+	if (daemon->draining)
+		log_warning("stopping: the configuration is not read again",
+			    log_text("file", daemon->config.file));
+	else
+		reload(daemon);
+}
+
+/* From the database comes no second one. */
+static void take_drain(struct daemon *daemon)
+{
+	uint64_t count;
+	ssize_t got = read(daemon->drain_fd, &count, sizeof(count));
+
+	if (got != (ssize_t)sizeof(count) || daemon->draining)
+		return;
+	log_info("stopping", log_text("because", "locum.drain() was called"));
+	begin_end(daemon, false);
+}
+
 static void take_signals(struct daemon *daemon)
 {
 	struct mail quiet = { .kind = MAIL_QUIET };
@@ -124,9 +202,7 @@ static void take_signals(struct daemon *daemon)
 		} else if (info.ssi_signo == SIGTSTP) {
 			mailbox_post(daemon->box, &quiet);
 		} else if (info.ssi_signo == SIGHUP) {
-			log_warning(
-				"the configuration is read at the start only; SIGHUP changes nothing",
-				log_number("pid", (int64_t)info.ssi_pid));
+			take_hangup(daemon);
 		} else {
 			log_info(daemon->draining ? "stopping at once" : "stopping",
 				 log_number("signal", (int64_t)info.ssi_signo));
@@ -154,13 +230,16 @@ static void loop(struct daemon *daemon)
 		{ .fd = daemon->signal_fd, .events = POLLIN },
 		{ .fd = daemon->done_fd, .events = POLLIN },
 		{ .fd = daemon->gone_fd, .events = POLLIN },
+		{ .fd = daemon->drain_fd, .events = POLLIN },
 	};
 
 	while (fds[1].revents == 0) {
-		if (poll(fds, 3, wait_ms(daemon)) < 0)
+		if (poll(fds, sizeof(fds) / sizeof(fds[0]), wait_ms(daemon)) < 0)
 			continue;
 		if (fds[0].revents != 0)
 			take_signals(daemon);
+		if (fds[3].revents != 0)
+			take_drain(daemon);
 		if (fds[2].revents != 0) {
 			fds[2].fd = -1;
 			daemon->exit_code = EX_CONFIG;
@@ -216,11 +295,9 @@ static int complain(const struct error *err, int code)
 static int run(struct daemon *daemon)
 {
 	struct error err = { ERROR_NONE, "", "" };
-	enum log_level level = LOG_LEVEL_INFO;
 
 	log_set_program("locumd");
-	log_level_read(daemon->config.log_level, &level);
-	log_set_level(level);
+	apply_log(&daemon->config);
 	notify_open(&daemon->notify);
 	if (start(daemon, &err) == 0)
 		loop(daemon);
@@ -232,24 +309,26 @@ static int run(struct daemon *daemon)
 
 int main(int argc, char **argv)
 {
-	struct daemon daemon = { .fence_fd = -1, .signal_fd = -1, .done_fd = -1, .gone_fd = -1 };
-	struct options options;
+	struct daemon daemon = {
+		.fence_fd = -1, .signal_fd = -1, .done_fd = -1, .drain_fd = -1, .gone_fd = -1
+	};
+	struct options *options = &daemon.options;
 	struct error err = { ERROR_NONE, "", "" };
 
-	if (options_read(&options, argc, argv, &err) != 0)
+	if (options_read(options, argc, argv, &err) != 0)
 		return complain(&err, EX_USAGE);
-	if (options.action == OPTIONS_HELP) {
+	if (options->action == OPTIONS_HELP) {
 		options_help(stdout);
 		return EX_OK;
 	}
-	if (options.action == OPTIONS_VERSION) {
+	if (options->action == OPTIONS_VERSION) {
 		puts("locumd " LOCUM_VERSION);
 		return EX_OK;
 	}
-	if (config_load(&daemon.config, options.file, options.overrides, options.override_count,
+	if (config_load(&daemon.config, options->file, options->overrides, options->override_count,
 			&err) != 0)
 		return complain(&err, EX_CONFIG);
-	if (options.action == OPTIONS_CHECK) {
+	if (options->action == OPTIONS_CHECK) {
 		int status = config_print(&daemon.config, stdout, &err);
 
 		config_fini(&daemon.config);

@@ -10,8 +10,7 @@ struct outbox {
 	struct ended *first;
 	struct ended *last;
 	size_t count;
-	struct outbox_batch batch;
-	bool in_hand;
+	struct outbox_batch *batches; /* the oldest first */
 };
 
 struct outbox *outbox_open(void)
@@ -76,14 +75,6 @@ static int copy_bytes(struct wire_bytes bytes, size_t limit, char **copy, size_t
 	return 0;
 }
 
-/* What the run asked for goes before the policy's back-off. */
-static int64_t delay_ms(const struct holding *holding, const struct wire_outcome *outcome)
-{
-	if (outcome->verdict != VERDICT_RETRY && outcome->verdict != VERDICT_SNOOZED)
-		return 0;
-	return outcome->delay_ms >= 0 ? outcome->delay_ms : policy_retry_delay_ms(holding->attempt);
-}
-
 int outbox_add(struct outbox *outbox, const struct holding *holding,
 	       const struct wire_outcome *outcome, struct error *err)
 {
@@ -95,7 +86,7 @@ int outbox_add(struct outbox *outbox, const struct holding *holding,
 	ended->claim_id = holding->claim_id;
 	ended->outcome = policy_outcome(outcome->verdict, holding->attempt, holding->max_attempts);
 	ended->started_ms = outcome->started_ms;
-	ended->delay_ms = delay_ms(holding, outcome);
+	ended->delay_ms = outcome->delay_ms;
 	if (copy_bytes(outcome->result, LIMIT_RESULT_BYTES, &ended->result,
 		       &ended->result_length) != 0 ||
 	    copy_bytes(outcome->error, LIMIT_ERROR_BYTES, &ended->error, &ended->error_length) !=
@@ -162,17 +153,23 @@ static size_t batch_size(const struct outbox *outbox)
 	return count;
 }
 
-struct outbox_batch *outbox_batch(struct outbox *outbox, struct error *err)
+static void add_batch(struct outbox *outbox, struct outbox_batch *batch)
 {
-	struct outbox_batch *batch = &outbox->batch;
-	size_t count = batch_size(outbox);
+	struct outbox_batch **end = &outbox->batches;
 
-	if (outbox->in_hand)
-		return batch;
-	if (count == 0)
-		return NULL;
-	batch->ended = calloc(count, sizeof(struct ended *));
-	if (batch->ended == NULL) {
+	while (*end != NULL)
+		end = &(*end)->next;
+	*end = batch;
+}
+
+static struct outbox_batch *make_batch(struct outbox *outbox, size_t count, struct error *err)
+{
+	struct outbox_batch *batch = calloc(1, sizeof(*batch));
+
+	if (batch != NULL)
+		batch->ended = calloc(count, sizeof(struct ended *));
+	if (batch == NULL || batch->ended == NULL) {
+		free(batch);
 		error_set(err, ERROR_RETRY, "out of memory for a completion");
 		return NULL;
 	}
@@ -181,28 +178,54 @@ struct outbox_batch *outbox_batch(struct outbox *outbox, struct error *err)
 	batch->count = count;
 	batch->completion_id = uuid_make();
 	qsort(batch->ended, count, sizeof(struct ended *), by_id);
-	outbox->in_hand = true;
+	add_batch(outbox, batch);
 	return batch;
 }
 
-void outbox_settle(struct outbox *outbox)
+struct outbox_batch *outbox_send(struct outbox *outbox, struct error *err)
 {
-	struct outbox_batch *batch = &outbox->batch;
+	struct outbox_batch *batch = outbox->batches;
+	size_t count;
 
-	if (!outbox->in_hand)
-		return;
+	while (batch != NULL && batch->sent)
+		batch = batch->next;
+	if (batch == NULL) {
+		count = batch_size(outbox);
+		batch = count == 0 ? NULL : make_batch(outbox, count, err);
+	}
+	if (batch != NULL)
+		batch->sent = true;
+	return batch;
+}
+
+void outbox_unsent(struct outbox_batch *batch)
+{
+	batch->sent = false;
+}
+
+static void batch_free(struct outbox_batch *batch)
+{
 	for (size_t i = 0; i < batch->count; i++)
 		if (batch->ended[i] != NULL)
 			ended_free(batch->ended[i]);
 	free(batch->ended);
-	memset(batch, 0, sizeof(*batch));
-	outbox->in_hand = false;
+	free(batch);
 }
 
-void outbox_again(struct outbox *outbox, size_t i)
+void outbox_settle(struct outbox *outbox, struct outbox_batch *batch)
 {
-	append(outbox, outbox->batch.ended[i]);
-	outbox->batch.ended[i] = NULL;
+	struct outbox_batch **link = &outbox->batches;
+
+	while (*link != batch)
+		link = &(*link)->next;
+	*link = batch->next;
+	batch_free(batch);
+}
+
+void outbox_again(struct outbox *outbox, struct outbox_batch *batch, size_t i)
+{
+	append(outbox, batch->ended[i]);
+	batch->ended[i] = NULL;
 }
 
 /* The one job of a batch whose values the server refused. */
@@ -234,11 +257,12 @@ static int blame(struct ended *ended, const char *reason, struct error *err)
 	return 0;
 }
 
-int outbox_bisect(struct outbox *outbox, const char *reason, struct error *err)
+int outbox_bisect(struct outbox *outbox, struct outbox_batch *batch, const char *reason,
+		  struct error *err)
 {
-	struct outbox_batch *batch = &outbox->batch;
 	size_t half = batch->count / 2;
 
+	batch->sent = false;
 	/* Nothing was stored, so that the id is free for other contents: but a new one costs nothing. */
 	batch->completion_id = uuid_make();
 	if (batch->count == 1)
@@ -251,7 +275,8 @@ int outbox_bisect(struct outbox *outbox, const char *reason, struct error *err)
 
 void outbox_clear(struct outbox *outbox)
 {
-	outbox_settle(outbox);
+	while (outbox->batches != NULL)
+		outbox_settle(outbox, outbox->batches);
 	while (outbox->first != NULL)
 		ended_free(take_first(outbox));
 }

@@ -27,8 +27,8 @@ struct ended {
 	size_t error_length;
 	size_t log_length;
 	int64_t started_ms; /* CLOCK_BOOTTIME; 0: never */
-	int64_t delay_ms;
-	bool blamed; /* a value was refused, and all were replaced */
+	int64_t delay_ms;   /* of a retry or a snooze; -1: the job's policy says */
+	bool blamed;        /* a value was refused, and all were replaced */
 	struct ended *next;
 };
 
@@ -37,6 +37,8 @@ struct outbox_batch {
 	struct uuid completion_id;
 	size_t count;
 	struct ended **ended; /* ids ascend */
+	bool sent;            /* on a connection that has not answered yet */
+	struct outbox_batch *next;
 };
 
 struct outbox;
@@ -53,23 +55,28 @@ int outbox_add(struct outbox *outbox, const struct holding *holding,
 int outbox_add_plain(struct outbox *outbox, const struct holding *holding, const char *outcome,
 		     const char *error, struct error *err);
 
-/* How many wait, those of the batch in hand not counted. */
+/* How many wait, those of batches not counted. */
 size_t outbox_count(const struct outbox *outbox);
 
-/* The batch in hand: one that was sent and not resolved, else a new one of at most
- * LIMIT_COMPLETION_JOBS jobs and LIMIT_COMPLETION_BYTES bytes. NULL when there is nothing to send. */
-struct outbox_batch *outbox_batch(struct outbox *outbox, struct error *err);
+/* The batch to send: the oldest that came back unresolved (outbox_unsent), else a new one of at most
+ * LIMIT_COMPLETION_JOBS jobs and LIMIT_COMPLETION_BYTES bytes. It counts as sent from now on. NULL when there
+ * is nothing to send. */
+struct outbox_batch *outbox_send(struct outbox *outbox, struct error *err);
+
+/* It is unknown what became of the batch, or nothing became of it: it is sent again as it is. */
+void outbox_unsent(struct outbox_batch *batch);
 
 /* The batch was resolved: frees it with all that is in it. */
-void outbox_settle(struct outbox *outbox);
+void outbox_settle(struct outbox *outbox, struct outbox_batch *batch);
 
-/* Takes entry i out of the batch in hand and puts it back into the line, to be sent again. */
-void outbox_again(struct outbox *outbox, size_t i);
+/* Takes entry i out of a batch and puts it back into the line, to be sent again. */
+void outbox_again(struct outbox *outbox, struct outbox_batch *batch, size_t i);
 
 /* The server refused a value in the batch, so that nothing of it was stored: halves it; a batch of one loses
  * what may have been refused, gets the server's words as its error, and fails if it had completed. -1 when it
- * is refused even so. */
-int outbox_bisect(struct outbox *outbox, const char *reason, struct error *err);
+ * is refused even so. It is to be sent again. */
+int outbox_bisect(struct outbox *outbox, struct outbox_batch *batch, const char *reason,
+		  struct error *err);
 
 /* Forgets everything: the claims are lost. */
 void outbox_clear(struct outbox *outbox);

@@ -148,6 +148,14 @@ static int ping_once(struct pinger *pinger, struct error *err)
 	return 1;
 }
 
+static void wake(int eventfd)
+{
+	uint64_t one = 1;
+	ssize_t written = write(eventfd, &one, sizeof(one));
+
+	(void)written; /* it cannot be full: its reader reads it to zero */
+}
+
 static int take_signals(struct pinger *pinger, struct error *err)
 {
 	struct signal *signals;
@@ -158,7 +166,10 @@ static int take_signals(struct pinger *pinger, struct error *err)
 	for (size_t i = 0; i < count; i++) {
 		struct mail mail = { .kind = MAIL_SIGNAL, .signal = signals[i] };
 
-		mailbox_post(pinger->options.pump, &mail);
+		if (signals[i].kind == SIGNAL_DRAIN)
+			wake(pinger->options.drain_fd);
+		else
+			mailbox_post(pinger->options.pump, &mail);
 	}
 	free(signals);
 	return 0;
@@ -249,10 +260,7 @@ static int try_birth(struct pinger *pinger, struct heir **heir)
  * and this one goes. */
 static void give_up(struct pinger *pinger)
 {
-	uint64_t one = 1;
-	ssize_t written = write(pinger->options.gone_fd, &one, sizeof(one));
-
-	(void)written;
+	wake(pinger->options.gone_fd);
 	log_error(
 		"this dispatcher's id was taken over; every dispatcher needs a state folder of its own",
 		log_uuid("dispatcher", pinger->options.identity->id));

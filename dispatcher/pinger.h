@@ -27,7 +27,8 @@ struct pinger_options {
 	struct mailbox *pump;  /* where it posts BORN, DEAD and SIGNAL */
 	struct reaper *reaper; /* outlives the pinger */
 	const struct notify *notify;
-	int gone_fd; /* an eventfd that it writes when its id was taken over and it gave up */
+	int drain_fd; /* an eventfd that it writes when the database asks for a drain */
+	int gone_fd;  /* an eventfd that it writes when its id was taken over and it gave up */
 };
 
 /* Connects, checks the schema, registers the first incarnation and pings once: what fails here fails for

@@ -10,10 +10,6 @@
  * nothing to complete. */
 const char *policy_outcome(enum verdict verdict, int attempt, int max_attempts);
 
-/* The wait before attempt + 1: LIMIT_RETRY_BASE_MS doubled for each attempt before, with a quarter of jitter
- * up or down, at most LIMIT_RETRY_CAP_MS. */
-int64_t policy_retry_delay_ms(int attempt);
-
 /* The wait before the n-th try (from 0) to reach the database again: 50 ms doubled, half of it jitter, at
  * most cap_ms. */
 int64_t policy_reconnect_delay_ms(int n, int64_t cap_ms);

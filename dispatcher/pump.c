@@ -13,6 +13,8 @@
 #include "dispatcher/lookout.h"
 #include "dispatcher/policy.h"
 #include "dispatcher/pump_state.h"
+#include "dispatcher/recall.h"
+#include "dispatcher/reload.h"
 #include "dispatcher/session.h"
 #include "dispatcher/status.h"
 #include "dispatcher/turn.h"
@@ -21,28 +23,53 @@ enum {
 	PAUSE_MS = 100, /* after an error that a repetition may mend */
 	END_MS = 10000, /* longest wait for the last outcomes after the agents were stopped */
 	WAIT_MAX_MS = 60000,
+	EXTRA_IDLE_MS = 10000, /* an additional connection that is not used is closed */
+	EXTRA_RETRY_MS = 5000,
 };
 
-void pump_lose_db(struct pump *pump, const struct error *err)
+static void close_connection(struct pump *pump, struct connection *connection)
 {
-	const struct config *config = pump->options.config;
+	turn_drop(pump, connection);
+	db_close(connection->db);
+	connection->db = NULL;
+}
 
+static void close_all(struct pump *pump)
+{
+	close_connection(pump, &pump->main);
+	for (int i = 0; i < PUMP_EXTRA; i++)
+		close_connection(pump, &pump->extra[i]);
+	pump->idle = false;
+}
+
+static void lose_main(struct pump *pump, const struct error *err)
+{
 	if (pump->failures++ == 0)
 		log_warning("connection to the database lost; results are kept", log_err(err));
-	db_close(pump->db);
-	pump->db = NULL;
 	pump->idle = false;
 	pump->reconcile = true;
 	pump->retry_due_ms = clock_monotonic_ms() +
-			     policy_reconnect_delay_ms(pump->failures, config->ping_interval_ms);
+			     policy_reconnect_delay_ms(pump->failures,
+						       pump->options.config->ping_interval_ms);
 	if (pump->observer != NULL)
 		observer_restart(pump->observer);
 }
 
-void pump_fail(struct pump *pump, const struct error *err)
+void pump_lose(struct pump *pump, struct connection *connection, const struct error *err)
 {
-	if (pump->db == NULL || db_is_lost(pump->db)) {
-		pump_lose_db(pump, err);
+	close_connection(pump, connection);
+	if (connection == &pump->main) {
+		lose_main(pump, err);
+		return;
+	}
+	log_info("an additional connection to the database is not to be had", log_err(err));
+	connection->retry_due_ms = clock_monotonic_ms() + EXTRA_RETRY_MS;
+}
+
+void pump_fail(struct pump *pump, struct connection *connection, const struct error *err)
+{
+	if (connection->db == NULL || db_is_lost(connection->db)) {
+		pump_lose(pump, connection, err);
 		return;
 	}
 	log_warning("a transaction failed and comes again", log_err(err),
@@ -84,12 +111,11 @@ static void drop_dead(struct holding *holding, void *context)
 static void end_life(struct pump *pump)
 {
 	pump->alive = false;
-	db_close(pump->db);
-	pump->db = NULL;
-	pump->idle = false;
+	close_all(pump);
 	pump->receipt_count = 0;
 	ledger_each(pump->ledger, drop_dead, pump);
 	outbox_clear(pump->outbox);
+	notes_clear(&pump->notes);
 	courier_flush(pump);
 	pinger_dropped(pump->options.pinger);
 }
@@ -104,6 +130,8 @@ static void take_signal(struct pump *pump, const struct signal *signal)
 	case SIGNAL_CANCEL:
 		courier_cancel(pump, holding, WIRE_CANCEL_REQUESTED);
 		return;
+	case SIGNAL_DRAIN:
+		return; /* the pinger tells main */
 	case SIGNAL_LOST:
 		if (holding->stage == HOLDING_ENDED)
 			return; /* the refusal of its outcome says so */
@@ -127,6 +155,7 @@ static void begin_drain(struct pump *pump)
 	pump->draining = true;
 	pump->drain_deadline_ms = clock_monotonic_ms() + pump->options.config->drain_timeout_ms;
 	log_info("draining", log_number("remaining", (int64_t)ledger_count(pump->ledger)));
+	courier_recall(pump);
 }
 
 /* The time for finishing is over, or somebody is in a hurry. */
@@ -170,6 +199,9 @@ static void take_mail(struct pump *pump, const struct mail *mail)
 	case MAIL_AGENT_DEAD:
 		courier_part(pump, mail->agent);
 		return;
+	case MAIL_RELOAD:
+		reload_take(pump, mail->config);
+		return;
 	}
 }
 
@@ -186,22 +218,84 @@ static void read_mail(struct pump *pump)
 	}
 }
 
-static bool work(struct pump *pump)
+/* Something came on main that is no answer. */
+static void take_notification(struct pump *pump)
 {
-	int64_t now_ms = clock_monotonic_ms();
-	struct error err = { ERROR_NONE, "", "" };
-	bool more;
+	if (db_notified(pump->main.db))
+		for (int i = 0; i < pump->agent_count; i++)
+			claimer_wake(pump->claimers[i]);
+	if (db_is_lost(pump->main.db))
+		pump_lose(pump, &pump->main,
+			  &(struct error){ .text = "the server closed the connection" });
+}
 
-	if (!pump->alive || now_ms < pump->retry_due_ms)
-		return false;
-	if (session_prepare(pump, now_ms, &err) != 0) {
-		pump_fail(pump, &err);
-		return false;
+static void take_answer(struct pump *pump, struct connection *connection)
+{
+	if (connection->turn != NULL && db_has_answer(connection->db))
+		turn_take(pump, connection);
+}
+
+/* What main is too slow for goes on another connection as well. */
+static void work_more(struct pump *pump, struct connection *extra, int64_t now_ms)
+{
+	struct error err = { ERROR_NONE, "", "" };
+
+	if (extra->turn != NULL || now_ms < extra->retry_due_ms)
+		return;
+	if (pump->main.turn != NULL && turn_is_worth_another(pump, now_ms)) {
+		if (session_open_extra(pump, extra, &err) != 0)
+			pump_lose(pump, extra, &err);
+		else
+			turn_begin_extra(pump, extra, now_ms);
+	} else if (extra->db != NULL && now_ms - extra->used_ms > EXTRA_IDLE_MS) {
+		close_connection(pump, extra);
 	}
-	more = turn_run(pump, now_ms);
+}
+
+static void say_drain(struct pump *pump)
+{
+	struct error err = { ERROR_NONE, "", "" };
+
+	if (!pump->draining || pump->drain_said)
+		return;
+	pump->drain_said = true;
+	if (dispatcher_drain(pump->main.db, pump->incarnation, &err) != 0)
+		log_warning("the drain could not be recorded", log_err(&err));
+}
+
+/* What belongs to main alone, as long as no turn is on it. */
+static int work_main(struct pump *pump, int64_t now_ms)
+{
+	struct error err = { ERROR_NONE, "", "" };
+
+	if (session_prepare(pump, now_ms, &err) != 0 ||
+	    notes_write(&pump->notes, pump->main.db, &err) != 0) {
+		pump_fail(pump, &pump->main, &err);
+		return -1;
+	}
+	say_drain(pump);
 	completer_confirm(pump, now_ms);
 	lookout_run(pump, now_ms);
-	return more && pump->db != NULL;
+	if (pump->main.db != NULL && now_ms >= pump->retry_due_ms)
+		turn_begin(pump, now_ms);
+	return 0;
+}
+
+static void work(struct pump *pump)
+{
+	int64_t now_ms;
+
+	take_answer(pump, &pump->main);
+	if (pump->main.db != NULL && pump->main.turn == NULL)
+		take_notification(pump);
+	for (int i = 0; i < PUMP_EXTRA; i++)
+		take_answer(pump, &pump->extra[i]);
+	now_ms = clock_monotonic_ms();
+	if (!pump->alive || now_ms < pump->retry_due_ms ||
+	    (pump->main.turn == NULL && work_main(pump, now_ms) != 0))
+		return;
+	for (int i = 0; i < PUMP_EXTRA && now_ms >= pump->retry_due_ms; i++)
+		work_more(pump, &pump->extra[i], now_ms);
 }
 
 static void earliest(int64_t *due_ms, int64_t candidate_ms)
@@ -210,29 +304,51 @@ static void earliest(int64_t *due_ms, int64_t candidate_ms)
 		*due_ms = candidate_ms;
 }
 
+static int64_t main_due_ms(const struct pump *pump)
+{
+	int64_t due_ms;
+
+	if (pump->main.db == NULL)
+		return pump->retry_due_ms;
+	if (pump->main.turn != NULL)
+		return db_deadline_ms(pump->main.db);
+	due_ms = turn_due_ms(pump);
+	earliest(&due_ms, pump->scan_due_ms);
+	if (pump->receipt_count > 0)
+		earliest(&due_ms, pump->confirm_due_ms);
+	return due_ms < pump->retry_due_ms ? pump->retry_due_ms : due_ms;
+}
+
 static int wait_ms(const struct pump *pump)
 {
 	int64_t now_ms = clock_monotonic_ms();
 	int64_t due_ms = now_ms + WAIT_MAX_MS;
 
-	if (pump->alive && pump->db == NULL)
-		earliest(&due_ms, pump->retry_due_ms);
-	if (pump->alive && pump->db != NULL) {
-		earliest(&due_ms, turn_due_ms(pump));
-		earliest(&due_ms, pump->scan_due_ms);
-		if (pump->receipt_count > 0)
-			earliest(&due_ms, pump->confirm_due_ms);
-		if (due_ms < pump->retry_due_ms)
-			due_ms = pump->retry_due_ms;
-	}
+	if (pump->alive)
+		earliest(&due_ms, main_due_ms(pump));
+	for (int i = 0; i < PUMP_EXTRA; i++)
+		if (pump->extra[i].turn != NULL)
+			earliest(&due_ms, db_deadline_ms(pump->extra[i].db));
+	earliest(&due_ms, pump->recall_due_ms);
 	if (pump->draining)
 		earliest(&due_ms, pump->drain_deadline_ms);
 	return due_ms <= now_ms ? 0 : (int)(due_ms - now_ms);
 }
 
-static void wait_for_events(struct pump *pump, bool at_once)
+/* What to wait for on a connection: an answer, or on main, when it has no turn, a notification. */
+static struct pollfd poll_connection(const struct connection *connection, bool listens)
 {
-	struct pollfd fds[LIMIT_AGENTS + 2];
+	if (connection->turn != NULL)
+		return (struct pollfd){ .fd = db_fd(connection->db),
+					.events = db_events(connection->db) };
+	return (struct pollfd){ .fd = listens && connection->db != NULL ? db_fd(connection->db)
+									: -1,
+				.events = POLLIN };
+}
+
+static void wait_for_events(struct pump *pump)
+{
+	struct pollfd fds[LIMIT_AGENTS + 2 + PUMP_EXTRA];
 	nfds_t count = (nfds_t)pump->agent_count;
 
 	for (int i = 0; i < pump->agent_count; i++)
@@ -242,22 +358,16 @@ static void wait_for_events(struct pump *pump, bool at_once)
 					  (buffer_length(&pump->links[i].out) > 0 ? POLLOUT : 0)),
 		};
 	fds[count++] = (struct pollfd){ .fd = mailbox_fd(pump->options.box), .events = POLLIN };
-	fds[count++] = (struct pollfd){ .fd = pump->db == NULL ? -1 : db_fd(pump->db),
-					.events = POLLIN };
-	if (poll(fds, count, at_once ? 0 : wait_ms(pump)) <= 0)
+	fds[count++] = poll_connection(&pump->main, true);
+	for (int i = 0; i < PUMP_EXTRA; i++)
+		fds[count++] = poll_connection(&pump->extra[i], false);
+	if (poll(fds, count, wait_ms(pump)) <= 0)
 		return;
 	for (int i = 0; i < pump->agent_count; i++)
 		if ((fds[i].revents & (POLLIN | POLLHUP | POLLERR)) != 0)
 			courier_receive(pump, i);
 	if (fds[pump->agent_count].revents != 0)
 		read_mail(pump);
-	if (pump->db == NULL || fds[pump->agent_count + 1].revents == 0)
-		return;
-	if (db_notified(pump->db))
-		for (int i = 0; i < pump->agent_count; i++)
-			claimer_wake(pump->claimers[i]);
-	if (db_is_lost(pump->db))
-		pump_lose_db(pump, &(struct error){ .text = "the server closed the connection" });
 }
 
 /* Whether the drain is over. */
@@ -265,7 +375,7 @@ static bool is_drained(struct pump *pump)
 {
 	if (!pump->draining)
 		return false;
-	if (ledger_count(pump->ledger) == 0)
+	if (ledger_count(pump->ledger) == 0 && !turn_is_claiming(pump))
 		return true;
 	if (clock_monotonic_ms() < pump->drain_deadline_ms)
 		return false;
@@ -278,23 +388,16 @@ static bool is_drained(struct pump *pump)
 static void *run(void *context)
 {
 	struct pump *pump = context;
-	bool drain_said = false;
-	bool more = false;
 	uint64_t one = 1;
 	ssize_t written;
 
 	while (!is_drained(pump)) {
-		wait_for_events(pump, more);
-		more = work(pump);
+		wait_for_events(pump);
+		work(pump);
+		recall_run(pump, clock_monotonic_ms());
+		courier_dismiss(pump);
 		courier_flush(pump);
 		status_tell(pump);
-		if (pump->draining && !drain_said && pump->db != NULL && pump->alive) {
-			struct error err = { ERROR_NONE, "", "" };
-
-			drain_said = true;
-			if (dispatcher_drain(pump->db, pump->incarnation, &err) != 0)
-				log_warning("the drain could not be recorded", log_err(&err));
-		}
 	}
 	log_info("pump stopped", log_number("completed", (int64_t)pump->counts.completed),
 		 log_number("reassigned", (int64_t)pump->counts.reassigned),
@@ -306,14 +409,16 @@ static void *run(void *context)
 
 static void pump_free(struct pump *pump)
 {
+	close_all(pump);
 	for (int i = 0; i < pump->agent_count; i++) {
 		link_close(&pump->links[i]);
 		claimer_close(pump->claimers[i]);
 	}
 	ledger_close(pump->ledger);
 	outbox_close(pump->outbox);
+	notes_clear(&pump->notes);
 	observer_close(pump->observer);
-	db_close(pump->db);
+	reload_close(pump);
 	free(pump);
 }
 

@@ -11,11 +11,20 @@
 #include "dispatcher/claimer.h"
 #include "dispatcher/ledger.h"
 #include "dispatcher/link.h"
+#include "dispatcher/notes.h"
 #include "dispatcher/observer.h"
 #include "dispatcher/outbox.h"
 #include "dispatcher/pump.h"
 
-enum { PUMP_RECEIPTS_MAX = 64 };
+enum { PUMP_RECEIPTS_MAX = 64, PUMP_EXTRA = 1 };
+
+/* A way to the database, and the transaction on it whose answer has not been taken. */
+struct connection {
+	struct db *db;     /* NULL: none at the moment */
+	struct turn *turn; /* NULL: none */
+	int64_t retry_due_ms;
+	int64_t used_ms; /* when its last turn began */
+};
 
 /* What happened, for the log at the end. */
 struct pump_counts {
@@ -26,18 +35,21 @@ struct pump_counts {
 
 struct pump {
 	struct pump_options options;
+	struct config *own; /* what options.config is since a reload, or NULL */
 	pthread_t thread;
 
 	struct uuid incarnation;
 	bool alive; /* between MAIL_BORN and MAIL_DEAD */
 	bool quiet; /* nothing more is claimed */
 	bool draining;
-	bool releasing; /* agents were told to stop */
+	bool drain_said; /* to the database */
+	bool releasing;  /* agents were told to stop */
 	bool finished;
 	int64_t drain_deadline_ms;
 
-	struct db *db; /* NULL: none at the moment */
-	int failures;  /* to reach the database, in a row */
+	struct connection main;              /* does everything; */
+	struct connection extra[PUMP_EXTRA]; /* these, turns that main would be too slow for */
+	int failures;                        /* to reach the database, in a row */
 	int64_t retry_due_ms;
 	int troubles;             /* transactions that failed, in a row */
 	bool reconcile;           /* the database may count jobs as ours that we know nothing of */
@@ -53,6 +65,7 @@ struct pump {
 
 	struct ledger *ledger;
 	struct outbox *outbox;
+	struct notes notes;
 	struct observer *observer;
 	struct uuid receipts[PUMP_RECEIPTS_MAX]; /* of accepted batches, to be confirmed */
 	size_t receipt_count;
@@ -61,18 +74,20 @@ struct pump {
 	int64_t write_due_ms; /* next time that started jobs are written as active */
 	int64_t scan_due_ms;
 	int64_t sweep_due_ms;
-	int64_t due_due_ms; /* next time that scheduled jobs are looked at */
+	int64_t due_due_ms;    /* next time that scheduled jobs are looked at */
+	int64_t recall_due_ms; /* next time that a job expires before it has started */
 	int64_t queues_due_ms;
 	int64_t status_due_ms;
 	int64_t status_busy; /* as told last */
 	struct pump_counts counts;
 };
 
-/* The connection failed or must not be used any more: closes it and schedules the next try. */
-void pump_lose_db(struct pump *pump, const struct error *err);
+/* The connection failed or must not be used any more: closes it and schedules the next try. What became of its
+ * turn is unknown. */
+void pump_lose(struct pump *pump, struct connection *connection, const struct error *err);
 
-/* A transaction failed. A lost connection is closed and opened again later; after another error nothing is
- * tried before a pause. */
-void pump_fail(struct pump *pump, const struct error *err);
+/* A transaction on the connection failed. A lost connection is closed and opened again later; after another
+ * error nothing is tried before a pause. */
+void pump_fail(struct pump *pump, struct connection *connection, const struct error *err);
 
 #endif

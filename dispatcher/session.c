@@ -9,23 +9,31 @@
 #include "db/job.h"
 #include "db/queue.h"
 #include "db/rows.h"
+#include "dispatcher/turn.h"
 
 enum { QUEUES_INTERVAL_MS = 1000 };
 
 static int save_agents(struct pump *pump, struct error *err)
 {
 	const struct config *config = pump->options.config;
+	const char *names[LIMIT_AGENTS];
+	size_t name_count = 0;
 
 	for (int i = 0; i < pump->agent_count; i++) {
 		struct agent_row row = { .name = config->agents[i].name,
 					 .size = config->agents[i].size };
 
+		if (config->agents[i].leaving)
+			continue;
+		names[name_count++] = row.name;
 		row.queues = claimer_queues(pump->claimers[i], &row.queue_count);
 		row.handlers = claimer_handlers(pump->claimers[i], &row.handler_count);
 		row.broken = claimer_broken(pump->claimers[i], &row.broken_count);
-		if (agent_save(pump->db, pump->incarnation, &row, err) != 0)
+		if (agent_save(pump->main.db, pump->incarnation, &row, err) != 0)
 			return -1;
 	}
+	if (agent_prune(pump->main.db, pump->incarnation, names, name_count, err) != 0)
+		return -1;
 	pump->agents_dirty = false;
 	return 0;
 }
@@ -36,7 +44,7 @@ static int find_queues(struct pump *pump, struct error *err)
 		size_t count;
 		const char *const *names = claimer_queues(pump->claimers[i], &count);
 		struct queue_row *rows = calloc(count + 1, sizeof(*rows));
-		int found = rows == NULL ? -1 : queue_find(pump->db, names, count, rows, err);
+		int found = rows == NULL ? -1 : queue_find(pump->main.db, names, count, rows, err);
 
 		if (found > 0)
 			claimer_set_queues(pump->claimers[i], rows, (size_t)found);
@@ -72,7 +80,7 @@ static int reconcile(struct pump *pump, struct error *err)
 		return error_set(err, ERROR_RETRY, "out of memory");
 	ledger_each(pump->ledger, note_id, &known);
 	claim_reconcile_call(&call, pump->incarnation, known.ids, known.count);
-	status = db_run(pump->db, &call, 1, &rows, err);
+	status = db_run(pump->main.db, &call, 1, &rows, err);
 	if (status == 0 && rows_count(rows) > 0)
 		log_info("claims that are not with us were given back",
 			 log_number("jobs", rows_count(rows)));
@@ -86,7 +94,7 @@ static int reconcile(struct pump *pump, struct error *err)
 	return status;
 }
 
-static int open_db(struct pump *pump, struct error *err)
+static int open_db(const struct pump *pump, struct db **db, struct error *err)
 {
 	const struct config *config = pump->options.config;
 	struct db_options options = {
@@ -97,16 +105,22 @@ static int open_db(struct pump *pump, struct error *err)
 		.pinned = config->prepared != 0,
 		.answer_ms = config->ping_death_interval_ms,
 	};
+
+	return db_open(db, &options, err);
+}
+
+static int open_main(struct pump *pump, struct error *err)
+{
 	char channel[64];
 	char uuid[UUID_TEXT_SIZE];
 
-	if (db_open(&pump->db, &options, err) != 0)
+	if (open_db(pump, &pump->main.db, err) != 0)
 		return -1;
 	snprintf(channel, sizeof(channel), "locum_%s", uuid_text(pump->incarnation, uuid));
-	if ((config->listen != 0 && db_listen(pump->db, channel, err) != 0) ||
+	if ((pump->options.config->listen != 0 && db_listen(pump->main.db, channel, err) != 0) ||
 	    save_agents(pump, err) != 0 || find_queues(pump, err) != 0) {
-		db_close(pump->db);
-		pump->db = NULL;
+		db_close(pump->main.db);
+		pump->main.db = NULL;
 		return -1;
 	}
 	if (pump->failures > 0)
@@ -127,14 +141,15 @@ static int say_idle(struct pump *pump, struct error *err)
 	PGresult *rows = NULL;
 
 	for (int i = 0; may_claim && i < pump->agent_count; i++) {
-		idle = idle || pump->links[i].ready;
-		busy = busy || (pump->links[i].ready && !claimer_is_dry(pump->claimers[i]));
+		idle = idle || link_is_ready(&pump->links[i]);
+		busy = busy ||
+		       (link_is_ready(&pump->links[i]) && !claimer_is_dry(pump->claimers[i]));
 	}
 	idle = idle && !busy;
 	if (idle == pump->idle)
 		return 0;
 	agent_idle_call(&call, pump->incarnation, idle);
-	if (db_run(pump->db, &call, 1, &rows, err) != 0)
+	if (db_run(pump->main.db, &call, 1, &rows, err) != 0)
 		return -1;
 	PQclear(rows);
 	pump->idle = idle;
@@ -143,9 +158,12 @@ static int say_idle(struct pump *pump, struct error *err)
 
 int session_prepare(struct pump *pump, int64_t now_ms, struct error *err)
 {
-	if (pump->db == NULL && open_db(pump, err) != 0)
+	if (pump->main.db == NULL && open_main(pump, err) != 0)
 		return -1;
-	if ((pump->reconcile || now_ms >= pump->reconcile_due_ms) && reconcile(pump, err) != 0)
+	/* What a claim on its way brings is ours, and not known yet: no other begins until it is. */
+	if (now_ms >= pump->reconcile_due_ms)
+		pump->reconcile = true;
+	if (pump->reconcile && !turn_is_claiming(pump) && reconcile(pump, err) != 0)
 		return -1;
 	if (pump->agents_dirty && save_agents(pump, err) != 0)
 		return -1;
@@ -155,4 +173,9 @@ int session_prepare(struct pump *pump, int64_t now_ms, struct error *err)
 			return -1;
 	}
 	return say_idle(pump, err);
+}
+
+int session_open_extra(struct pump *pump, struct connection *connection, struct error *err)
+{
+	return connection->db != NULL ? 0 : open_db(pump, &connection->db, err);
 }

@@ -7,4 +7,7 @@
 /* Sees to what must be in order before a turn: connects, and tells or asks what has changed. */
 int session_prepare(struct pump *pump, int64_t now_ms, struct error *err);
 
+/* Opens an additional connection, unless it is open. */
+int session_open_extra(struct pump *pump, struct connection *connection, struct error *err);
+
 #endif

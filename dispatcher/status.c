@@ -19,9 +19,9 @@ void status_tell(struct pump *pump)
 	pump->status_due_ms = now_ms + INTERVAL_MS;
 	for (int i = 0; i < pump->agent_count; i++) {
 		int64_t load = (int64_t)ledger_load(pump->ledger, i);
-		int64_t size = config->agents[i].size;
+		int64_t size = config->agents[i].leaving ? 0 : config->agents[i].size;
 
-		busy += load < size ? load : size;
+		busy += load < size || config->agents[i].leaving ? load : size;
 		slots += size;
 	}
 	if (busy == pump->status_busy)

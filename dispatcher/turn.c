@@ -9,37 +9,39 @@
 #include "db/house.h"
 #include "db/job.h"
 #include "dispatcher/completer.h"
-#include "dispatcher/courier.h"
+#include "dispatcher/intake.h"
 
 enum {
 	WRITE_INTERVAL_MS = 250, /* between two writings of what has started */
 	WRITE_AGE_MS = 200,      /* what runs no longer than this is never written as active */
 	WRITE_MOST = 1000,
 	DUE_MOST = 1000,
-	DUE_INTERVAL_MS = 1000,
-	LARGE_AT_ONCE = 32,                   /* payloads fetched by one statement */
-	UNSENT_BYTES = 8 * 1024 * 1024,       /* nothing is claimed while more waits for an agent */
-	UNSENT_BYTES_MOST = 64 * 1024 * 1024, /* nothing is sent while more does */
+	EXPIRE_MOST = 500,
+	SWEEP_INTERVAL_MS = 1000,
+	UNSENT_BYTES = 8 * 1024 * 1024, /* nothing is claimed while more waits for an agent */
+	EXTRA_JOBS = 500,               /* less than this is not worth a transaction of its own */
 };
 
 enum part { PART_COMPLETE, PART_START, PART_DUE, PART_EXPIRE, PART_HORIZON, PART_CLAIM, PARTS };
 
-/* The transaction that is being put together. */
+/* The columns of what is written as started. */
+struct started {
+	int64_t ids[WRITE_MOST];
+	struct uuid claim_ids[WRITE_MOST];
+	int64_t ago_ms[WRITE_MOST];
+	size_t count;
+};
+
+/* A transaction that is being put together, or on its way. */
 struct turn {
 	struct db_call calls[PARTS];
 	size_t count;
 	int place[PARTS]; /* of each part among the calls, or -1 */
 	struct outbox_batch *batch;
-	struct started {
-		int64_t ids[WRITE_MOST];
-		struct uuid claim_ids[WRITE_MOST];
-		int64_t ago_ms[WRITE_MOST];
-		size_t count;
-	} * started;
-	int agent; /* that claims */
-	int asked;
-	struct uuid claim_id;
-	int64_t began_ms;
+	struct started *started;
+	struct intake intake;
+	struct uuid receipts[PUMP_RECEIPTS_MAX]; /* that go along */
+	size_t receipt_count;
 };
 
 static struct db_call *add_part(struct turn *turn, enum part part)
@@ -85,18 +87,33 @@ static void add_started(struct pump *pump, struct turn *turn, int64_t now_ms)
 			       turn->started->count);
 }
 
+/* How many jobs claims on their way may bring to the agent. */
+static size_t asked_for(const struct pump *pump, int agent)
+{
+	size_t asked = 0;
+
+	for (int i = -1; i < PUMP_EXTRA; i++) {
+		const struct turn *turn = (i < 0 ? &pump->main : &pump->extra[i])->turn;
+
+		if (turn != NULL && turn->place[PART_CLAIM] >= 0 && turn->intake.agent == agent)
+			asked += (size_t)turn->intake.asked;
+	}
+	return asked;
+}
+
 /* Whether this agent may claim now, and how many. */
 static int claim_room(const struct pump *pump, int agent, int64_t now_ms)
 {
 	size_t handlers;
 
-	if (!pump->links[agent].ready || now_ms < claimer_due_ms(pump->claimers[agent]) ||
+	if (!link_is_ready(&pump->links[agent]) || now_ms < claimer_due_ms(pump->claimers[agent]) ||
 	    buffer_length(&pump->links[agent].out) > UNSENT_BYTES)
 		return 0;
 	claimer_handlers(pump->claimers[agent], &handlers);
 	return handlers == 0
 		       ? 0
-		       : claimer_room(pump->claimers[agent], ledger_load(pump->ledger, agent));
+		       : claimer_room(pump->claimers[agent],
+				      ledger_load(pump->ledger, agent) + asked_for(pump, agent));
 }
 
 static bool may_claim(const struct pump *pump)
@@ -104,35 +121,86 @@ static bool may_claim(const struct pump *pump)
 	return pump->alive && !pump->draining && !pump->quiet && !pump->reconcile && !pump->careful;
 }
 
-static void add_claim(struct pump *pump, struct turn *turn, int64_t now_ms)
+/* Jobs become due and expire beside the claims that come anyway, and without one when none comes: no slot is
+ * free, or nothing may be claimed. */
+static int64_t sweep_due_ms(const struct pump *pump, bool claims)
+{
+	return pump->due_due_ms + (claims ? 0 : pump->options.config->poll_interval_ms);
+}
+
+static void add_sweeps(struct pump *pump, struct turn *turn, bool claims, int64_t now_ms)
+{
+	if (now_ms < sweep_due_ms(pump, claims))
+		return;
+	pump->due_due_ms = now_ms + SWEEP_INTERVAL_MS;
+	job_due_call(add_part(turn, PART_DUE), DUE_MOST);
+	job_expire_call(add_part(turn, PART_EXPIRE), EXPIRE_MOST);
+}
+
+/* There is more than one sweep took. */
+static void take_sweeps(struct pump *pump, const PGresult *due, const PGresult *expired)
+{
+	if (rows_count(due) == DUE_MOST || rows_count(expired) == EXPIRE_MOST)
+		pump->due_due_ms = 0;
+}
+
+/* Claims for the next agent that has room for `least` or more. */
+static void add_claim(struct pump *pump, struct turn *turn, int least, int64_t now_ms)
 {
 	struct job_claim_args claim = { .incarnation = pump->incarnation };
+	struct intake *intake = &turn->intake;
+	struct claimer *claimer;
 
-	for (int i = 0; may_claim(pump) && turn->asked == 0 && i < pump->agent_count; i++) {
-		turn->agent = (pump->next_agent + i) % pump->agent_count;
-		turn->asked = claim_room(pump, turn->agent, now_ms);
+	for (int i = 0; may_claim(pump) && intake->asked < least && i < pump->agent_count; i++) {
+		intake->agent = (pump->next_agent + i) % pump->agent_count;
+		intake->asked = claim_room(pump, intake->agent, now_ms);
 	}
-	if (turn->asked == 0)
+	if (intake->asked < least)
 		return;
-	pump->next_agent = (turn->agent + 1) % pump->agent_count;
-	if (now_ms >= pump->due_due_ms) {
-		pump->due_due_ms = now_ms + DUE_INTERVAL_MS;
-		job_due_call(add_part(turn, PART_DUE), DUE_MOST);
-		job_expire_call(add_part(turn, PART_EXPIRE), DUE_MOST);
-	}
-	if (claimer_wants_horizon(pump->claimers[turn->agent])) {
+	claimer = pump->claimers[intake->agent];
+	pump->next_agent = (intake->agent + 1) % pump->agent_count;
+	add_sweeps(pump, turn, true, now_ms);
+	if (claimer_wants_horizon(claimer)) {
 		struct db_call *call = add_part(turn, PART_HORIZON);
 
 		call->statement = "job_horizon";
 		args_init(&call->args);
 	}
-	turn->claim_id = uuid_make();
-	turn->began_ms = now_ms;
-	claim.claim_id = turn->claim_id;
-	claim.most = turn->asked;
-	claim.range_count = claimer_ranges(pump->claimers[turn->agent], now_ms, &claim.ranges);
-	claim.handlers = claimer_handlers(pump->claimers[turn->agent], &claim.handler_count);
+	intake->claim_id = uuid_make();
+	intake->began_ms = now_ms;
+	claim.claim_id = intake->claim_id;
+	claim.most = intake->asked;
+	claim.range_count = claimer_begin(claimer, now_ms, &claim.ranges);
+	claim.handlers = claimer_handlers(claimer, &claim.handler_count);
 	job_claim_call(add_part(turn, PART_CLAIM), &claim);
+}
+
+/* Those that go along are dropped with the commit. */
+static void take_receipts(struct pump *pump, struct turn *turn)
+{
+	memcpy(turn->receipts, pump->receipts, pump->receipt_count * sizeof(struct uuid));
+	turn->receipt_count = pump->receipt_count;
+	pump->receipt_count = 0;
+}
+
+static void give_receipts_back(struct pump *pump, const struct turn *turn)
+{
+	for (size_t i = 0; i < turn->receipt_count && pump->receipt_count < PUMP_RECEIPTS_MAX; i++)
+		pump->receipts[pump->receipt_count++] = turn->receipts[i];
+}
+
+static void add_completion(struct pump *pump, struct turn *turn)
+{
+	struct error err = { ERROR_NONE, "", "" };
+
+	turn->batch = outbox_send(pump->outbox, &err);
+	if (turn->batch == NULL) {
+		pump->careful = false;
+		return;
+	}
+	take_receipts(pump, turn);
+	completer_call(pump, turn->batch, turn->receipts, turn->receipt_count,
+		       add_part(turn, PART_COMPLETE));
 }
 
 static void mark_written(struct pump *pump, const struct started *started)
@@ -147,243 +215,192 @@ static void mark_written(struct pump *pump, const struct started *started)
 	}
 }
 
-/* Whether the start of a job must be committed before it starts: it was reclaimed before, or its policy is
- * not to run twice. */
-static bool is_eager(const struct job_claimed *job)
+static void turn_free(struct turn *turn)
 {
-	return job->recoveries > 0 || !job->retries_when_interrupted;
+	free(turn->started);
+	free(turn);
 }
 
-/* What is written as started must start at once, or it would be blamed for a death that was its neighbour's:
- * keeps eager jobs only as far as slots are free for them. The rest is given back, and as long as eager jobs
- * come no more is claimed than can start. */
-static void hold_back(struct pump *pump, int agent, struct job_claimed *jobs, size_t *count)
+/* What follows from a turn of which nobody knows what became, or nothing. */
+static void unwind(struct pump *pump, struct turn *turn)
 {
-	size_t slots = (size_t)pump->options.config->agents[agent].size;
-	size_t load = ledger_load(pump->ledger, agent);
-	bool any_eager = false;
-	size_t kept = 0;
+	if (turn->batch != NULL)
+		outbox_unsent(turn->batch);
+	give_receipts_back(pump, turn);
+	if (turn->place[PART_CLAIM] >= 0)
+		claimer_drop(pump->claimers[turn->intake.agent]);
+}
 
-	for (size_t i = 0; i < *count; i++) {
-		any_eager = any_eager || is_eager(&jobs[i]);
-		if (!is_eager(&jobs[i]) || load + kept < slots)
-			jobs[kept++] = jobs[i];
-	}
-	if (kept < *count)
+void turn_drop(struct pump *pump, struct connection *connection)
+{
+	struct turn *turn = connection->turn;
+
+	if (turn == NULL)
+		return;
+	connection->turn = NULL;
+	if (turn->place[PART_CLAIM] >= 0)
 		pump->reconcile = true;
-	*count = kept;
-	claimer_restrain(pump->claimers[agent], any_eager);
+	unwind(pump, turn);
+	turn_free(turn);
 }
 
-/* Commits the start of eager jobs. Keeps in jobs only those whose claim still stands. */
-static int commit_starts(struct pump *pump, struct uuid claim_id, struct job_claimed *jobs,
-			 size_t *count, struct error *err)
+static void take_parts(struct pump *pump, struct connection *connection, struct turn *turn,
+		       PGresult **results)
 {
-	struct started *eager = calloc(1, sizeof(*eager));
-	struct db_call call;
-	PGresult *rows = NULL;
-	size_t kept = 0;
-	int status = 0;
-
-	if (eager == NULL)
-		return error_set(err, ERROR_RETRY, "out of memory");
-	for (size_t i = 0; i < *count; i++) {
-		if (!is_eager(&jobs[i]))
-			continue;
-		eager->ids[eager->count] = jobs[i].id;
-		eager->claim_ids[eager->count++] = claim_id;
-	}
-	if (eager->count == 0)
-		goto out;
-	job_start_call(&call, eager->ids, eager->claim_ids, eager->ago_ms, eager->count);
-	status = db_run(pump->db, &call, 1, &rows, err);
-	for (size_t i = 0; status == 0 && i < *count; i++)
-		if (!is_eager(&jobs[i]) || job_rows_have(rows, jobs[i].id))
-			jobs[kept++] = jobs[i];
-	if (status == 0)
-		*count = kept;
-out:
-	PQclear(rows);
-	free(eager);
-	return status;
-}
-
-/* Fetches the payloads that were too large for the claim; their texts live in *rows. */
-static int fetch_payloads(struct pump *pump, struct uuid claim_id, struct job_claimed *jobs,
-			  size_t *count, PGresult **rows, struct error *err)
-{
-	struct started *large = calloc(1, sizeof(*large));
-	struct db_call call;
-	size_t kept = 0;
-	int status = 0;
-
-	if (large == NULL)
-		return error_set(err, ERROR_RETRY, "out of memory");
-	for (size_t i = 0; i < *count; i++) {
-		if (jobs[i].payload != NULL)
-			continue;
-		large->ids[large->count] = jobs[i].id;
-		large->claim_ids[large->count++] = claim_id;
-	}
-	if (large->count == 0)
-		goto out;
-	job_payload_call(&call, large->ids, large->claim_ids, large->count);
-	status = db_run(pump->db, &call, 1, rows, err);
-	for (size_t i = 0; status == 0 && i < *count; i++) {
-		for (int row = 0; jobs[i].payload == NULL && row < rows_count(*rows); row++) {
-			if (rows_int(*rows, row, 0) != jobs[i].id)
-				continue;
-			jobs[i].payload = rows_text(*rows, row, 1);
-			jobs[i].payload_length = rows_length(*rows, row, 1);
-		}
-		if (jobs[i].payload != NULL)
-			jobs[kept++] = jobs[i];
-	}
-	if (status == 0)
-		*count = kept;
-out:
-	free(large);
-	return status;
-}
-
-/* In the order in which they stood in line. */
-static int by_line(const void *a, const void *b)
-{
-	const struct job_claimed *left = a;
-	const struct job_claimed *right = b;
-
-	if (left->priority != right->priority)
-		return left->priority - right->priority;
-	if (left->lane != right->lane)
-		return left->lane - right->lane;
-	return (left->id > right->id) - (left->id < right->id);
-}
-
-/* How many of the first jobs go together: with at most LARGE_AT_ONCE payloads to be fetched. */
-static size_t part_size(const struct job_claimed *jobs, size_t count)
-{
-	size_t large = 0;
-	size_t size = 0;
-
-	while (size < count && large < LARGE_AT_ONCE)
-		large += jobs[size++].payload == NULL;
-	return size;
-}
-
-/* Sends jobs with their payloads, part by part. What an agent that does not read has no room for is given
- * back. */
-static int send_all(struct pump *pump, const struct turn *turn, struct job_claimed *jobs,
-		    size_t count, struct error *err)
-{
-	size_t part;
-	int status = 0;
-
-	for (size_t at = 0; at < count && status == 0; at += part) {
-		PGresult *payloads = NULL;
-		size_t kept;
-
-		if (buffer_length(&pump->links[turn->agent].out) > UNSENT_BYTES_MOST) {
-			pump->reconcile = true;
-			return 0;
-		}
-		part = part_size(jobs + at, count - at);
-		kept = part;
-		status = fetch_payloads(pump, turn->claim_id, jobs + at, &kept, &payloads, err);
-		if (status == 0)
-			status = courier_send(pump, turn->agent, turn->claim_id, jobs + at, kept,
-					      err);
-		PQclear(payloads);
-	}
-	return status;
-}
-
-static void take_claim(struct pump *pump, const struct turn *turn, const PGresult *answer)
-{
-	struct claimer *claimer = pump->claimers[turn->agent];
+	const struct intake *intake = &turn->intake;
 	struct error err = { ERROR_NONE, "", "" };
-	size_t count;
-	struct job_claimed *jobs = job_claim_rows(answer, &count, &err);
 
-	claimer_take(claimer, jobs, count, turn->asked, turn->began_ms, clock_monotonic_ms());
-	if (err.kind != ERROR_NONE)
-		goto failed;
-	if (count > 1)
-		qsort(jobs, count, sizeof(*jobs), by_line);
-	hold_back(pump, turn->agent, jobs, &count);
-	if (count > 0 && (commit_starts(pump, turn->claim_id, jobs, &count, &err) != 0 ||
-			  send_all(pump, turn, jobs, count, &err) != 0))
-		goto failed;
-	courier_flush(pump);
-	goto out;
-failed:
-	/* The database counts them as ours, and we do not have them: give them back. */
-	pump->reconcile = true;
-	pump_fail(pump, &err);
-out:
-	free(jobs);
-}
-
-static void take_parts(struct pump *pump, struct turn *turn, PGresult **results)
-{
 	pump->troubles = 0;
 	pump->careful = pump->careful && outbox_count(pump->outbox) > 0;
 	if (turn->place[PART_COMPLETE] >= 0)
-		completer_take(pump, turn->batch, results[turn->place[PART_COMPLETE]]);
+		completer_take(pump, connection, turn->batch, results[turn->place[PART_COMPLETE]]);
 	if (turn->place[PART_START] >= 0)
 		mark_written(pump, turn->started);
+	if (turn->place[PART_DUE] >= 0)
+		take_sweeps(pump, results[turn->place[PART_DUE]],
+			    results[turn->place[PART_EXPIRE]]);
 	if (turn->place[PART_HORIZON] >= 0)
-		claimer_set_horizon(pump->claimers[turn->agent],
+		claimer_set_horizon(pump->claimers[intake->agent],
 				    rows_int(results[turn->place[PART_HORIZON]], 0, 0));
-	if (turn->place[PART_CLAIM] >= 0 && pump->db != NULL)
-		take_claim(pump, turn, results[turn->place[PART_CLAIM]]);
-	else if (turn->place[PART_CLAIM] >= 0)
-		pump->reconcile = true; /* claimed, and the connection went while completing */
-}
-
-static void fail_turn(struct pump *pump, const struct turn *turn, struct error *err)
-{
-	if (turn->place[PART_CLAIM] >= 0)
-		pump->reconcile = pump->reconcile || db_is_lost(pump->db);
-	if (turn->place[PART_COMPLETE] >= 0 && err->kind == ERROR_INPUT && !db_is_lost(pump->db)) {
-		/* First make sure that it is the completion that is refused. */
-		if (turn->count == 1)
-			completer_refused(pump, err);
-		pump->careful = true;
-	} else {
-		pump_fail(pump, err);
+	if (turn->place[PART_CLAIM] < 0)
+		return;
+	if (connection->db == NULL) { /* claimed, and the connection went while completing */
+		claimer_drop(pump->claimers[intake->agent]);
+		pump->reconcile = true;
+	} else if (intake_take(pump, connection->db, intake, results[turn->place[PART_CLAIM]],
+			       &err) != 0) {
+		/* The database counts them as ours, and we do not have them: give them back. */
+		pump->reconcile = true;
+		pump_fail(pump, connection, &err);
 	}
 }
 
-bool turn_run(struct pump *pump, int64_t now_ms)
+static void fail_turn(struct pump *pump, struct connection *connection, struct turn *turn,
+		      struct error *err)
 {
-	struct turn turn = { .place = { -1, -1, -1, -1, -1, -1 } };
+	bool lost = db_is_lost(connection->db);
+
+	if (turn->place[PART_CLAIM] >= 0)
+		pump->reconcile = pump->reconcile || lost;
+	unwind(pump, turn);
+	if (turn->place[PART_COMPLETE] >= 0 && err->kind == ERROR_INPUT && !lost) {
+		/* First make sure that it is the completion that is refused. */
+		if (turn->count == 1)
+			completer_refused(pump, connection, turn->batch, err);
+		pump->careful = true;
+	} else {
+		pump_fail(pump, connection, err);
+	}
+}
+
+void turn_take(struct pump *pump, struct connection *connection)
+{
+	struct turn *turn = connection->turn;
 	PGresult *results[PARTS] = { NULL };
 	struct error err = { ERROR_NONE, "", "" };
 
-	turn.batch = outbox_batch(pump->outbox, &err);
-	if (turn.batch == NULL)
-		pump->careful = false;
+	connection->turn = NULL;
+	if (db_take(connection->db, results, &err) == 0)
+		take_parts(pump, connection, turn, results);
 	else
-		completer_call(pump, turn.batch, add_part(&turn, PART_COMPLETE));
-	if (!pump->careful)
-		add_started(pump, &turn, now_ms);
-	add_claim(pump, &turn, now_ms);
-	if (turn.count > 0) {
-		if (db_run(pump->db, turn.calls, turn.count, results, &err) == 0)
-			take_parts(pump, &turn, results);
-		else
-			fail_turn(pump, &turn, &err);
-	}
-	for (size_t i = 0; i < turn.count; i++)
+		fail_turn(pump, connection, turn, &err);
+	for (size_t i = 0; i < turn->count; i++)
 		PQclear(results[i]);
-	free(turn.started);
-	return turn.count > 0;
+	turn_free(turn);
+}
+
+void turn_take_all(struct pump *pump)
+{
+	if (pump->main.turn != NULL)
+		turn_take(pump, &pump->main);
+	for (int i = 0; i < PUMP_EXTRA; i++)
+		if (pump->extra[i].turn != NULL)
+			turn_take(pump, &pump->extra[i]);
+}
+
+static struct turn *make_turn(void)
+{
+	struct turn *turn = calloc(1, sizeof(*turn));
+
+	for (int i = 0; turn != NULL && i < PARTS; i++)
+		turn->place[i] = -1;
+	return turn;
+}
+
+static bool begin(struct pump *pump, struct connection *connection, struct turn *turn,
+		  int64_t now_ms)
+{
+	struct error err = { ERROR_NONE, "", "" };
+
+	if (turn->count == 0) {
+		turn_free(turn);
+		return false;
+	}
+	connection->used_ms = now_ms;
+	if (db_send(connection->db, turn->calls, turn->count, &err) == 0) {
+		connection->turn = turn;
+		return true;
+	}
+	fail_turn(pump, connection, turn, &err);
+	turn_free(turn);
+	return false;
+}
+
+bool turn_begin(struct pump *pump, int64_t now_ms)
+{
+	struct turn *turn = make_turn();
+
+	if (turn == NULL)
+		return false;
+	add_completion(pump, turn);
+	if (!pump->careful) {
+		add_started(pump, turn, now_ms);
+		add_claim(pump, turn, 1, now_ms);
+		add_sweeps(pump, turn, false, now_ms);
+	}
+	return begin(pump, &pump->main, turn, now_ms);
+}
+
+bool turn_is_worth_another(const struct pump *pump, int64_t now_ms)
+{
+	/* Notes go on main, and before the completions that came after them. */
+	if (pump->careful || !pump->alive || pump->notes.count > 0)
+		return false;
+	if (outbox_count(pump->outbox) >= EXTRA_JOBS)
+		return true;
+	for (int i = 0; may_claim(pump) && i < pump->agent_count; i++)
+		if (!claimer_is_dry(pump->claimers[i]) && claim_room(pump, i, now_ms) >= EXTRA_JOBS)
+			return true;
+	return false;
+}
+
+bool turn_begin_extra(struct pump *pump, struct connection *connection, int64_t now_ms)
+{
+	struct turn *turn = make_turn();
+
+	if (turn == NULL)
+		return false;
+	if (outbox_count(pump->outbox) >= EXTRA_JOBS)
+		add_completion(pump, turn);
+	add_claim(pump, turn, EXTRA_JOBS, now_ms);
+	return begin(pump, connection, turn, now_ms);
+}
+
+bool turn_is_claiming(const struct pump *pump)
+{
+	for (int i = 0; i < pump->agent_count; i++)
+		if (asked_for(pump, i) > 0)
+			return true;
+	return false;
 }
 
 int64_t turn_due_ms(const struct pump *pump)
 {
-	int64_t due_ms = ledger_count(pump->ledger) > 0 ? pump->write_due_ms : INT64_MAX;
+	int64_t due_ms = sweep_due_ms(pump, false);
 	int64_t now_ms = clock_monotonic_ms();
+
+	if (ledger_count(pump->ledger) > 0 && pump->write_due_ms < due_ms)
+		due_ms = pump->write_due_ms;
 
 	for (int i = 0; may_claim(pump) && i < pump->agent_count; i++) {
 		int64_t claim_ms = claimer_due_ms(pump->claimers[i]);

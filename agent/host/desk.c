@@ -270,23 +270,15 @@ static void stop(struct desk *desk)
 
 static int obey(struct desk *desk, const struct wire_frame *frame, struct error *err)
 {
-	switch (frame->type) {
-	case WIRE_RUN:
+	if (frame->type == WIRE_RUN)
 		return take_jobs(desk, frame, err);
-	case WIRE_CANCEL:
+	if (frame->type == WIRE_CANCEL)
 		return cancel_jobs(desk, frame, err);
-	case WIRE_STOP:
-		stop(desk);
-		return 0;
-	case WIRE_HELLO:
-	case WIRE_READY:
-	case WIRE_STARTED:
-	case WIRE_OUTCOME:
-	case WIRE_BROKEN:
-	case WIRE_MENDED:
-		break;
-	}
-	return error_set(err, ERROR_FATAL, "the agent sent a frame that is not its to send");
+	if (frame->type != WIRE_STOP)
+		return error_set(err, ERROR_FATAL,
+				 "the agent sent a frame that is not its to send");
+	stop(desk);
+	return 0;
 }
 
 /* --- the thread -------------------------------------------------------------------------------- */

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/text.h"
@@ -181,13 +180,9 @@ const char *locum_job_traceparent(const struct locum_job *job)
 
 int64_t locum_job_deadline_ms(const struct locum_job *job)
 {
-	struct timespec now;
-
 	if (job->wire.timeout_ms == 0)
 		return 0;
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 + job->wire.timeout_ms -
-	       locum_job_ran_ms(job);
+	return clock_wall_ms() + job->wire.timeout_ms - locum_job_ran_ms(job);
 }
 
 int locum_job_result(struct locum_job *job, const char *json, size_t length)

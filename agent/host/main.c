@@ -91,13 +91,6 @@ static void run(struct host *host, struct locum_job *job)
 		desk_retire(host->desk);
 }
 
-/* A cancellation may still be on its way to the connection that the job had. */
-static void tidy(struct host *host, struct locum_job *job)
-{
-	if (locum_job_cancelled(job))
-		store_drop(host->store);
-}
-
 /* A plugin that leaks descriptors leaves too few for those after it: the host is replaced in time. */
 static void check_wear(struct host *host)
 {
@@ -118,7 +111,6 @@ static void serve(struct host *host)
 
 	while ((job = desk_next(host->desk, job)) != NULL) {
 		run(host, job);
-		tidy(host, job);
 		check_wear(host);
 	}
 }

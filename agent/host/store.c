@@ -15,6 +15,7 @@ struct store {
 	pthread_cond_t fired;
 	PGcancel *cancel; /* of db's connection, or NULL */
 	bool aimed;       /* the desk is about to use it */
+	bool spent;       /* the desk has used it: what it hits is not known */
 };
 
 struct store *store_open(const char *conninfo)
@@ -33,17 +34,6 @@ struct store *store_open(const char *conninfo)
 	return store;
 }
 
-void store_close(struct store *store)
-{
-	if (store == NULL)
-		return;
-	store_drop(store);
-	pthread_cond_destroy(&store->fired);
-	pthread_mutex_destroy(&store->lock);
-	free(store->conninfo);
-	free(store);
-}
-
 static void set_cancel(struct store *store, PGcancel *cancel)
 {
 	PGcancel *former;
@@ -53,21 +43,35 @@ static void set_cancel(struct store *store, PGcancel *cancel)
 		pthread_cond_wait(&store->fired, &store->lock);
 	former = store->cancel;
 	store->cancel = cancel;
+	store->spent = false;
 	pthread_mutex_unlock(&store->lock);
 	PQfreeCancel(former);
 }
 
-void store_drop(struct store *store)
+/* Closes the connection once no cancellation of the desk's is on its way. */
+static void drop(struct store *store)
 {
 	set_cancel(store, NULL);
 	db_close(store->db);
 	store->db = NULL;
 }
 
+void store_close(struct store *store)
+{
+	if (store == NULL)
+		return;
+	drop(store);
+	pthread_cond_destroy(&store->fired);
+	pthread_mutex_destroy(&store->lock);
+	free(store->conninfo);
+	free(store);
+}
+
 bool store_aim(struct store *store)
 {
 	pthread_mutex_lock(&store->lock);
 	store->aimed = store->cancel != NULL;
+	store->spent |= store->aimed;
 	pthread_mutex_unlock(&store->lock);
 	return store->aimed;
 }
@@ -84,7 +88,18 @@ void store_fire(struct store *store)
 	pthread_mutex_unlock(&store->lock);
 }
 
-/* A connection that broke while it was not in use is replaced before it is used. */
+static bool is_spent(struct store *store)
+{
+	bool spent;
+
+	pthread_mutex_lock(&store->lock);
+	spent = store->spent;
+	pthread_mutex_unlock(&store->lock);
+	return spent;
+}
+
+/* A connection that broke while it was not in use is replaced before it is used, and so is one on which something was
+ * cancelled: the server may hear of that only when another statement runs. */
 static int connect(struct store *store, struct error *err)
 {
 	struct db_options options = {
@@ -97,9 +112,9 @@ static int connect(struct store *store, struct error *err)
 	/* The first look may find the server's last words, the second one that it has hung up. */
 	for (int i = 0; store->db != NULL && i < 2; i++)
 		db_notified(store->db);
-	if (store->db != NULL && !db_is_lost(store->db))
+	if (store->db != NULL && !db_is_lost(store->db) && !is_spent(store))
 		return 0;
-	store_drop(store);
+	drop(store);
 	if (db_open(&store->db, &options, err) != 0)
 		return -1;
 	set_cancel(store, PQgetCancel(db_connection(store->db)));
@@ -117,7 +132,7 @@ int store_take(struct store *store, const struct gate_claim *claim, PGconn **con
 	if (held == 1 && gate_lend(store->db, conn, err) != 0)
 		held = -1;
 	if (held < 0)
-		store_drop(store);
+		drop(store);
 	return held;
 }
 
@@ -126,11 +141,11 @@ static enum store_end end_of(struct store *store, int status, bool undo)
 	if (status == 1)
 		return STORE_SETTLED;
 	if (db_is_lost(store->db)) {
-		store_drop(store);
+		drop(store);
 		return STORE_UNKNOWN;
 	}
 	if (undo && gate_undo(store->db, NULL) != 0)
-		store_drop(store);
+		drop(store);
 	return status == 0 ? STORE_LOST : STORE_UNDONE;
 }
 
@@ -148,7 +163,7 @@ enum store_end store_settle(struct store *store, const struct gate_claim *claim,
 void store_undo(struct store *store)
 {
 	if (gate_undo(store->db, NULL) != 0)
-		store_drop(store);
+		drop(store);
 }
 
 enum store_end store_call(struct store *store, const struct gate_claim *claim, const char *function,

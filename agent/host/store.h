@@ -52,11 +52,8 @@ const char *store_detail(const struct store *store);
 int store_look_up(struct store *store, const struct gate_claim *claim, enum job_lookup *lookup,
 		  struct error *err);
 
-/* Closes the connection once no cancellation of the desk's is on its way, so that none hits a later job. */
-void store_drop(struct store *store);
-
 /* The desk's thread: prepares to cancel what runs now, returning whether there is a connection; then, holding no
- * lock, does it. */
+ * lock, does it. The connection serves no later job. */
 bool store_aim(struct store *store);
 void store_fire(struct store *store);
 

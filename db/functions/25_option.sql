@@ -44,23 +44,6 @@ begin
 end
 $$;
 
--- locum.check_interval(what text, value interval, lowest interval): raises 22023 unless value is between
--- lowest and LIMIT_WAIT_DAYS days; null may be.
-create or replace function locum.check_interval(what text, value interval, lowest interval) returns void
-language plpgsql immutable set search_path = pg_catalog, locum, pg_temp as $$
-begin
-	if value < interval '0' and lowest = interval '0' then
-		raise '% must not be negative, not %', what, value using errcode = 'invalid_parameter_value';
-	elsif value < lowest then
-		raise 'the % must be 1ms or more, not %', what, value
-			using errcode = 'invalid_parameter_value';
-	elsif value > make_interval(days => LIMIT_WAIT_DAYS) then
-		raise '% must be at most LIMIT_WAIT_DAYS days, not %', what, value
-			using errcode = 'invalid_parameter_value';
-	end if;
-end
-$$;
-
 -- locum.check_job(option locum.job_option, payload json): raises 22023 with one sentence that says what is
 -- wrong with a job's options. "then" and the labels are checked where they are read.
 create or replace function locum.check_job(option locum.job_option, payload json) returns void
@@ -83,6 +66,8 @@ begin
 			octet_length(option.key))
 		when option.max_attempts not between 1 and LIMIT_ATTEMPTS_MAX then format(
 			'max_attempts must be 1 to LIMIT_ATTEMPTS_MAX, not %s', option.max_attempts)
+		when option.timeout < interval '1 millisecond' then format(
+			'the timeout must be 1ms or more, not %s', option.timeout)
 		when option.on_interrupt not in ('retry', 'fail', 'hold') then format(
 			'on_interrupt must be retry, fail or hold, not %L', option.on_interrupt)
 		when option.retry_backoff not in ('exponential', 'linear', 'fixed') then format(
@@ -94,14 +79,22 @@ begin
 			'submitted_by has %s bytes; 1 to LIMIT_KEY_BYTES are allowed',
 			octet_length(option.submitted_by))
 	end;
+	if least(option.expires, option.retry_delay, option.retry_cap) < interval '0' then
+		select format('%s must not be negative, not %s', name, value) into wrong
+		from (values ('expires', option.expires), ('retry_delay', option.retry_delay),
+			('retry_cap', option.retry_cap)) as given (name, value)
+		where value < interval '0';
+	elsif greatest(option.delay, option.timeout, option.expires, option.retry_delay, option.retry_cap)
+			> make_interval(days => LIMIT_WAIT_DAYS) then
+		select format('%s must be at most LIMIT_WAIT_DAYS days, not %s', name, value) into wrong
+		from (values ('delay', option.delay), ('timeout', option.timeout),
+			('expires', option.expires), ('retry_delay', option.retry_delay),
+			('retry_cap', option.retry_cap)) as given (name, value)
+		where value > make_interval(days => LIMIT_WAIT_DAYS);
+	end if;
 	if wrong is not null then
 		raise '%', wrong using errcode = 'invalid_parameter_value';
 	end if;
-	perform locum.check_interval('timeout', option.timeout, '1 millisecond'),
-		locum.check_interval('expires', option.expires, '0'),
-		locum.check_interval('retry_delay', option.retry_delay, '0'),
-		locum.check_interval('retry_cap', option.retry_cap, '0'),
-		locum.check_interval('delay', greatest(option.delay, '0'), '0');
 end
 $$;
 
@@ -151,13 +144,20 @@ language sql stable as $$
 	select case when delay is null then run_at else coalesce(run_at, now()) + delay end
 $$;
 
--- locum.follow_up_set("then" json, depth int): the follow-ups of a job as they are stored: each an object, with
--- times and intervals in forms that any session reads alike; null when there is none. Makes their queues, so
--- that the end of a job need not. What is accepted here cannot fail there.
+-- locum.plain_options(option locum.job_option): the options with times and intervals in forms that any session
+-- reads alike.
+create or replace function locum.plain_options(option locum.job_option) returns json
+language sql stable set search_path = pg_catalog, pg_temp set intervalstyle = iso_8601 as $$
+	select to_json(option)
+$$;
+
+-- locum.follow_up_set("then" json, depth int): the follow-ups of a job as they are stored, each an object; null
+-- when there is none. Makes their queues, so that the end of a job need not. What is accepted here cannot fail
+-- there.
 --   then   an object with any of success, failure and always, each a handler's name or an object of options
 -- Errors: 22023, 22P02, 22007 and such with a sentence that begins with the place.
 create or replace function locum.follow_up_set("then" json, depth int default 1) returns json
-language plpgsql set search_path = pg_catalog, locum, pg_temp set intervalstyle = iso_8601 as $$
+language plpgsql set search_path = pg_catalog, locum, pg_temp as $$
 declare
 	known text[];
 	ending text;
@@ -190,7 +190,8 @@ begin
 		end;
 		select json_object_agg(key, value) into spec
 		from (
-			select key, value from json_each(to_json(option)) where json_typeof(value) <> 'null'
+			select key, value from json_each(locum.plain_options(option))
+			where json_typeof(value) <> 'null'
 			union all
 			select 'payload', spec -> 'payload' where spec -> 'payload' is not null
 		) as given;

@@ -43,10 +43,10 @@ create or replace function locum.store_job(option locum.job_option, payload json
 	follows bigint default null, retry_of bigint default null)
 returns bigint
 language plpgsql set search_path = pg_catalog, locum, pg_temp as $$
-#variable_conflict use_column
 declare
 	due timestamptz := locum.due_at(option.run_at, option.delay);
 	ready boolean := coalesce(due <= now(), true);
+	labels jsonb := case when option.labels is not null then locum.label_set(option.labels) end;
 	stored bigint;
 begin
 	option.queue := coalesce(option.queue, 'default');
@@ -63,7 +63,7 @@ begin
 		case when not ready then null when due is null then 1 else 0 end,
 		coalesce(option.max_attempts, LIMIT_ATTEMPTS_DEFAULT), option.handler,
 		coalesce(option.submitted_by, session_user), option.key, option.traceparent,
-		store_job.payload, locum.label_set(option.labels), store_job.follow_ups)
+		store_job.payload, labels, store_job.follow_ups)
 	on conflict (queue_id, key) where key is not null do nothing
 	returning id into stored;
 	if ready and stored is not null then
@@ -116,11 +116,15 @@ declare
 	stored bigint;
 begin
 	perform locum.check_job(option, submit.payload);
-	earlier := locum.take_request(submit.request_id);
-	if earlier is not null then
-		return earlier[1];
+	if submit.request_id is not null then
+		earlier := locum.take_request(submit.request_id);
+		if earlier is not null then
+			return earlier[1];
+		end if;
 	end if;
-	follow_ups := locum.follow_up_set(submit."then");
+	if submit."then" is not null then
+		follow_ups := locum.follow_up_set(submit."then");
+	end if;
 	loop
 		stored := locum.store_job(option, submit.payload, follow_ups);
 		exit when stored is not null;

@@ -27,21 +27,30 @@ end
 $$;
 
 -- locum.finish(job locum.job, state, result json, error text, ended timestamptz): stores the finished row of a
--- job that the caller has just deleted from locum.job, unless its queue keeps none.
+-- job that the caller has just deleted from locum.job, unless its queue keeps none, and its follow-ups. The
+-- run that a claim stands for counts as an attempt.
 create or replace function locum.finish(job locum.job, state locum.job_state, result json, error text,
 	ended timestamptz default now())
 returns void
-language sql set search_path = pg_catalog, locum, pg_temp as $$
-	insert into locum.finished (id, created_at, run_at, started_at, claim_seq, retry_of, timeout_ms,
-		queue_id, state, on_interrupt, priority, attempt, max_attempts, interruptions, recoveries, claim_id, incarnation, handler,
-		submitted_by, key, traceparent, payload, result, error, log, history, finished_at)
-	select job.id, job.created_at, job.run_at, coalesce(job.started_at, job.claimed_at), job.claim_seq,
-		job.retry_of, job.timeout_ms, job.queue_id, finish.state, job.on_interrupt, job.priority,
-		job.attempt + (job.claim_id is not null)::int, job.max_attempts, job.interruptions,
-		job.recoveries, job.claim_id, job.incarnation, job.handler, job.submitted_by, job.key,
-		job.traceparent, job.payload, finish.result, finish.error, job.log, job.history, finish.ended
-	from locum.queue q
-	where q.id = job.queue_id and q.keep_finished > interval '0'
+language plpgsql set search_path = pg_catalog, locum, pg_temp as $$
+#variable_conflict use_column
+begin
+	insert into locum.finished (
+		-- include: db/columns/kept.sql
+		, id, state, started_at, finished_at, attempt, interruptions, recoveries, claim_id, incarnation,
+		result, error, log, history)
+	select
+		-- include: db/columns/kept.sql
+		, id, finish.state, coalesce(started_at, claimed_at), finish.ended,
+		attempt + (claim_id is not null)::int, interruptions, recoveries, claim_id, incarnation,
+		finish.result, finish.error, log, history
+	from (select (finish.job).*) as gone
+	where queue_id not in (select q.id from locum.queue q where q.keep_finished = '0');
+	if job.follow_ups is not null then
+		perform locum.follow(job.id, job.queue_id, job.handler, job.submitted_by, job.traceparent,
+			job.follow_ups, finish.state, finish.result, finish.error);
+	end if;
+end
 $$;
 revoke all on function locum.finish(locum.job, locum.job_state, json, text, timestamptz) from public;
 
@@ -67,7 +76,8 @@ begin
 end
 $$;
 
--- locum.retry(job bigint): submits a finished job again, as a new job with retry_of. Returns the new id,
+-- locum.retry(job bigint): submits a finished job again, as a new job with retry_of and the same options, but
+-- due at once; expires counts anew. Returns the new id,
 -- or null when no finished job has that id.
 -- Errors: 23505 when an unfinished job has the same key.
 create or replace function locum.retry(job bigint) returns bigint
@@ -80,18 +90,19 @@ begin
 	if former.id is null then
 		return null;
 	end if;
-	insert into locum.job (retry_of, timeout_ms, queue_id, state, on_interrupt, priority, lane,
-		max_attempts, handler, key, traceparent, payload)
-	values (former.id, former.timeout_ms, former.queue_id, 'pending', former.on_interrupt,
-		former.priority, 1, former.max_attempts, former.handler, former.key, former.traceparent,
-		former.payload)
-	on conflict (queue_id, key) where key is not null do nothing
-	returning id into stored;
+	stored := locum.store_job(
+		row(former.handler, (select q.name from locum.queue q where q.id = former.queue_id),
+			former.priority, null, null, former.key, former.max_attempts,
+			former.timeout_ms * interval '1 millisecond', former.expires_at - former.created_at,
+			former.on_interrupt::text, former.traceparent,
+			former.retry_delay_ms * interval '1 millisecond',
+			former.retry_cap_ms * interval '1 millisecond', former.retry_backoff::text, null,
+			former.labels::json, null),
+		former.payload, former.follow_ups, former.follows, former.id);
 	if stored is null then
 		raise 'an unfinished job of the same queue has the key "%"', former.key
 			using errcode = 'unique_violation';
 	end if;
-	perform locum.wake(q.name, former.handler) from locum.queue q where q.id = former.queue_id;
 	return stored;
 end
 $$;
@@ -111,6 +122,35 @@ language sql immutable as $$
 		else 'interrupted, and its policy is to fail' end
 $$;
 
+-- locum.retry_pause_ms(attempt int, delay_ms bigint, cap_ms bigint, backoff): the pause after the run that was the
+-- attempt-th (from 1) and is to be tried again: delay_ms (null: LIMIT_RETRY_BASE_MS), doubled each time, or
+-- multiplied by attempt, or always the same; a quarter of jitter up or down; at most cap_ms (null:
+-- LIMIT_RETRY_CAP_MS, or delay_ms if that is longer). What jitter carries over the cap is spread below it, so
+-- that it does not gather there.
+create or replace function locum.retry_pause_ms(attempt int, delay_ms bigint, cap_ms bigint,
+	backoff locum.retry_backoff)
+returns bigint
+language plpgsql as $$
+declare
+	first float8 := coalesce(delay_ms, LIMIT_RETRY_BASE_MS);
+	most float8 := coalesce(cap_ms, greatest(delay_ms, LIMIT_RETRY_CAP_MS));
+	pause float8 := least(most, case coalesce(backoff, 'exponential')
+		when 'exponential' then first * power(2::float8, least(attempt - 1, 60))
+		when 'linear' then first * attempt
+		when 'fixed' then first end) * (0.75 + random() / 2);
+begin
+	return case when pause <= most then pause else most * (1 - random() / 4) end;
+end
+$$;
+
+-- locum.waits(delay_ms bigint, retry_delay_ms bigint, retry_cap_ms bigint): whether a run that is to be tried again
+-- after delay_ms, or when it is negative as its job's policy says, is tried later than at once.
+create or replace function locum.waits(delay_ms bigint, retry_delay_ms bigint, retry_cap_ms bigint)
+returns boolean
+language sql immutable as $$
+	select delay_ms > 0 or (delay_ms < 0 and least(retry_delay_ms, retry_cap_ms) is distinct from 0)
+$$;
+
 -- locum.remember(history jsonb, episode jsonb): the history with one more entry. Of a long one the first
 -- entry stays, and the latest.
 create or replace function locum.remember(history jsonb, episode jsonb) returns jsonb
@@ -127,4 +167,33 @@ language sql stable as $$
 		'claim_seq', job.claim_seq, 'attempt', job.attempt + 1, 'incarnation', job.incarnation,
 		'claimed_at', job.claimed_at, 'started_at', job.started_at, 'ended_at', clock_timestamp(),
 		'outcome', outcome, 'error', left(error, LIMIT_ERROR_BYTES / 4)))
+$$;
+
+-- locum.unstarted(job locum.job): the job without its claim, of which nothing ran.
+create or replace function locum.unstarted(job locum.job) returns locum.job
+language plpgsql immutable as $$
+begin
+	job.claim_id := null;
+	job.incarnation := null;
+	job.claimed_at := null;
+	job.started_at := null;
+	return job;
+end
+$$;
+
+-- locum.reclaimed(job locum.job): the job as the death of its dispatcher leaves it: counted, in its history,
+-- and without the claim.
+create or replace function locum.reclaimed(job locum.job) returns locum.job
+language plpgsql volatile as $$
+begin
+	job.history := locum.remember(job.history, locum.episode(job,
+		case when job.state = 'active' then 'interrupted' else 'reclaimed' end,
+		'its dispatcher was declared dead'));
+	job.attempt := job.attempt + (job.state = 'active')::int;
+	job.interruptions := job.interruptions + (job.state = 'active')::int;
+	job.recoveries := job.recoveries + 1;
+	job.claim_id := null;
+	job.claimed_at := null;
+	return job;
+end
 $$;

@@ -1,21 +1,30 @@
 -- What outsiders may read.
 
--- locum.jobs: unfinished and finished jobs in one.
+-- locum.jobs: unfinished and finished jobs in one. The retry policy is the one in force, given or default.
 create or replace view locum.jobs as
 select j.id, q.name as queue, j.handler::text, j.state::text, j.priority,
 	j.attempt + (j.state = 'active')::int as attempt, j.max_attempts, j.interruptions, j.recoveries,
-	j.payload::json, null::json as result, j.error, j.log, j.key, j.submitted_by, j.created_at, j.run_at,
+	j.payload::json, null::json as result, j.error, j.log, j.key, j.submitted_by::text, j.created_at, j.run_at,
 	j.expires_at, j.claimed_at, j.started_at, null::timestamptz as finished_at,
 	d.id as dispatcher_id, j.incarnation, j.claim_id, j.claim_seq, j.retry_of, j.cancel_requested,
-	j.history
+	j.history, j.labels, j.follows, j.follow_ups as "then", j.on_interrupt::text, j.traceparent,
+	j.timeout_ms * interval '1 millisecond' as timeout,
+	coalesce(j.retry_delay_ms, LIMIT_RETRY_BASE_MS) * interval '1 millisecond' as retry_delay,
+	coalesce(j.retry_cap_ms, greatest(j.retry_delay_ms, LIMIT_RETRY_CAP_MS))
+		* interval '1 millisecond' as retry_cap,
+	coalesce(j.retry_backoff, 'exponential')::text as retry_backoff
 from locum.job j
 join locum.queue q on q.id = j.queue_id
 left join locum.dispatcher d on d.incarnation = j.incarnation
 union all
 select f.id, q.name, f.handler, f.state::text, f.priority, f.attempt, f.max_attempts, f.interruptions,
 	f.recoveries, f.payload, f.result, f.error, f.log, f.key, f.submitted_by, f.created_at, f.run_at,
-	null, null, f.started_at, f.finished_at, d.id, f.incarnation, f.claim_id, f.claim_seq, f.retry_of,
-	false, f.history
+	f.expires_at, null, f.started_at, f.finished_at, d.id, f.incarnation, f.claim_id, f.claim_seq,
+	f.retry_of, false, f.history, f.labels, f.follows, f.follow_ups, f.on_interrupt::text, f.traceparent,
+	f.timeout_ms * interval '1 millisecond',
+	coalesce(f.retry_delay_ms, LIMIT_RETRY_BASE_MS) * interval '1 millisecond',
+	coalesce(f.retry_cap_ms, greatest(f.retry_delay_ms, LIMIT_RETRY_CAP_MS)) * interval '1 millisecond',
+	coalesce(f.retry_backoff, 'exponential')::text
 from locum.finished f
 join locum.queue q on q.id = f.queue_id
 left join locum.dispatcher d on d.incarnation = f.incarnation;

@@ -13,7 +13,7 @@ create table locum.migration (
 
 create type locum.interrupt_policy as enum ('retry', 'fail', 'hold');
 create type locum.dispatcher_state as enum ('running', 'draining', 'stopped', 'dead');
-create type locum.signal_kind as enum ('cancel', 'lost');
+create type locum.signal_kind as enum ('cancel', 'lost', 'drain');
 create type locum.retry_backoff as enum ('exponential', 'linear', 'fixed');
 
 -- What may be the name of a queue, handler or agent.
@@ -23,6 +23,8 @@ create domain locum.name as text check (
 
 -- A domain, not a check on the table: a claim would read the whole payload to check it again.
 create domain locum.payload as json check (octet_length(value::text) <= LIMIT_PAYLOAD_BYTES);
+
+create domain locum.submitter as text check (octet_length(value) between 1 and LIMIT_KEY_BYTES);
 
 create domain locum.pause_ms as bigint check (value between 0 and LIMIT_WAIT_DAYS * 86400000::bigint);
 
@@ -89,7 +91,7 @@ create table locum.job (
 	claim_id uuid,                              -- the right to finish the job: a capability
 	incarnation uuid,                           -- of the dispatcher that holds the claim
 	handler locum.name not null,
-	submitted_by text not null default session_user,
+	submitted_by locum.submitter not null default session_user,
 	key text check (octet_length(key) between 1 and LIMIT_KEY_BYTES),
 	traceparent text check (octet_length(traceparent) <= LIMIT_KEY_BYTES),
 	payload locum.payload not null default '{}',
@@ -97,6 +99,8 @@ create table locum.job (
 	follow_ups json,                            -- as locum.follow_up_set makes it
 	error text,                                 -- of the last run that failed
 	log text,                                   -- its output's tail
+	checkpoint json,                            -- what a run left to the next one
+	progress json,                              -- {"percent", "message"}, as it said last
 	history jsonb,                              -- one object per earlier run or claim that ended badly
 	constraint job_ready_has_lane check ((state = 'pending') = (coalesce(lane, -1) >= 0)),
 	constraint job_claimed_has_owner check (
@@ -246,10 +250,11 @@ create table locum.death (
 create table locum.signal (
 	id bigint generated always as identity primary key,
 	incarnation uuid not null,
-	job_id bigint not null,
-	claim_id uuid not null,
+	job_id bigint,                              -- null: of the dispatcher as a whole
+	claim_id uuid,
 	kind locum.signal_kind not null,
-	created_at timestamptz not null default now()
+	created_at timestamptz not null default now(),
+	check ((job_id is null) = (kind = 'drain') and (claim_id is null) = (kind = 'drain'))
 );
 create index signal_incarnation on locum.signal (incarnation);
 

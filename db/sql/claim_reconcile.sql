@@ -11,16 +11,10 @@ with unknown as materialized (
 ), done as (
 	delete from locum.job
 	where id = any(array(select id from unknown)) and cancel_requested
-	returning job.*
-), kept as (
-	insert into locum.finished (id, created_at, run_at, claim_seq, retry_of, timeout_ms, queue_id, state,
-		on_interrupt, priority, attempt, max_attempts, interruptions, recoveries, handler,
-		submitted_by, key, traceparent, payload, error, log, history)
-	select done.id, done.created_at, run_at, claim_seq, retry_of, timeout_ms, queue_id, 'cancelled',
-		on_interrupt, priority, attempt, max_attempts, interruptions, recoveries, handler,
-		submitted_by, key, traceparent, payload, 'cancelled before it started', log, history
+	returning id, job as last
+), ended as (
+	select locum.finish(locum.unstarted(last), 'cancelled', null, 'cancelled before it started')
 	from done
-	join locum.queue on queue.id = done.queue_id and queue.keep_finished > interval '0'
 ), back as (
 	update locum.job
 	set state = 'pending', lane = 0, claim_id = null, incarnation = null, started_at = null,
@@ -28,4 +22,4 @@ with unknown as materialized (
 	where id = any(array(select id from unknown)) and not cancel_requested
 	returning id
 )
-select id from back union all select id from done
+select id from back union all select id from done where (select count(*) from ended) >= 0

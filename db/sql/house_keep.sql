@@ -1,8 +1,8 @@
 -- house_keep(most int) -> finished
--- Deletes up to `most` finished jobs that their queue no longer keeps, requests over a day old, and what
+-- Deletes up to `most` finished jobs that their queue no longer keeps, requests past their time, and what
 -- incarnations left behind that ended long ago.
 with requests as (
-	delete from locum.request where created_at < now() - interval '24 hours'
+	delete from locum.request where created_at < now() - make_interval(hours => LIMIT_REQUEST_HOURS)
 ), signals as (
 	delete from locum.signal where created_at < now() - interval '1 day'
 ), receipts as (

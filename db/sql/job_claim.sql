@@ -1,5 +1,5 @@
 -- job_claim(incarnation uuid, claim_id uuid, queues int[], priorities int[], lanes int[], cursors bigint[], handlers text[], most int)
---   -> id, queue_id, priority, lane, handler, attempt, max_attempts, claim_seq, interruptions, recoveries, on_interrupt, timeout_ms, payload, traceparent
+--   -> id, queue_id, priority, lane, handler, attempt, max_attempts, claim_seq, interruptions, recoveries, on_interrupt, timeout_ms, expires_in_ms, payload, traceparent, checkpoint
 -- Claims up to `most` ready jobs of these handlers for a running dispatcher, under one claim_id.
 -- queues, priorities, lanes and cursors are the index ranges to scan, in this order; a cursor is the lowest
 -- id that is looked at. Rows that a sibling holds are skipped, so dispatchers never wait for each other.
@@ -7,7 +7,7 @@
 -- The share lock on the dispatcher's row keeps it from being declared dead before this commits.
 -- The row comparison and the order by lane leave job_ready as the only index that serves: by id alone the
 -- primary key would too, and walk over every row that was claimed before.
--- A payload over LIMIT_PAYLOAD_INLINE_BYTES comes as null: job_payload fetches it.
+-- expires_in_ms: how long it may still be started; -1: for ever. A payload over LIMIT_PAYLOAD_INLINE_BYTES comes as null: job_payload fetches it.
 with self as materialized (
 	select from locum.dispatcher
 	where incarnation = $1::uuid and state = 'running'
@@ -42,5 +42,7 @@ where id = any(array(
 returning id, queue_id, priority::int, (-1 - lane)::int as lane, handler::text, attempt::int,
 	max_attempts::int, claim_seq, interruptions::int, recoveries::int, on_interrupt::text,
 	coalesce(timeout_ms, 0) as timeout_ms,
+	case when expires_at is null then -1
+		else ceil(extract(epoch from expires_at - clock_timestamp()) * 1000)::bigint end as expires_in_ms,
 	case when octet_length(payload::text) <= LIMIT_PAYLOAD_INLINE_BYTES then payload::text end as payload,
-	traceparent
+	traceparent, checkpoint::text

@@ -2,16 +2,18 @@
 --   -> id, state
 -- Ends runs by compare-and-swap on the claim; the rows that come back were accepted, the rest are for
 -- completion_lookup. An outcome is a terminal state, or
---   retry      counts the attempt; due again after delay_ms
---   snooze     counts nothing; due again after delay_ms
+--   retry      counts the attempt; due again after delay_ms, or when it is -1 as the job's policy says
+--   snooze     counts nothing; due again likewise
 --   release    counts nothing; ready again at once
 --   interrupt  counts an interruption; the job's policy decides
 --   recover    as interrupt for a run that had started, else as release; counts a recovery
 -- started_ago_ms is -1 for a run that never started. A run that would go on is cancelled when somebody
 -- asked for it. Leaves a receipt, or adds to the one of an earlier part of the same completion, and drops
--- those that the owner confirms. Ids ascend: the lock order.
+-- those that the owner confirms. The follow-ups of what ended are stored with it. Ids ascend: the lock order.
 with given as materialized (
-	select *, outcome in ('completed', 'failed', 'cancelled') as ends,
+	select id, claim_id, outcome, result, error, log, ago_ms,
+		case when outcome in ('retry', 'snooze') then coalesce(delay_ms, -1) end as delay_ms,
+		outcome in ('completed', 'failed', 'cancelled') as ends,
 		outcome = 'interrupt' or (outcome = 'recover' and ago_ms >= 0) as interrupts
 	from unnest($4::bigint[], $5::uuid[], $6::text[], $7::text[], $8::text[], $9::text[],
 		$10::bigint[], $11::bigint[])
@@ -25,35 +27,44 @@ with given as materialized (
 	returning job.*, case when given.outcome = 'completed' then 'completed'::locum.job_state
 			when given.outcome = 'cancelled' or (job.cancel_requested and not given.ends)
 				then 'cancelled' else 'failed' end as ending,
-		given.outcome, given.ends, given.interrupts, given.result, given.error as message, given.log as tail, given.ago_ms
+		given.outcome, given.ends, given.interrupts, given.result,
+		case when given.interrupts and not job.cancel_requested
+			then locum.interruption_error(job.on_interrupt, job.interruptions)
+			else given.error end as message,
+		given.log as tail, given.ago_ms
 ), kept as (
-	insert into locum.finished (id, created_at, run_at, started_at, claim_seq, retry_of, timeout_ms,
-		queue_id, state, on_interrupt, priority, attempt, max_attempts, interruptions, recoveries,
-		claim_id, incarnation, handler, submitted_by, key, traceparent, payload, result, error, log,
-		history)
-	select id, created_at, run_at,
+	insert into locum.finished (
+		-- include: db/columns/kept.sql
+		, id, state, started_at, attempt, interruptions, recoveries, claim_id, incarnation, result, error,
+		log, history)
+	select
+		-- include: db/columns/kept.sql
+		, id, ending,
 		coalesce(started_at, case when ago_ms >= 0
 			then now() - ago_ms * interval '1 millisecond' end),
-		claim_seq, retry_of, timeout_ms, queue_id, ending, on_interrupt, priority,
-		attempt + (ends or interrupts or outcome = 'retry')::int, max_attempts,
-		interruptions + interrupts::int, recoveries + (outcome = 'recover')::int, claim_id, incarnation,
-		handler, submitted_by, key, traceparent, payload, result::json,
-		case when interrupts and ending = 'failed'
-			then locum.interruption_error(on_interrupt, interruptions) else message end,
-		tail, history
+		attempt + (ends or interrupts or outcome = 'retry')::int, interruptions + interrupts::int,
+		recoveries + (outcome = 'recover')::int, claim_id, incarnation, result::json, message, tail,
+		history
 	from done
 	where queue_id not in (select id from locum.queue where keep_finished = '0')
+), followed as (
+	select locum.follow(id, queue_id, handler, submitted_by, traceparent, follow_ups, ending, result::json,
+		message)
+	from done
+	where follow_ups is not null
 ), back as (
 	update locum.job
 	set state = case when given.interrupts and job.on_interrupt = 'hold' then 'held'
-			when given.outcome in ('retry', 'snooze') and given.delay_ms > 0 then 'scheduled'
+			when locum.waits(given.delay_ms, job.retry_delay_ms, job.retry_cap_ms) then 'scheduled'
 			else 'pending' end::locum.job_state,
-		lane = case when given.interrupts and job.on_interrupt = 'hold' then null
-			when given.outcome in ('retry', 'snooze') and given.delay_ms > 0 then null else 0 end,
+		lane = case when given.interrupts and job.on_interrupt = 'hold'
+			or locum.waits(given.delay_ms, job.retry_delay_ms, job.retry_cap_ms) then null else 0 end,
 		run_at = case when given.interrupts and job.on_interrupt = 'hold' then null
-			when given.outcome in ('retry', 'snooze')
-			then clock_timestamp() + given.delay_ms * interval '1 millisecond'
-			else job.run_at end,
+			when given.delay_ms is null then job.run_at
+			else clock_timestamp() + case when given.delay_ms >= 0 then given.delay_ms
+				else locum.retry_pause_ms(job.attempt + 1, job.retry_delay_ms,
+					job.retry_cap_ms, job.retry_backoff) end
+				* interval '1 millisecond' end,
 		attempt = job.attempt + (given.outcome = 'retry')::int,
 		interruptions = job.interruptions + given.interrupts::int,
 		recoveries = job.recoveries + (given.outcome = 'recover')::int,
@@ -75,4 +86,4 @@ with given as materialized (
 ), confirmed as (
 	delete from locum.receipt where completion_id = any($3::uuid[])
 )
-select id, state::text from accepted
+select id, state::text from accepted where (select count(*) from followed) >= 0

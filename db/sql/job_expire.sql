@@ -10,15 +10,8 @@ with gone as (
 		limit $1::int
 		for update skip locked
 	))
-	returning *
-), kept as (
-	insert into locum.finished (id, created_at, run_at, claim_seq, retry_of, timeout_ms, queue_id, state,
-		on_interrupt, priority, attempt, max_attempts, interruptions, recoveries, handler,
-		submitted_by, key, traceparent, payload, error, log, history)
-	select gone.id, gone.created_at, run_at, claim_seq, retry_of, timeout_ms, queue_id, 'expired',
-		on_interrupt, priority, attempt, max_attempts, interruptions, recoveries, handler, submitted_by, key, traceparent, payload,
-		'not started before it expired', log, history
-	from gone
-	join locum.queue on queue.id = gone.queue_id and queue.keep_finished > interval '0'
+	returning id, job as last
+), ended as (
+	select locum.finish(last, 'expired', null, 'not started before it expired') from gone
 )
-select id from gone
+select id from gone where (select count(*) from ended) >= 0

@@ -17,21 +17,13 @@ with held as materialized (
 	where id = any(array(select id from held))
 		and (cancel_requested or (state = 'active'
 			and locum.interruption_ends(on_interrupt, interruptions)))
-	returning job.*, locum.episode(job, case when state = 'active' then 'interrupted' else 'reclaimed' end,
-		'its dispatcher was declared dead') as last
-), kept as (
-	insert into locum.finished (id, created_at, run_at, started_at, claim_seq, retry_of, timeout_ms,
-		queue_id, state, on_interrupt, priority, attempt, max_attempts, interruptions, recoveries,
-		claim_id, incarnation, handler, submitted_by, key, traceparent, payload, error, log, history)
-	select done.id, done.created_at, run_at, started_at, claim_seq, retry_of, timeout_ms, queue_id,
-		case when cancel_requested then 'cancelled' else 'failed' end::locum.job_state, on_interrupt,
-		priority, attempt + (state = 'active')::int, max_attempts, interruptions + (state = 'active')::int,
-		recoveries + 1, null, incarnation, handler, submitted_by, key, traceparent, payload,
-		case when cancel_requested then 'cancelled; its worker died'
-			else locum.interruption_error(on_interrupt, interruptions) end,
-		log, locum.remember(history, last)
+	returning id, case when cancel_requested then 'cancelled' else 'failed' end::locum.job_state as ending,
+		job as last
+), ended as (
+	select locum.finish(locum.reclaimed(last), ending, null,
+		case when ending = 'cancelled' then 'cancelled; its worker died'
+			else locum.interruption_error((last).on_interrupt, (last).interruptions) end)
 	from done
-	join locum.queue on queue.id = done.queue_id and queue.keep_finished > interval '0'
 ), back as (
 	update locum.job
 	set state = case when state = 'active' and on_interrupt = 'hold' then 'held'
@@ -50,9 +42,9 @@ with held as materialized (
 ), taken as materialized (
 	select id, state::text from back
 	union all
-	select id, case when cancel_requested then 'cancelled' else 'failed' end from done
+	select id, ending::text from done
 ), told as (
 	insert into locum.signal (incarnation, job_id, claim_id, kind)
 	select $1::uuid, held.id, held.claim_id, 'lost' from held where id in (select id from taken)
 )
-select id, state from taken
+select id, state from taken where (select count(*) from ended) >= 0

@@ -135,6 +135,26 @@ static void a_claimed_job_is_asked_to_end(void **state)
 	assert_true(fleet_start(d, 1, scene.end.claim_id));
 }
 
+static void a_living_dispatcher_is_asked_to_drain_once(void **state)
+{
+	struct database *d = *state;
+	struct uuid living = fleet_dispatcher(d);
+	char expected[128];
+	char text[UUID_TEXT_SIZE];
+
+	assert_sql(d, "t|t", "select locum.drain(id), locum.drain(id) from locum.dispatcher");
+	snprintf(expected, sizeof(expected), "%s|t|t|drain", uuid_text(living, text));
+	assert_sql(d, expected,
+		   "select incarnation, job_id is null, claim_id is null, kind from locum.signal");
+	database_do(d, "delete from locum.signal");
+	database_do(d, "update locum.dispatcher set state = 'draining'");
+	assert_sql(d, "t", "select locum.drain(id) from locum.dispatcher");
+	assert_sql(d, "0", "select count(*) from locum.signal");
+	database_do(d, "update locum.dispatcher set state = 'dead'");
+	assert_sql(d, "f|f",
+		   "select locum.drain(id), locum.drain(gen_random_uuid()) from locum.dispatcher");
+}
+
 static void what_is_finished_or_never_was_cannot_be_cancelled(void **state)
 {
 	struct database *d = *state;
@@ -265,6 +285,7 @@ int main(void)
 		DATABASE_TEST(no_claim_completes_nothing),
 		DATABASE_TEST(what_is_not_claimed_is_cancelled_at_once),
 		DATABASE_TEST(a_claimed_job_is_asked_to_end),
+		DATABASE_TEST(a_living_dispatcher_is_asked_to_drain_once),
 		DATABASE_TEST(what_is_finished_or_never_was_cannot_be_cancelled),
 		DATABASE_TEST(a_finished_job_is_done_again_as_a_new_one),
 		DATABASE_TEST(what_is_not_finished_cannot_be_done_again),

@@ -354,10 +354,12 @@ static void a_stolen_job_finds_the_gate_closed(void **state)
 	host_fixture_close(&f);
 }
 
-/* Waits until somebody waits for a lock. */
+/* Waits until effect_wait stands at its lock. Other tests wait for locks on the same server. */
 static void await_waiter(struct database *d)
 {
-	while (database_int(d, "select count(*) from pg_locks where not granted") == 0) {
+	while (database_int(d, "select count(*) from pg_locks join pg_database on oid = database "
+			       "where datname = current_database() and locktype = 'advisory' "
+			       "and not granted") == 0) {
 	}
 }
 
@@ -450,7 +452,7 @@ static void a_connection_that_broke_meanwhile_is_replaced(void **state)
 	start(&f, state);
 	host_fixture_assert(do_deed(&f, "effect"), VERDICT_SETTLED, NULL);
 	database_do(f.d, "select pg_terminate_backend(pid, 5000) from pg_stat_activity "
-			 "where application_name = 'locum/host'");
+			 "where datname = current_database() and application_name = 'locum/host'");
 	host_fixture_assert(do_deed(&f, "effect"), VERDICT_SETTLED, NULL);
 	host_fixture_close(&f);
 }

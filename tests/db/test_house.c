@@ -252,9 +252,11 @@ static void what_was_left_behind_goes(void **state)
 	struct uuid dead = fleet_dispatcher(d);
 	char text[2][UUID_TEXT_SIZE];
 
-	database_do(d, "insert into locum.request (request_id, jobs, created_at) values "
-		       "(gen_random_uuid(), '{1}', now() - interval '25 h'), "
-		       "(gen_random_uuid(), '{2}', now() - interval '23 h')");
+	database_do(d,
+		    "insert into locum.request (request_id, jobs, created_at) values "
+		    "(gen_random_uuid(), '{1}', now() - interval '%d h'), "
+		    "(gen_random_uuid(), '{2}', now() - interval '%d h')",
+		    LIMIT_REQUEST_HOURS + 1, LIMIT_REQUEST_HOURS - 1);
 	database_do(d,
 		    "insert into locum.receipt (completion_id, incarnation, jobs) values "
 		    "(gen_random_uuid(), '%s', '{1}'), (gen_random_uuid(), '%s', '{2}')",

@@ -35,8 +35,8 @@ static void every_option_is_stored(void **state)
 			"on_interrupt => 'hold', traceparent => 't'");
 	assert_sql(
 		d, "pending|0|0|1|hold|[1]|k|t|1500|t|t|mail",
-		"select j.state, lane, j.priority, j.max_attempts, on_interrupt, j.payload, j.key, "
-		"traceparent, timeout_ms, j.run_at = '2001-02-03 04:05:07Z', "
+		"select j.state, lane, j.priority, j.max_attempts, j.on_interrupt, j.payload, j.key, "
+		"j.traceparent, timeout_ms, j.run_at = '2001-02-03 04:05:07Z', "
 		"j.expires_at = j.created_at + interval '1 h', queue "
 		"from locum.job j join locum.jobs using (id)");
 }

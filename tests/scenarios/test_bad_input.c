@@ -104,6 +104,19 @@ static void add_arguments(struct command *command, char *words, struct bytes *ke
 	}
 }
 
+/* Arguments are those of locum, unless they begin with the name of the other program. */
+static char *choose_program(struct command *command, char *words)
+{
+	static const char DAEMON[] = "locumd ";
+
+	if (strncmp(words, DAEMON, strlen(DAEMON)) != 0) {
+		cli_init(command, database);
+		return words;
+	}
+	command_init(command, cli_program("locumd"));
+	return words + strlen(DAEMON);
+}
+
 static void row_is_refused(void **state)
 {
 	struct row *row = *state;
@@ -111,8 +124,7 @@ static void row_is_refused(void **state)
 	struct bytes input = resolve(row->columns[1]);
 	struct command command;
 
-	cli_init(&command, database);
-	add_arguments(&command, row->columns[0], kept);
+	add_arguments(&command, choose_program(&command, row->columns[0]), kept);
 	command_run(&command, input.data, input.length);
 	cli_assert(&command, (int)strtol(row->columns[2], NULL, 10), row->columns[3]);
 	assert_string_equal(command.printed, "");

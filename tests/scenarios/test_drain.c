@@ -175,6 +175,69 @@ static void the_end_is_recorded_over_a_new_connection(void **state)
 	assert_left(s, daemon);
 }
 
+/* --- asked for by the database ----------------------------------------------------------------- */
+
+static void ask(struct scenario *s)
+{
+	assert_sql(s->database, "t", "select locum.drain(id) from locum.dispatcher where seq = 1");
+}
+
+static void the_database_can_ask_for_a_drain(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *daemon = start_with_jobs(s, 2, "drain_timeout = \"1h\"");
+
+	ask(s);
+	scenario_await(s, "select state = 'draining' from locum.dispatcher where pid = %d",
+		       (int)daemon->pid);
+	assert_int_equal(scenario_logged(s, daemon, "draining remaining=2"), 1);
+	ask(s); /* changes nothing */
+	assert_sql(s->database, "0", "select count(*) from locum.signal");
+	scenario_submit(s, 1, "quick");
+	scenario_let(s, "gate", 2);
+	assert_int_equal(scenario_exit(s, daemon), 0);
+	assert_left(s, daemon);
+	assert_sql(s->database, "2|1",
+		   "select (select count(*) from locum.finished where state = 'completed'), "
+		   "(select count(*) from locum.job where state = 'pending')");
+	assert_sql(s->database, "f", "select locum.drain(id) from locum.dispatcher where seq = 1");
+}
+
+static void sigterm_after_a_drain_that_was_asked_for_hands_back_at_once(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *daemon = start_with_jobs(s, 3, "drain_timeout = \"1h\"");
+
+	ask(s);
+	scenario_await_logged(s, daemon, 1, "draining");
+	scenario_drain(s, daemon);
+	assert_handed_back(s, daemon, 3);
+}
+
+static void a_drain_hands_back_at_once_what_has_not_started(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *daemon;
+
+	scenario_gated(s);
+	daemon = scenario_start(s, "one", "drain_timeout = \"1h\" agent \"main\" { size = 1 }");
+	scenario_submit(s, 20, "quick"); /* so that it claims ahead of its slots */
+	scenario_await_finished(s, 20, "completed");
+	scenario_submit(s, 4, "gated");
+	scenario_await_active(s, 1);
+	scenario_await(s, "select count(*) = 3 from locum.job where state = 'assigned'");
+	scenario_signal(s, daemon, SIGTERM);
+	scenario_await(s, "select count(*) = 3 from locum.job where state = 'pending' and "
+			  "interruptions = 0 and recoveries = 0 and attempt = 0");
+	assert_int_equal(
+		database_int(s->database, "select count(*) from locum.job where state = 'active'"),
+		1);
+	scenario_let(s, "gate", 1);
+	assert_int_equal(scenario_exit(s, daemon), 0);
+	assert_left(s, daemon);
+	scenario_await_finished(s, 21, "completed");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -186,6 +249,9 @@ int main(void)
 		SCENARIO_TEST(claimed_jobs_that_did_not_start_are_handed_back_uncounted),
 		SCENARIO_TEST(an_idle_dispatcher_stops_at_once),
 		SCENARIO_TEST(the_end_is_recorded_over_a_new_connection),
+		SCENARIO_TEST(the_database_can_ask_for_a_drain),
+		SCENARIO_TEST(sigterm_after_a_drain_that_was_asked_for_hands_back_at_once),
+		SCENARIO_TEST(a_drain_hands_back_at_once_what_has_not_started),
 	};
 
 	return cmocka_run_group_tests(tests, database_open, database_close);

@@ -149,6 +149,32 @@ static void an_error_of_a_function_is_kept_with_its_job(void **state)
 		   "select state, error from locum.finished");
 }
 
+/* Jobs that take no time: one connection cannot keep up, and a second one goes beside it. */
+static void connections_that_break_under_the_highest_load_lose_nothing(void **state)
+{
+	enum { JOBS = 40000, STEP = 5000 };
+	struct scenario *s = *state;
+
+	set_up(s);
+	database_do(s->database,
+		    "select locum.submit_many((select array_agg('{\"handler\": "
+		    "\"done\"}'::json) from generate_series(1, %d)))",
+		    JOBS);
+	scenario_start(s, "one", "%s", "");
+	scenario_await(s, "select count(*) = 2 from pg_stat_activity where datname = "
+			  "current_database() and application_name like 'locum/pump/%%'");
+	for (int done = STEP; done < JOBS; done += STEP) {
+		scenario_await(s, "select count(*) >= %d from locum.finished", done);
+		database_do(s->database, "select pg_terminate_backend(pid) from pg_stat_activity "
+					 "where datname = current_database() and application_name "
+					 "like 'locum/pump/%%' order by random() limit 1");
+	}
+	await_all_finished(s);
+	assert_sql(s->database, "40000|40000|0",
+		   "select count(*), count(distinct id), sum(interruptions + recoveries) "
+		   "from locum.finished where state = 'completed'");
+}
+
 static void a_mebibyte_passes_a_plugin_whole(void **state)
 {
 	struct scenario *s = *state;
@@ -290,6 +316,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		SCENARIO_TEST(plugins_and_functions_complete_their_jobs_with_their_effects),
 		SCENARIO_TEST(an_error_of_a_function_is_kept_with_its_job),
+		SCENARIO_TEST(connections_that_break_under_the_highest_load_lose_nothing),
 		SCENARIO_TEST(a_mebibyte_passes_a_plugin_whole),
 		SCENARIO_TEST(effects_happen_once_while_hosts_are_killed),
 		SCENARIO_TEST(effects_happen_once_when_the_dispatcher_is_killed),

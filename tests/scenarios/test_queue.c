@@ -51,6 +51,45 @@ static void an_expired_job_does_not_start(void **state)
 	assert_int_equal(scenario_noted(s, "run "), 1);
 }
 
+static void jobs_expire_and_become_due_while_no_slot_is_free(void **state)
+{
+	struct scenario *s = *state;
+
+	scenario_gated(s);
+	scenario_start(s, "one", "agent \"main\" { size = 1 }");
+	scenario_submit(s, 1, "gated");
+	scenario_await_active(s, 1);
+	database_do(s->database, "select locum.submit('quick', expires => '100 ms'), "
+				 "locum.submit('quick', delay => '100 ms')");
+	scenario_await_finished(s, 1, "expired");
+	scenario_await(s, "select state = 'pending' from locum.job where id = 3");
+	assert_sql(s->database, "1", "select count(*) from locum.job where state = 'active'");
+	scenario_let(s, "gate", 1);
+	scenario_await_finished(s, 2, "completed");
+}
+
+static void a_claimed_job_that_expires_before_it_starts_is_ended(void **state)
+{
+	struct scenario *s = *state;
+
+	scenario_gated(s);
+	scenario_start(s, "one", "agent \"main\" { size = 1 }");
+	scenario_submit(s, 20, "quick"); /* so that it claims ahead of its slots */
+	scenario_await_finished(s, 20, "completed");
+	scenario_submit(s, 1, "gated");
+	database_do(s->database,
+		    "select locum.submit('gated', expires => '2 s', \"then\" => '{\"failure\": "
+		    "\"quick\"}')");
+	scenario_await_finished(s, 1, "expired");
+	assert_sql(s->database, "22|1|not started before it expired",
+		   "select id, claim_seq, error from locum.finished where state = 'expired'");
+	scenario_let(s, "gate", 1);
+	scenario_await_finished(s, 22, "completed");
+	assert_int_equal(scenario_noted(s, "start "), 1);
+	assert_sql(s->database, "22",
+		   "select follows from locum.finished where follows is not null");
+}
+
 /* --- cancel ------------------------------------------------------------------------------------- */
 
 static void a_pending_job_is_cancelled_before_it_starts(void **state)
@@ -256,6 +295,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		SCENARIO_TEST(a_delayed_job_starts_when_its_time_has_come),
 		SCENARIO_TEST(an_expired_job_does_not_start),
+		SCENARIO_TEST(jobs_expire_and_become_due_while_no_slot_is_free),
+		SCENARIO_TEST(a_claimed_job_that_expires_before_it_starts_is_ended),
 		SCENARIO_TEST(a_pending_job_is_cancelled_before_it_starts),
 		SCENARIO_TEST(a_running_job_is_ended_when_it_is_cancelled),
 		SCENARIO_TEST(a_claimed_job_that_waits_for_a_slot_is_cancelled_at_once),

@@ -205,6 +205,30 @@ static void jobs_of_a_killed_process_run_again_and_its_successor_goes_on(void **
 	assert_true(scenario_logged(s, &s->daemons[0], "a process of a service ended") >= 1);
 }
 
+/* The first run leaves a checkpoint and dies, in the middle of a dispatcher's life or with it. */
+static void a_run_goes_on_from_the_checkpoint_of_one_that_died(void **state)
+{
+	struct scenario *s = *state;
+
+	scenario_gate(s, "gate");
+	add_noting_service(
+		s, "steps", "",
+		"case $order in *'\"checkpoint\":{\"at\": 5},\"payload\"'*) "
+		"say '\"result\":{\"value\":5}'; continue ;; esac\n"
+		"echo '{\"jsonrpc\":\"2.0\",\"method\":\"job.checkpoint\",\"params\":{\"id\":'$id',"
+		"\"state\":{\"at\": 5}}}' >&4\n"
+		"echo '{\"jsonrpc\":\"2.0\",\"method\":\"job.progress\",\"params\":{\"id\":'$id',"
+		"\"percent\":50,\"message\":\"half\"}}' >&4\n"
+		"read -r pass < $(dirname \"$0\")/gate; exit 3");
+	scenario_start(s, "one", "%s", "");
+	submit(s, 1, "steps", "{}");
+	scenario_await(s, "select progress::text = '{\"percent\":50,\"message\":\"half\"}' "
+			  "and checkpoint::text = '{\"at\": 5}' from locum.job");
+	scenario_let(s, "gate", 1);
+	scenario_await_finished(s, 1, "completed");
+	assert_sql(s->database, "5|2", "select result, attempt from locum.jobs");
+}
+
 static void a_sibling_runs_the_jobs_of_a_dead_dispatchers_service(void **state)
 {
 	struct scenario *s = *state;
@@ -277,6 +301,7 @@ int main(void)
 		SCENARIO_TEST(a_payload_of_a_megabyte_comes_back_byte_for_byte),
 		SCENARIO_TEST(errors_decide_what_becomes_of_a_job),
 		SCENARIO_TEST(jobs_of_a_killed_process_run_again_and_its_successor_goes_on),
+		SCENARIO_TEST(a_run_goes_on_from_the_checkpoint_of_one_that_died),
 		SCENARIO_TEST(a_sibling_runs_the_jobs_of_a_dead_dispatchers_service),
 		SCENARIO_TEST(a_drain_lets_running_jobs_of_a_service_finish),
 		SCENARIO_TEST(a_crash_loop_leaves_the_jobs_to_a_sibling_until_it_ends),

@@ -20,6 +20,7 @@ void agent_events_init(struct agent_events *events)
 	buffer_init(&events->outcomes, EVENTS_BYTES_MAX);
 	buffer_init(&events->broken, EVENTS_BYTES_MAX);
 	buffer_init(&events->mended, EVENTS_BYTES_MAX);
+	buffer_init(&events->notes, EVENTS_BYTES_MAX);
 }
 
 void agent_events_fini(struct agent_events *events)
@@ -29,6 +30,7 @@ void agent_events_fini(struct agent_events *events)
 	buffer_free(&events->outcomes);
 	buffer_free(&events->broken);
 	buffer_free(&events->mended);
+	buffer_free(&events->notes);
 	for (size_t i = 0; i < events->body_count; i++)
 		free(events->bodies[i]);
 	free(events->bodies);
@@ -68,6 +70,7 @@ static void take_frame(struct agent_events *events, struct wire_frame frame)
 	struct wire_outcome outcome;
 	struct wire_broken broken;
 	struct wire_mended mended;
+	struct wire_note note;
 	size_t at = 0;
 
 	frame.body.bytes = keep_body(events, &frame);
@@ -83,6 +86,9 @@ static void take_frame(struct agent_events *events, struct wire_frame frame)
 	} else if (frame.type == WIRE_MENDED) {
 		assert_int_equal(wire_read_mended(&frame, &mended, NULL), 0);
 		keep(&events->mended, &mended, sizeof(mended));
+	} else if (frame.type == WIRE_NOTE) {
+		while (wire_note_read(&frame, &at, &note, NULL) == 1)
+			keep(&events->notes, &note, sizeof(note));
 	} else {
 		take_ready(events, &frame);
 	}
@@ -154,6 +160,22 @@ bool agent_events_broken(const struct agent_events *events, const char *handler,
 			return true;
 	}
 	return false;
+}
+
+size_t agent_events_notes(const struct agent_events *events, int64_t id, struct wire_note *note)
+{
+	size_t found = 0;
+
+	for (size_t at = 0; at < buffer_length(&events->notes); at += sizeof(*note)) {
+		struct wire_note one;
+
+		memcpy(&one, buffer_bytes(&events->notes) + at, sizeof(one));
+		if (one.id != id)
+			continue;
+		*note = one;
+		found++;
+	}
+	return found;
 }
 
 bool agent_events_mended(const struct agent_events *events, const char *handler)

@@ -8,6 +8,7 @@
 
 #include "base/buffer.h"
 #include "base/wire.h"
+#include "base/wire_note.h"
 
 struct agent_events {
 	bool ready;
@@ -17,6 +18,7 @@ struct agent_events {
 	struct buffer outcomes; /* struct wire_outcome */
 	struct buffer broken;   /* struct wire_broken */
 	struct buffer mended;   /* struct wire_mended */
+	struct buffer notes;    /* struct wire_note */
 	char **bodies;          /* of frames, copied; events point into them */
 	size_t body_count;
 };
@@ -36,6 +38,8 @@ bool agent_events_outcome(const struct agent_events *events, int64_t id,
 			  struct wire_outcome *outcome);
 bool agent_events_broken(const struct agent_events *events, const char *handler,
 			 struct wire_broken *broken);
+/* How many notes about a job came; *note becomes the last of them. */
+size_t agent_events_notes(const struct agent_events *events, int64_t id, struct wire_note *note);
 bool agent_events_mended(const struct agent_events *events, const char *handler);
 
 #endif

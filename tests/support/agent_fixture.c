@@ -185,6 +185,7 @@ static void greet(struct agent_fixture *fixture)
 		.agent = fixture->directory,
 		.slots = fixture->slots,
 		.kill_grace_ms = fixture->kill_grace_ms,
+		.log_level = LOG_LEVEL_INFO,
 		.handler_count = fixture->handler_count,
 		.handlers = fixture->handlers,
 	};

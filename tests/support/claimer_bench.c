@@ -40,13 +40,25 @@ int claimer_bench_close(void **state)
 
 size_t claimer_bench_scan(struct claimer_bench *bench, int64_t now_ms)
 {
-	return claimer_ranges(bench->claimer, now_ms, &bench->ranges);
+	if (bench->claiming)
+		claimer_drop(bench->claimer);
+	bench->claiming = true;
+	return claimer_begin(bench->claimer, now_ms, &bench->ranges);
 }
 
 void claimer_bench_take(struct claimer_bench *bench, const struct job_claimed *jobs, size_t count,
 			int asked, int64_t now_ms)
 {
-	claimer_take(bench->claimer, jobs, count, asked, now_ms, now_ms);
+	claimer_bench_take_slowly(bench, jobs, count, asked, now_ms, now_ms);
+}
+
+void claimer_bench_take_slowly(struct claimer_bench *bench, const struct job_claimed *jobs,
+			       size_t count, int asked, int64_t began_ms, int64_t now_ms)
+{
+	if (!bench->claiming)
+		claimer_begin(bench->claimer, began_ms, &bench->ranges);
+	bench->claiming = false;
+	claimer_take(bench->claimer, jobs, count, asked, began_ms, now_ms);
 }
 
 struct job_claimed claimer_bench_job(int queue_id, int priority, int64_t id)

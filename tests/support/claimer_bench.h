@@ -2,6 +2,7 @@
 #ifndef LOCUM_TESTS_SUPPORT_CLAIMER_BENCH_H
 #define LOCUM_TESTS_SUPPORT_CLAIMER_BENCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,7 @@ struct claimer_bench {
 	struct handler handlers[2];
 	struct claimer *claimer;
 	const struct job_range *ranges;
+	bool claiming;
 };
 
 /* Set-up and tear-down of a test; its state is a struct claimer_bench. The agent serves the queues "a", "b"
@@ -32,6 +34,10 @@ size_t claimer_bench_scan(struct claimer_bench *bench, int64_t now_ms);
 /* A claim that takes no time and brings these. */
 void claimer_bench_take(struct claimer_bench *bench, const struct job_claimed *jobs, size_t count,
 			int asked, int64_t now_ms);
+
+/* One that took time. */
+void claimer_bench_take_slowly(struct claimer_bench *bench, const struct job_claimed *jobs,
+			       size_t count, int asked, int64_t began_ms, int64_t now_ms);
 
 /* A job of the lane of new ones. */
 struct job_claimed claimer_bench_job(int queue_id, int priority, int64_t id);

@@ -110,6 +110,13 @@ void scenario_run(struct scenario *s, struct scenario_daemon *daemon);
 void scenario_launch(struct scenario *s, struct scenario_daemon *daemon, ...)
 	__attribute__((sentinel));
 
+/* Gives it another configuration, made of these settings and the present handlers, and SIGHUP. The second waits until
+ * it has taken it. */
+void scenario_hang_up(struct scenario *s, struct scenario_daemon *daemon, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+void scenario_reload(struct scenario *s, struct scenario_daemon *daemon, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
 /* Sends SIGKILL and waits for its end. */
 void scenario_kill(struct scenario *s, struct scenario_daemon *daemon);
 

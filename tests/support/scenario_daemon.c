@@ -21,6 +21,27 @@ enum { ARGUMENTS_MAX = 24, STATUS_LOST = 127 };
 
 /* --- configuring ------------------------------------------------------------------------------- */
 
+/* Whether the settings give this one. */
+static bool gives(const char *settings, const char *key)
+{
+	const char *found = settings;
+
+	while ((found = strstr(found, key)) != NULL) {
+		bool begins = found == settings || strchr(" \n", found[-1]) != NULL;
+
+		found += strlen(key);
+		if (begins && strncmp(found, " =", 2) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void write_default(FILE *file, const char *settings, const char *key, int value_ms)
+{
+	if (!gives(settings, key))
+		fprintf(file, "%s = \"%dms\"\n", key, value_ms);
+}
+
 static void write_configuration(struct scenario *s, const struct scenario_daemon *daemon,
 				const char *settings)
 {
@@ -28,19 +49,18 @@ static void write_configuration(struct scenario *s, const struct scenario_daemon
 
 	if (file == NULL)
 		scenario_fail(s, "cannot write %s: %s", daemon->configuration, strerror(errno));
-	fprintf(file,
-		"state_dir = \"%s\"\n"
-		"log_level = \"debug\"\n"
-		"root_handlers = true\n"
-		"poll_interval = \"%dms\"\n"
-		"ping_interval = \"%dms\"\n"
-		"ping_death_interval = \"%dms\"\n"
-		"kill_grace = \"%dms\"\n"
-		"fence_margin = \"%dms\"\n"
-		"scan_interval = \"%dms\"\n"
-		"%s\n%s",
-		daemon->state_dir, SCENARIO_POLL_MS, SCENARIO_PING_MS, SCENARIO_DEATH_MS,
-		SCENARIO_GRACE_MS, SCENARIO_MARGIN_MS, SCENARIO_SCAN_MS, settings, s->handlers);
+	fprintf(file, "state_dir = \"%s\"\n", daemon->state_dir);
+	if (!gives(settings, "log_level"))
+		fputs("log_level = \"debug\"\n", file);
+	if (!gives(settings, "root_handlers"))
+		fputs("root_handlers = true\n", file);
+	write_default(file, settings, "poll_interval", SCENARIO_POLL_MS);
+	write_default(file, settings, "ping_interval", SCENARIO_PING_MS);
+	write_default(file, settings, "ping_death_interval", SCENARIO_DEATH_MS);
+	write_default(file, settings, "kill_grace", SCENARIO_GRACE_MS);
+	write_default(file, settings, "fence_margin", SCENARIO_MARGIN_MS);
+	write_default(file, settings, "scan_interval", SCENARIO_SCAN_MS);
+	fprintf(file, "%s\n%s", settings, s->handlers);
 	fclose(file);
 }
 
@@ -138,6 +158,38 @@ struct scenario_daemon *scenario_start(struct scenario *s, const char *name, con
 	va_end(list);
 	scenario_run(s, daemon);
 	return daemon;
+}
+
+/* --- reloading --------------------------------------------------------------------------------- */
+
+__attribute__((format(printf, 3, 0))) static void
+hang_up(struct scenario *s, struct scenario_daemon *daemon, const char *format, va_list list)
+{
+	char settings[4096];
+
+	vsnprintf(settings, sizeof(settings), format, list);
+	write_configuration(s, daemon, settings);
+	scenario_signal(s, daemon, SIGHUP);
+}
+
+void scenario_hang_up(struct scenario *s, struct scenario_daemon *daemon, const char *format, ...)
+{
+	va_list list;
+
+	va_start(list, format);
+	hang_up(s, daemon, format, list);
+	va_end(list);
+}
+
+void scenario_reload(struct scenario *s, struct scenario_daemon *daemon, const char *format, ...)
+{
+	int before = scenario_logged(s, daemon, "configuration reloaded");
+	va_list list;
+
+	va_start(list, format);
+	hang_up(s, daemon, format, list);
+	va_end(list);
+	scenario_await_logged(s, daemon, before + 1, "configuration reloaded");
 }
 
 /* --- ending ------------------------------------------------------------------------------------ */

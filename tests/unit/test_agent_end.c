@@ -119,6 +119,26 @@ static void a_waiting_job_is_cancelled_at_once(void **state)
 	assert_false(agent_fixture_has_outcome(agent, 1));
 }
 
+static void a_recall_releases_what_waits_and_leaves_what_runs(void **state)
+{
+	struct agent_fixture *agent = *state;
+	struct wire_outcome outcome;
+
+	agent->slots = 1;
+	agent_fixture_script(agent, "wait", WAIT);
+	agent_fixture_start(agent);
+	agent_fixture_run(agent, 1, "wait", "{}");
+	agent_fixture_run(agent, 2, "wait", "{}");
+	fifo_await(&agent->fifo, "ready");
+	agent_fixture_cancel(agent, 1, WIRE_CANCEL_RECALL);
+	agent_fixture_cancel(agent, 2, WIRE_CANCEL_RECALL);
+	outcome = agent_fixture_outcome(agent, 2);
+	agent_fixture_assert_outcome(outcome, VERDICT_RELEASED,
+				     "released: recalled before it began");
+	assert_int_equal(outcome.started_ms, 0);
+	assert_false(agent_fixture_has_outcome(agent, 1));
+}
+
 static void a_lost_job_is_killed_at_once_and_never_reported(void **state)
 {
 	struct agent_fixture *agent = *state;
@@ -223,6 +243,7 @@ int main(void)
 		TEST(a_cancelled_job_is_terminated),
 		TEST(a_cancelled_job_that_ignores_sigterm_is_killed),
 		TEST(a_waiting_job_is_cancelled_at_once),
+		TEST(a_recall_releases_what_waits_and_leaves_what_runs),
 		TEST(a_lost_job_is_killed_at_once_and_never_reported),
 		TEST(a_cancel_of_an_unknown_job_is_ignored),
 		TEST(stop_releases_what_waits_and_interrupts_what_runs),

@@ -152,6 +152,24 @@ static void a_job_that_ignores_its_cancellation_is_killed(void **state)
 	run_done(f, 2, 10);
 }
 
+static void a_recall_releases_a_job_that_waits_for_a_host(void **state)
+{
+	struct agent_fixture *f = *state;
+	struct wire_outcome outcome;
+
+	start(f);
+	for (int64_t id = 1; id <= 4; id++)
+		agent_fixture_run(f, id, "busy", "1000");
+	for (int64_t id = 1; id <= 4; id++)
+		agent_fixture_await_started(f, id);
+	agent_fixture_run(f, 5, "done", "{}");
+	agent_fixture_cancel(f, 5, WIRE_CANCEL_RECALL);
+	outcome = agent_fixture_outcome(f, 5);
+	agent_fixture_assert_outcome(outcome, VERDICT_RELEASED,
+				     "released: recalled before it began");
+	assert_int_equal(outcome.started_ms, 0);
+}
+
 static void a_lost_job_is_killed_and_never_reported(void **state)
 {
 	struct agent_fixture *f = *state;
@@ -314,6 +332,7 @@ int main(void)
 		TEST(an_endless_loop_ends_with_its_timeout_and_delays_no_others),
 		TEST(long_jobs_get_hosts_of_their_own_up_to_the_slots),
 		TEST(a_job_that_ignores_its_cancellation_is_killed),
+		TEST(a_recall_releases_a_job_that_waits_for_a_host),
 		TEST(a_lost_job_is_killed_and_never_reported),
 		TEST(a_silent_job_is_killed_where_progress_is_asked_for),
 		TEST(neither_a_massacre_nor_a_leak_reaches_the_agent),

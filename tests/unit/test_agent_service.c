@@ -289,6 +289,75 @@ static void a_log_line_belongs_to_its_job_and_cannot_forge_another(void **state)
 	assert_false(agent_fixture_holds(second.log, "job 1"));
 }
 
+static void the_last_checkpoint_and_progress_are_told_before_the_end_of_a_failed_run(void **state)
+{
+	struct agent_fixture *agent = *state;
+	struct wire_note note;
+	struct wire_outcome outcome;
+
+	service_script(agent, "steps",
+		       "run() { i=0; while [ $i -lt 300 ]; do i=$((i + 1)); "
+		       "notify job.checkpoint '{\"id\":'$id',\"state\":{\"at\": '$i'}}'; done; "
+		       "notify job.progress '{\"id\":'$id',\"percent\":1}'; "
+		       "notify job.progress '{\"id\":'$id',\"percent\":2.5,\"message\":\"two\"}'; "
+		       "error again; }");
+	agent_fixture_start(agent);
+	outcome = agent_fixture_finish(agent, 1, "steps", "{}");
+	agent_fixture_assert_outcome(outcome, VERDICT_RETRY, "again");
+	/* Far fewer are told than were said. */
+	assert_in_range(agent_events_notes(&agent->events, 1, &note), 1, 10);
+	assert_true(agent_fixture_is(note.checkpoint, "{\"at\": 300}"));
+	assert_true(agent_fixture_is(note.progress, "{\"percent\":2.5,\"message\":\"two\"}"));
+}
+
+static void a_checkpoint_is_told_while_its_run_goes_on(void **state)
+{
+	struct agent_fixture *agent = *state;
+	struct wire_note note;
+
+	service_script(agent, "long",
+		       "run() { notify job.checkpoint '{\"id\":'$id',\"state\":1}'; hear one.; "
+		       "notify job.checkpoint '{\"id\":'$id',\"state\":2}'; }");
+	agent_fixture_start(agent);
+	agent_fixture_run(agent, 1, "long", "{}");
+	while (agent_events_notes(&agent->events, 1, &note) == 0 ||
+	       !agent_fixture_is(note.checkpoint, "2"))
+		agent_events_await(&agent->events, agent->socket);
+	assert_false(agent_fixture_has_outcome(agent, 1));
+}
+
+static void a_run_gets_the_checkpoint_of_the_one_before(void **state)
+{
+	struct agent_fixture *agent = *state;
+	struct wire_job job = agent_fixture_job(1, "go", "{\"p\":1}");
+
+	service_script(agent, "go",
+		       "run() { c=${order#*'\"checkpoint\":'}; c=${c%%',\"payload'*}; "
+		       "result '{\"value\":['\"$c,$payload\"']}'; }");
+	job.checkpoint = (struct wire_bytes){ "{\"at\":\n7}", 9 };
+	agent_fixture_start(agent);
+	agent_fixture_send(agent, &job, 1);
+	assert_true(agent_fixture_is(agent_fixture_outcome(agent, 1).result,
+				     "[{\"at\": 7},{\"p\":1}]"));
+}
+
+static void a_checkpoint_that_is_too_large_is_not_kept_and_the_log_says_so(void **state)
+{
+	struct agent_fixture *agent = *state;
+	struct wire_outcome outcome;
+	struct wire_note note;
+
+	service_script(
+		agent, "large",
+		"run() { notify job.checkpoint '{\"id\":'$id',\"state\":\"'$(printf %08200d 0)'\"}'; "
+		"error again; }");
+	agent_fixture_start(agent);
+	outcome = agent_fixture_finish(agent, 1, "large", "{}");
+	agent_fixture_assert_outcome(outcome, VERDICT_RETRY, "again");
+	assert_true(agent_fixture_is(outcome.log, "a checkpoint was too large to be kept\n"));
+	assert_int_equal(agent_events_notes(&agent->events, 1, &note), 0);
+}
+
 static void what_the_host_does_not_know_is_ignored_or_refused(void **state)
 {
 	struct agent_fixture *agent = *state;
@@ -326,6 +395,10 @@ int main(void)
 		TEST(a_process_is_replaced_after_its_last_job_and_loses_none),
 		TEST(a_service_is_told_nothing_of_any_job_by_its_environment),
 		TEST(a_log_line_belongs_to_its_job_and_cannot_forge_another),
+		TEST(the_last_checkpoint_and_progress_are_told_before_the_end_of_a_failed_run),
+		TEST(a_checkpoint_is_told_while_its_run_goes_on),
+		TEST(a_run_gets_the_checkpoint_of_the_one_before),
+		TEST(a_checkpoint_that_is_too_large_is_not_kept_and_the_log_says_so),
 		TEST(what_the_host_does_not_know_is_ignored_or_refused),
 	};
 

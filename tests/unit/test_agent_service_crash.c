@@ -220,6 +220,33 @@ static void on_probation_one_crash_breaks_it_again(void **state)
 	unlink(good);
 }
 
+static void processes_that_die_together_do_not_break_their_handler(void **state)
+{
+	enum { PROCESSES = 8 };
+	struct agent_fixture *agent = *state;
+	struct handler *handler = service_script(agent, "doomed",
+						 "run() { [ $id -gt 8 ] && { result {}; return; }; "
+						 "hear in.; while [ ! -e $FIFO.good ]; do :; done; "
+						 "kill -9 $$; }");
+	char good[AGENT_FIXTURE_PATH];
+
+	handler->instances = PROCESSES;
+	handler->concurrency = 1;
+	agent->slots = PROCESSES + 1;
+	agent_fixture_start(agent);
+	for (int i = 1; i <= PROCESSES; i++)
+		agent_fixture_run(agent, i, "doomed", "{}");
+	for (int i = 1; i <= PROCESSES; i++)
+		fifo_await(&agent->fifo, "in.");
+	make_good(agent, good);
+	for (int i = 1; i <= PROCESSES; i++)
+		assert_int_equal(agent_fixture_outcome(agent, i).verdict, VERDICT_RETRY);
+	assert_int_equal(agent_fixture_finish(agent, PROCESSES + 1, "doomed", "{}").verdict,
+			 VERDICT_DONE);
+	assert_int_equal(agent_fixture_broken_count(agent), 0);
+	unlink(good);
+}
+
 static void a_service_that_refuses_to_start_is_broken(void **state)
 {
 	struct agent_fixture *agent = *state;
@@ -266,6 +293,7 @@ int main(void)
 		TEST(jobs_that_wait_survive_a_crash),
 		TEST(a_crash_loop_breaks_the_handler_until_a_process_is_ready),
 		TEST(on_probation_one_crash_breaks_it_again),
+		TEST(processes_that_die_together_do_not_break_their_handler),
 		TEST(a_service_that_refuses_to_start_is_broken),
 		TEST(a_program_that_cannot_be_executed_is_broken_at_once),
 	};

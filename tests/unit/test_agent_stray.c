@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "agent/cgroup.h"
 #include "tests/support/agent_fixture.h"
 
 /*
@@ -63,6 +64,19 @@ static const char *own_path(void)
 	assert_true(length > 0);
 	path[length] = '\0';
 	return path;
+}
+
+/* Skips the test, with the reason, where this machine does not let agents make control groups. */
+static void require_cgroups(void)
+{
+	struct cgroup cgroup;
+	struct error err;
+
+	if (cgroup_open(&cgroup, &err) != 0) {
+		print_message("control groups are not tested: %s\n", err.text);
+		skip();
+	}
+	cgroup_close(&cgroup);
 }
 
 static void add_daemon(struct agent_fixture *agent, const char *how)
@@ -124,6 +138,53 @@ static void the_daemon_of_a_job_ends_while_another_job_runs_on(void **state)
 	agent_fixture_assert_outcome(outcome, VERDICT_DONE, NULL);
 	assert_false(fifo_is_held(&agent->fifo));
 	assert_false(agent_fixture_has_outcome(agent, 1));
+}
+
+/* Nothing but its control group tells whose such a daemon is. */
+static void assert_cleaned_beside_another_job(struct agent_fixture *agent, const char *how)
+{
+	require_cgroups();
+	add_daemon(agent, how);
+	agent_fixture_script(agent, "long", "sleep 1000");
+	agent_fixture_start(agent);
+	agent_fixture_run(agent, 1, "long", "{}");
+	agent_fixture_run(agent, 2, how, "{}");
+	fifo_await(&agent->fifo, "daemon");
+	fifo_go(&agent->fifo);
+	assert_int_equal(agent_fixture_outcome(agent, 2).verdict, VERDICT_DONE);
+	assert_false(fifo_is_held(&agent->fifo));
+	assert_false(agent_fixture_has_outcome(agent, 1));
+}
+
+static void a_daemon_without_environment_ends_with_its_job_in_a_control_group(void **state)
+{
+	assert_cleaned_beside_another_job(*state, "bare");
+}
+
+static void a_daemon_that_hides_ends_with_its_job_in_a_control_group(void **state)
+{
+	assert_cleaned_beside_another_job(*state, "hidden");
+}
+
+static void control_groups_of_a_killed_agent_are_cleared_away(void **state)
+{
+	struct agent_fixture *agent = *state;
+	struct cgroup cgroup;
+	char path[CGROUP_PATH_SIZE];
+
+	require_cgroups();
+	agent_fixture_script(agent, "wait", "echo ready > $FIFO; sleep 1000");
+	agent_fixture_start(agent);
+	agent_fixture_run(agent, 1, "wait", "{}");
+	fifo_await(&agent->fifo, "ready");
+	kill(agent->pid, SIGKILL);
+	agent_fixture_await_exit(agent);
+	assert_int_equal(cgroup_open(&cgroup, NULL), 0);
+	snprintf(path, sizeof(path), "%.*s/locum-agent-%d",
+		 (int)(strrchr(cgroup.path, '/') - cgroup.path), cgroup.path, (int)agent->pid);
+	cgroup_close(&cgroup);
+	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(access(cgroup.path, F_OK), -1);
 }
 
 static void the_end_of_a_job_leaves_the_daemons_of_others_alone(void **state)
@@ -247,6 +308,9 @@ int main(int argc, char **argv)
 		TEST(a_daemon_without_environment_ends_when_nothing_else_runs),
 		TEST(a_daemon_that_hides_its_environment_ends_when_nothing_else_runs),
 		TEST(the_daemon_of_a_job_ends_while_another_job_runs_on),
+		TEST(a_daemon_without_environment_ends_with_its_job_in_a_control_group),
+		TEST(a_daemon_that_hides_ends_with_its_job_in_a_control_group),
+		TEST(control_groups_of_a_killed_agent_are_cleared_away),
 		TEST(the_end_of_a_job_leaves_the_daemons_of_others_alone),
 		TEST(a_background_process_that_holds_the_pipes_delays_nothing),
 		TEST(other_process_groups_of_the_session_end_with_the_job),

@@ -98,7 +98,7 @@ static void a_slow_rescan_takes_its_share_of_the_time_and_no_more(void **state)
 	struct job_claimed job = claimer_bench_job(11, 5, 100);
 
 	claimer_bench_scan(bench, BENCH_NOW - TOOK);
-	claimer_take(bench->claimer, &job, 1, 5, BENCH_NOW - TOOK, BENCH_NOW);
+	claimer_bench_take_slowly(bench, &job, 1, 5, BENCH_NOW - TOOK, BENCH_NOW);
 	assert_int_equal(
 		lowest(bench, 11, 5, JOB_LANE_NEW, BENCH_NOW + TOOK * CLAIMER_RESCAN_SHARE - 1),
 		101);
@@ -144,11 +144,11 @@ static void a_slow_claim_that_finds_little_asks_for_the_horizon_and_skips_to_it(
 	settle(bench);
 	assert_false(claimer_wants_horizon(bench->claimer));
 	claimer_bench_scan(bench, BENCH_NOW);
-	claimer_take(bench->claimer, NULL, 0, 5, BENCH_NOW, BENCH_NOW + 100);
+	claimer_bench_take_slowly(bench, NULL, 0, 5, BENCH_NOW, BENCH_NOW + 100);
 	assert_true(claimer_wants_horizon(bench->claimer));
 	claimer_bench_scan(bench, BENCH_NOW + 100);
 	claimer_set_horizon(bench->claimer, 5000);
-	claimer_take(bench->claimer, NULL, 0, 5, BENCH_NOW + 100, BENCH_NOW + 200);
+	claimer_bench_take_slowly(bench, NULL, 0, 5, BENCH_NOW + 100, BENCH_NOW + 200);
 	assert_int_equal(lowest(bench, 11, 5, JOB_LANE_NEW, BENCH_NOW + 200), 5001);
 	assert_int_equal(lowest(bench, 11, 5, JOB_LANE_REQUEUED, BENCH_NOW + 200), 0);
 }
@@ -161,7 +161,7 @@ static void a_full_claim_has_not_seen_the_horizon(void **state)
 	settle(bench);
 	claimer_bench_scan(bench, BENCH_NOW);
 	claimer_set_horizon(bench->claimer, 5000);
-	claimer_take(bench->claimer, &job, 1, 1, BENCH_NOW, BENCH_NOW + 100);
+	claimer_bench_take_slowly(bench, &job, 1, 1, BENCH_NOW, BENCH_NOW + 100);
 	assert_int_equal(lowest(bench, 11, 5, JOB_LANE_NEW, BENCH_NOW + 100), 101);
 	assert_int_equal(lowest(bench, 12, 5, JOB_LANE_NEW, BENCH_NOW + 100), 0);
 	assert_false(claimer_wants_horizon(bench->claimer));

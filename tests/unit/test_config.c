@@ -307,14 +307,17 @@ static void every_printed_value_names_its_origin(void **state)
 
 	(void)state;
 	setenv("LOCUM_POLL_INTERVAL", "250ms", 1);
-	config = load_with_flag("\nkill_grace = 90s ping_death_interval = 5m\n" HANDLER, "listen",
-				"false");
+	config = load_with_flag("\nkill_grace = 90s ping_death_interval = 5m\n"
+				"agent \"a\" { size = 3\nqueues = {b,\nc} }\n" HANDLER,
+				"listen", "false");
 	assert_printed(&config, "poll_interval = \"250ms\"  # environment LOCUM_POLL_INTERVAL\n");
 	assert_printed(&config, "kill_grace = \"1m30s\"  # file ");
 	assert_printed(&config, ":2\n");
 	assert_printed(&config, "listen = false  # flag --listen\n");
 	assert_printed(&config, "log_level = \"info\"  # default\n");
-	assert_printed(&config, "agent \"main\" {  # default\n");
+	assert_printed(&config, ":3\n\tsize = 3  # file ");
+	assert_printed(&config, ":4\n\thandlers = {\"noop\"}  # default\n");
+	assert_printed(&config, "\tfence = \"kill\"  # default\n");
 	config_fini(&config);
 	config_text_clear_environment();
 }

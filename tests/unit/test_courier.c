@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "dispatcher/courier.h"
+#include "dispatcher/recall.h"
 #include "tests/support/config_text.h"
 
 /* A pump without a database, and the agent's end of its only link. */
@@ -132,6 +133,66 @@ static void an_outcome_of_no_job_of_ours_is_ignored(void **state)
 	assert_int_equal(bench->pump.counts.completed, 0);
 }
 
+/* Takes a cancel out of what is to be sent; false when there is none. */
+static bool takes_recall(struct bench *bench, int64_t id)
+{
+	struct buffer *out = &bench->pump.links[0].out;
+	struct wire_cancel cancel;
+	struct wire_frame frame;
+	size_t at = 0;
+
+	if (wire_next(out, &frame, NULL) != 1)
+		return false;
+	assert_int_equal(frame.type, WIRE_CANCEL);
+	assert_int_equal(wire_read_cancel(&frame, &at, &cancel, NULL), 1);
+	assert_int_equal(cancel.id, id);
+	assert_int_equal(cancel.reason, WIRE_CANCEL_RECALL);
+	wire_done(out, &frame);
+	return true;
+}
+
+static void a_job_that_expires_before_it_starts_is_called_back(void **state)
+{
+	struct bench *bench = *state;
+	struct pump *pump = &bench->pump;
+	struct holding *holding;
+	int64_t due_ms;
+
+	pump->recall_due_ms = INT64_MAX;
+	pump->due_due_ms = INT64_MAX;
+	hold(bench, 7);
+	holding = ledger_find(pump->ledger, 7, CLAIM);
+	recall_plan(pump, holding, -1);
+	assert_true(pump->recall_due_ms == INT64_MAX);
+	recall_plan(pump, holding, 5000);
+	due_ms = pump->recall_due_ms;
+	recall_run(pump, due_ms - 1);
+	assert_false(takes_recall(bench, 7));
+	recall_run(pump, due_ms);
+	assert_true(takes_recall(bench, 7));
+	assert_true(pump->recall_due_ms > due_ms); /* asked again later */
+	recall_run(pump, pump->recall_due_ms);
+	assert_true(takes_recall(bench, 7));
+	report(bench, 7, VERDICT_RELEASED);
+	assert_int_equal(pump->due_due_ms, 0); /* a sweep ends it at once */
+	recall_run(pump, pump->recall_due_ms);
+	assert_false(takes_recall(bench, 7));
+	assert_true(pump->recall_due_ms == INT64_MAX);
+}
+
+static void a_job_that_has_started_is_not_called_back(void **state)
+{
+	struct bench *bench = *state;
+	struct wire_started started = { .id = 7, .claim_id = CLAIM, .started_ms = 1 };
+
+	hold(bench, 7);
+	recall_plan(&bench->pump, ledger_find(bench->pump.ledger, 7, CLAIM), 0);
+	assert_int_equal(wire_write_started(&bench->sent, &started, 1, NULL), 0);
+	deliver(bench);
+	recall_run(&bench->pump, INT64_MAX - 1);
+	assert_false(takes_recall(bench, 7));
+}
+
 static void a_handler_is_broken_until_it_is_mended(void **state)
 {
 	struct bench *bench = *state;
@@ -162,6 +223,8 @@ int main(void)
 		BENCH_TEST(a_settled_job_counts_as_completed_without_any_statement),
 		BENCH_TEST(a_job_lost_at_its_gate_is_dropped_and_counted_as_reassigned),
 		BENCH_TEST(an_outcome_of_no_job_of_ours_is_ignored),
+		BENCH_TEST(a_job_that_expires_before_it_starts_is_called_back),
+		BENCH_TEST(a_job_that_has_started_is_not_called_back),
 		BENCH_TEST(a_handler_is_broken_until_it_is_mended),
 	};
 

@@ -109,11 +109,11 @@ static void a_closed_link_forgets_what_waited_and_can_be_used_again(void **state
 	struct pair *pair = *state;
 	int ends[2];
 
-	pair->link.ready = true;
+	pair->link.greeted = true;
 	assert_int_equal(buffer_append(&pair->link.out, "for the dead", 12, NULL), 0);
 	link_close(&pair->link);
 	assert_int_equal(pair->link.fd, -1);
-	assert_false(pair->link.ready);
+	assert_false(pair->link.greeted);
 	assert_int_equal(link_flush(&pair->link, NULL), 0);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
 	link_open(&pair->link, ends[0]);

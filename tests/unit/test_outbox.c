@@ -34,12 +34,14 @@ static void add_done(struct outbox *outbox, int64_t id, const char *result)
 	assert_int_equal(outbox_add(outbox, &held, &outcome, NULL), 0);
 }
 
+/* The batch to send; it stays to be sent. */
 static struct outbox_batch *batch_of(struct outbox *outbox)
 {
 	struct error err;
-	struct outbox_batch *batch = outbox_batch(outbox, &err);
+	struct outbox_batch *batch = outbox_send(outbox, &err);
 
 	assert_non_null(batch);
+	outbox_unsent(batch);
 	return batch;
 }
 
@@ -59,7 +61,7 @@ static void an_empty_outbox_has_no_batch(void **state)
 {
 	struct error err = { ERROR_NONE, "", "" };
 
-	assert_null(outbox_batch(*state, &err));
+	assert_null(outbox_send(*state, &err));
 	assert_int_equal(err.kind, ERROR_NONE);
 }
 
@@ -102,15 +104,15 @@ static void absent_texts_stay_absent(void **state)
 	assert_string_equal(ended->outcome, "completed");
 }
 
-static void a_retry_waits_and_nothing_else_does(void **state)
+static void a_retry_leaves_its_pause_to_the_jobs_policy(void **state)
 {
 	struct outbox *outbox = *state;
 	struct holding held = holding(1);
 	struct wire_outcome outcome = { .verdict = VERDICT_RETRY, .delay_ms = -1 };
 
 	assert_int_equal(outbox_add(outbox, &held, &outcome, NULL), 0);
-	assert_true(batch_of(outbox)->ended[0]->delay_ms > 0);
-	outbox_settle(outbox);
+	assert_int_equal(batch_of(outbox)->ended[0]->delay_ms, -1);
+	outbox_settle(outbox, batch_of(outbox));
 	held.attempt = held.max_attempts;
 	assert_int_equal(outbox_add(outbox, &held, &outcome, NULL), 0);
 	assert_string_equal(batch_of(outbox)->ended[0]->outcome, "failed");
@@ -170,7 +172,7 @@ static void a_batch_holds_no_more_jobs_than_the_limit_and_first_come_goes_first(
 	assert_int_equal(batch->count, LIMIT_COMPLETION_JOBS);
 	assert_int_equal(batch->ended[0]->id, 1);
 	assert_int_equal(outbox_count(outbox), 1);
-	outbox_settle(outbox);
+	outbox_settle(outbox, batch_of(outbox));
 	assert_int_equal(batch_of(outbox)->ended[0]->id, LIMIT_COMPLETION_JOBS + 1);
 }
 
@@ -185,7 +187,7 @@ static void a_batch_holds_no_more_bytes_than_the_limit(void **state)
 	for (int i = 1; i <= 6; i++)
 		add_done(outbox, i, large);
 	assert_int_equal(batch_of(outbox)->count, LIMIT_COMPLETION_BYTES / LIMIT_RESULT_BYTES);
-	outbox_settle(outbox);
+	outbox_settle(outbox, batch_of(outbox));
 	assert_int_equal(batch_of(outbox)->count, 2);
 	free(large);
 }
@@ -225,7 +227,7 @@ static void a_batch_stays_in_hand_until_it_is_settled(void **state)
 	assert_ptr_equal(batch_of(outbox), batch);
 	assert_true(uuid_same(batch->completion_id, completion_id));
 	assert_int_equal(batch->count, 1);
-	outbox_settle(outbox);
+	outbox_settle(outbox, batch_of(outbox));
 	batch = batch_of(outbox);
 	assert_int_equal(batch->ended[0]->id, 2);
 	assert_false(uuid_same(batch->completion_id, completion_id));
@@ -239,13 +241,35 @@ static void an_entry_that_goes_again_is_not_settled(void **state)
 	add_done(outbox, 1, "1");
 	add_done(outbox, 2, "2");
 	batch = batch_of(outbox);
-	outbox_again(outbox, 0);
+	outbox_again(outbox, batch, 0);
 	assert_null(batch->ended[0]);
-	outbox_settle(outbox);
+	outbox_settle(outbox, batch_of(outbox));
 	batch = batch_of(outbox);
 	assert_int_equal(batch->count, 1);
 	assert_int_equal(batch->ended[0]->id, 1);
 	assert_string_equal(batch->ended[0]->result, "1");
+}
+
+static void batches_on_their_way_are_apart_and_one_that_comes_back_goes_first(void **state)
+{
+	struct outbox *outbox = *state;
+	struct outbox_batch *first;
+	struct outbox_batch *second;
+	struct error err;
+
+	add_done(outbox, 1, NULL);
+	first = outbox_send(outbox, &err);
+	assert_null(outbox_send(outbox, &err));
+	add_done(outbox, 2, NULL);
+	second = outbox_send(outbox, &err);
+	assert_int_equal(second->ended[0]->id, 2);
+	add_done(outbox, 3, NULL);
+	outbox_unsent(first);
+	assert_ptr_equal(outbox_send(outbox, &err), first);
+	outbox_settle(outbox, second);
+	assert_int_equal(outbox_send(outbox, &err)->ended[0]->id, 3);
+	outbox_settle(outbox, first);
+	assert_int_equal(outbox_count(outbox), 0);
 }
 
 static void a_refused_batch_is_halved_down_to_the_culprit_and_nobody_is_lost(void **state)
@@ -259,7 +283,7 @@ static void a_refused_batch_is_halved_down_to_the_culprit_and_nobody_is_lost(voi
 
 	for (int i = 1; i <= COUNT; i++)
 		add_done(outbox, i, i == CULPRIT ? "no json" : "1");
-	while ((batch = outbox_batch(outbox, &err)) != NULL) {
+	while ((batch = outbox_send(outbox, &err)) != NULL) {
 		bool refused = false;
 
 		assert_true(++sent < 100);
@@ -267,7 +291,7 @@ static void a_refused_batch_is_halved_down_to_the_culprit_and_nobody_is_lost(voi
 			refused = refused || (batch->ended[i]->result != NULL &&
 					      strcmp(batch->ended[i]->result, "no json") == 0);
 		if (refused) {
-			assert_int_equal(outbox_bisect(outbox, "invalid json", NULL), 0);
+			assert_int_equal(outbox_bisect(outbox, batch, "invalid json", NULL), 0);
 			continue;
 		}
 		for (size_t i = 0; i < batch->count; i++) {
@@ -277,7 +301,7 @@ static void a_refused_batch_is_halved_down_to_the_culprit_and_nobody_is_lost(voi
 									      ? "failed"
 									      : "completed");
 		}
-		outbox_settle(outbox);
+		outbox_settle(outbox, batch);
 	}
 	for (int i = 1; i <= COUNT; i++)
 		assert_true(stored[i]);
@@ -291,7 +315,7 @@ static void a_half_is_another_completion(void **state)
 	add_done(outbox, 1, NULL);
 	add_done(outbox, 2, NULL);
 	whole = batch_of(outbox)->completion_id;
-	assert_int_equal(outbox_bisect(outbox, "no", NULL), 0);
+	assert_int_equal(outbox_bisect(outbox, batch_of(outbox), "no", NULL), 0);
 	assert_int_equal(batch_of(outbox)->count, 1);
 	assert_false(uuid_same(batch_of(outbox)->completion_id, whole));
 }
@@ -302,8 +326,9 @@ static void the_culprit_says_what_the_server_said(void **state)
 	const struct ended *ended;
 
 	add_done(outbox, 1, "no json");
-	batch_of(outbox);
-	assert_int_equal(outbox_bisect(outbox, "invalid input syntax for type json", NULL), 0);
+	assert_int_equal(
+		outbox_bisect(outbox, batch_of(outbox), "invalid input syntax for type json", NULL),
+		0);
 	ended = batch_of(outbox)->ended[0];
 	assert_string_equal(ended->outcome, "failed");
 	assert_string_equal(ended->error,
@@ -323,10 +348,9 @@ static void a_refused_text_does_not_fail_a_job_that_goes_on(void **state)
 	};
 
 	assert_int_equal(outbox_add(outbox, &held, &outcome, NULL), 0);
-	batch_of(outbox);
-	assert_int_equal(outbox_bisect(outbox, "no UTF-8", NULL), 0);
+	assert_int_equal(outbox_bisect(outbox, batch_of(outbox), "no UTF-8", NULL), 0);
 	assert_string_equal(batch_of(outbox)->ended[0]->outcome, "retry");
-	assert_true(batch_of(outbox)->ended[0]->delay_ms > 0);
+	assert_int_equal(batch_of(outbox)->ended[0]->delay_ms, -1);
 }
 
 static void what_is_refused_even_when_blamed_is_reported_and_kept(void **state)
@@ -335,9 +359,8 @@ static void what_is_refused_even_when_blamed_is_reported_and_kept(void **state)
 	struct error err;
 
 	add_done(outbox, 1, "no json");
-	batch_of(outbox);
-	assert_int_equal(outbox_bisect(outbox, "no", &err), 0);
-	assert_int_equal(outbox_bisect(outbox, "never", &err), -1);
+	assert_int_equal(outbox_bisect(outbox, batch_of(outbox), "no", &err), 0);
+	assert_int_equal(outbox_bisect(outbox, batch_of(outbox), "never", &err), -1);
 	assert_int_equal(err.kind, ERROR_INPUT);
 	assert_string_equal(err.text, "never");
 	assert_int_equal(batch_of(outbox)->count, 1);
@@ -353,7 +376,7 @@ static void a_clear_forgets_the_line_and_the_batch_in_hand(void **state)
 	batch_of(outbox);
 	outbox_clear(outbox);
 	assert_int_equal(outbox_count(outbox), 0);
-	assert_null(outbox_batch(outbox, &err));
+	assert_null(outbox_send(outbox, &err));
 	add_done(outbox, 77, NULL);
 	assert_int_equal(batch_of(outbox)->ended[0]->id, 77);
 }
@@ -366,7 +389,7 @@ int main(void)
 		OUTBOX_TEST(an_empty_outbox_has_no_batch),
 		OUTBOX_TEST(an_outcome_keeps_copies_of_what_was_reported),
 		OUTBOX_TEST(absent_texts_stay_absent),
-		OUTBOX_TEST(a_retry_waits_and_nothing_else_does),
+		OUTBOX_TEST(a_retry_leaves_its_pause_to_the_jobs_policy),
 		OUTBOX_TEST(the_delay_that_a_run_asks_for_goes_before_the_policy),
 		OUTBOX_TEST(what_the_dispatcher_decides_keeps_the_start_of_the_run),
 		OUTBOX_TEST(the_ids_of_a_batch_ascend),
@@ -374,6 +397,7 @@ int main(void)
 		OUTBOX_TEST(a_batch_holds_no_more_bytes_than_the_limit),
 		OUTBOX_TEST(a_text_over_its_limit_is_cut_between_characters),
 		OUTBOX_TEST(a_batch_stays_in_hand_until_it_is_settled),
+		OUTBOX_TEST(batches_on_their_way_are_apart_and_one_that_comes_back_goes_first),
 		OUTBOX_TEST(an_entry_that_goes_again_is_not_settled),
 		OUTBOX_TEST(a_refused_batch_is_halved_down_to_the_culprit_and_nobody_is_lost),
 		OUTBOX_TEST(a_half_is_another_completion),

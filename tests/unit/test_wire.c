@@ -89,6 +89,7 @@ static void jobs_arrive_as_they_were_sent(void **state)
 
 	(void)state;
 	sent[1].traceparent = wire_samples_text("00-1-2-3");
+	sent[1].checkpoint = wire_samples_text("{}");
 	sent[1].payload = wire_samples_text("");
 	buffer_init(&buffer, BUFFER_MAX);
 	assert_int_equal(wire_write_run(&buffer, sent, 2, NULL), 0);
@@ -104,6 +105,7 @@ static void jobs_arrive_as_they_were_sent(void **state)
 		assert_bytes(got.handler, sent[i].handler);
 		assert_bytes(got.payload, sent[i].payload);
 		assert_bytes(got.traceparent, sent[i].traceparent);
+		assert_bytes(got.checkpoint, sent[i].checkpoint);
 	}
 	assert_int_equal(wire_read_run(&frame, &at, &got, NULL), 0);
 	buffer_free(&buffer);

@@ -9,6 +9,7 @@
 
 #include "base/limits.h"
 #include "base/wire.h"
+#include "base/wire_note.h"
 #include "tests/support/wire_samples.h"
 
 enum { FRAME_HEADER = 5, BUFFER_MAX = 256 * 1024 * 1024 };
@@ -32,6 +33,7 @@ static void read_anything(const struct wire_frame *frame)
 	struct wire_cancel cancel;
 	struct wire_broken broken;
 	struct wire_mended mended;
+	struct wire_note note;
 	struct wire_hello hello;
 	struct wire_ready ready;
 	struct wire_stop stop;
@@ -44,6 +46,9 @@ static void read_anything(const struct wire_frame *frame)
 	wire_read_ready(frame, &ready, NULL);
 	wire_read_broken(frame, &broken, NULL);
 	wire_read_mended(frame, &mended, NULL);
+	at = 0;
+	while (wire_note_read(frame, &at, &note, NULL) == 1) {
+	}
 	while (wire_read_run(frame, &at, &job, NULL) == 1) {
 	}
 	for (at = 0; wire_read_cancel(frame, &at, &cancel, NULL) == 1;) {
@@ -170,7 +175,7 @@ static void a_frame_is_taken_only_when_it_is_whole(void **state)
 static void bytes_that_are_no_frame_are_refused_at_once(void **state)
 {
 	static const char *const BAD[] = { "\xff\xff\xff\xff\x01", "\x01\x00\x00\x04\x01",
-					   "\x00\x00\x00\x00\x00", "\x00\x00\x00\x00\x0a",
+					   "\x00\x00\x00\x00\x00", "\x00\x00\x00\x00\x0d",
 					   "\x00\x00\x00\x00\xff" };
 
 	(void)state;
@@ -196,7 +201,7 @@ static void another_protocol_is_refused_with_both_numbers(void **state)
 
 	(void)state;
 	assert_int_equal(wire_read_hello(&frame, &hello, &err), -1);
-	assert_string_equal(err.text, "the dispatcher speaks protocol 99, this agent speaks 2");
+	assert_string_equal(err.text, "the dispatcher speaks protocol 99, this agent speaks 3");
 }
 
 static void negative_durations_and_no_slots_are_refused(void **state)

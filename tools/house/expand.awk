@@ -1,5 +1,5 @@
 # expand.awk -v include_dir=DIR -v source=FILE LIMITS_H FILE: the text of one SQL file with
-# "-- include: NAME" lines replaced by DIR/NAME and LIMIT_ words by their numbers. Exit 1 when
+# "-- include: NAME" lines replaced by DIR/NAME, or by the file NAME when it has a slash, and LIMIT_ words by their numbers. Exit 1 when
 # something is not found; every such place is reported.
 
 function fail(what) {
@@ -33,8 +33,8 @@ FILENAME != source {
 	next
 }
 
-/^-- include: / {
-	path = include_dir "/" $3
+/^[ \t]*-- include: / {
+	path = index($3, "/") ? $3 : include_dir "/" $3
 	while ((got = (getline line < path)) > 0)
 		print with_limits(line)
 	if (got < 0)

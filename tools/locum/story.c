@@ -253,6 +253,8 @@ void story_put(const struct cli *cli, const PGresult *job, const PGresult *episo
 	put_heading(cli, job);
 	put_facts(job);
 	put_json(job, "payload");
+	put_json(job, "checkpoint");
+	put_json(job, "progress");
 	put_json(job, "result");
 	put_json(job, "then");
 	put_log(job);
