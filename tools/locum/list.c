@@ -29,7 +29,7 @@ static const struct table_column COLUMNS[] = {
 	{ "OF", "max_attempts", table_plain, TABLE_RIGHT | TABLE_UNLISTED },
 	{ "INTERRUPTED", "interruptions", table_plain, TABLE_RIGHT | TABLE_UNLISTED },
 	{ "KEY", "key", table_plain, TABLE_CUT | TABLE_UNLISTED },
-	{ "LABELS", "labels", table_labels, TABLE_CUT | TABLE_SELDOM },
+	{ "LABELS", "labels", table_labels, TABLE_CUT | TABLE_UNLISTED },
 	{ "BY", "submitted_by", table_plain, TABLE_CUT | TABLE_UNLISTED },
 	{ "SUBMITTED", "created_at", table_when, 0 },
 	{ "DUE", "run_at", table_when, TABLE_UNLISTED },

@@ -64,7 +64,7 @@ static char *deaths_cell(const PGresult *rows, int row, const char *name)
 }
 
 static const struct table_column DISPATCHERS[] = {
-	{ "DISPATCHER", "id", table_plain, 0 },
+	{ "DISPATCHER", "id", table_plain, TABLE_CUT },
 	{ "HOST", "host", table_plain, TABLE_CUT },
 	{ "PID", "pid", table_plain, TABLE_RIGHT },
 	{ "STATE", "state", table_plain, TABLE_STATE },
