@@ -123,7 +123,7 @@ test: deps ## run every check and every test
 check: ## check the rules of the house (seconds, needs no database)
 	@tools/house/check.sh '$(B)'
 
-bench: all ## measure
+bench: all $(HANDLERS) ## measure
 	@B='$(B)' tools/bench/run.sh
 
 format: ## let clang-format lay out every C file

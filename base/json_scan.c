@@ -274,21 +274,11 @@ int json_scan_value(struct json_span text, struct json_span *value, struct error
 
 /* --- objects ----------------------------------------------------------------------------------- */
 
-static struct json_member *find_member(struct json_span key, struct json_member *members,
-				       size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		if (json_text_is(key, members[i].name))
-			return &members[i];
-	}
-	return NULL;
-}
-
-static bool take_member(struct cursor *cursor, struct json_member *members, size_t count)
+static bool take_member(struct cursor *cursor, json_scan_visit *visit, void *context)
 {
 	struct json_span key;
 	struct json_span value;
-	struct json_member *member;
+	const char *fault;
 
 	skip_space(cursor);
 	key.bytes = cursor->at;
@@ -303,20 +293,16 @@ static bool take_member(struct cursor *cursor, struct json_member *members, size
 	if (!skip_value(cursor))
 		return false;
 	value.length = (size_t)(cursor->at - value.bytes);
-	member = find_member(key, members, count);
-	if (member != NULL && member->value.bytes != NULL)
-		return fail(cursor, "a member that comes twice");
-	if (member != NULL)
-		member->value = value;
-	return true;
+	fault = visit(context, key, value);
+	return fault == NULL || fail(cursor, fault);
 }
 
-static void take_members(struct cursor *cursor, struct json_member *members, size_t count)
+static void take_members(struct cursor *cursor, json_scan_visit *visit, void *context)
 {
 	skip_space(cursor);
 	if (take(cursor, '}'))
 		return;
-	while (take_member(cursor, members, count)) {
+	while (take_member(cursor, visit, context)) {
 		skip_space(cursor);
 		if (take(cursor, '}'))
 			return;
@@ -327,19 +313,50 @@ static void take_members(struct cursor *cursor, struct json_member *members, siz
 	}
 }
 
-int json_scan_object(struct json_span text, struct json_member *members, size_t count,
-		     struct error *err)
+int json_scan_members(struct json_span text, json_scan_visit *visit, void *context,
+		      struct error *err)
 {
 	struct cursor cursor = begin(text);
 
-	for (size_t i = 0; i < count; i++)
-		members[i].value = (struct json_span){ .bytes = NULL };
 	skip_space(&cursor);
 	if (take(&cursor, '{'))
-		take_members(&cursor, members, count);
+		take_members(&cursor, visit, context);
 	else
 		fail(&cursor, "no object");
 	return end(&cursor, err);
+}
+
+/* The members that are looked for. */
+struct wanted {
+	struct json_member *members;
+	size_t count;
+};
+
+static const char *keep_wanted(void *context, struct json_span name, struct json_span value)
+{
+	const struct wanted *wanted = context;
+
+	for (size_t i = 0; i < wanted->count; i++) {
+		struct json_member *member = &wanted->members[i];
+
+		if (!json_text_is(name, member->name))
+			continue;
+		if (member->value.bytes != NULL)
+			return "a member that comes twice";
+		member->value = value;
+		return NULL;
+	}
+	return NULL;
+}
+
+int json_scan_object(struct json_span text, struct json_member *members, size_t count,
+		     struct error *err)
+{
+	struct wanted wanted = { members, count };
+
+	for (size_t i = 0; i < count; i++)
+		members[i].value = (struct json_span){ .bytes = NULL };
+	return json_scan_members(text, keep_wanted, &wanted, err);
 }
 
 /* --- what a value is --------------------------------------------------------------------------- */

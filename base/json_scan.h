@@ -34,6 +34,14 @@ int json_scan_value(struct json_span text, struct json_span *value, struct error
 int json_scan_object(struct json_span text, struct json_member *members, size_t count,
 		     struct error *err);
 
+/* Is given a member of an object: its name, a string with its quotes, and its value. Returns NULL, or what is wrong
+ * with it, which ends the scan. */
+typedef const char *json_scan_visit(void *context, struct json_span name, struct json_span value);
+
+/* Checks that the text is one object and shows its members in their order. */
+int json_scan_members(struct json_span text, json_scan_visit *visit, void *context,
+		      struct error *err);
+
 /* What follows takes spans of values that were checked. */
 
 bool json_scan_is_object(struct json_span value);

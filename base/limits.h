@@ -30,8 +30,11 @@ enum {
 	LIMIT_CLAIM_BATCH = 1000,         /* jobs in one claim */
 	LIMIT_COMPLETION_JOBS = 1000,     /* jobs in one completion */
 	LIMIT_COMPLETION_BYTES = 4194304, /* bytes of results, errors and logs in one completion */
-	LIMIT_SUBMIT_BATCH = 10000,       /* jobs in one call of submit_many by the CLI */
+	LIMIT_SUBMIT_BATCH = 10000,       /* jobs in one call of submit_arrays */
 	LIMIT_LINE_BYTES = 2097152,       /* a line of a submission stream */
+	LIMIT_OPTIONS_BYTES = 2097152,    /* a job's options as one JSON text on their way in */
+	LIMIT_BUFFER_LINES = 1000000,     /* lines that wait while a batch is stored */
+	LIMIT_BUFFER_BYTES = 16777216,    /* and their bytes */
 	LIMIT_AGENT_SIZE = 10000,         /* slots of one agent */
 	LIMIT_AGENTS = 64,                /* agent sections of one configuration */
 	LIMIT_HANDLERS = 1000,            /* handler sections of one configuration */

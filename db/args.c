@@ -18,7 +18,7 @@ enum {
 	OID_UUID_ARRAY = 2951,
 };
 
-enum { ARRAY_HEADER_BYTES = 20, ARRAY_NULL = -1 };
+enum { ARRAY_NULL = -1 };
 
 void args_init(struct args *args)
 {
@@ -113,25 +113,30 @@ static char *put_int4(char *at, int32_t value)
 	return at + sizeof(wire);
 }
 
+static char *put_header(char *at, unsigned element, size_t count, bool has_null)
+{
+	at = put_int4(at, count == 0 ? 0 : 1); /* dimensions */
+	at = put_int4(at, has_null);
+	at = put_int4(at, (int32_t)element);
+	at = put_int4(at, (int32_t)count);
+	return put_int4(at, 1); /* lower bound */
+}
+
 /* Adds an array argument with room for `bytes` behind its header; returns where the elements go, or NULL
  * when memory ended. */
 static char *add_array(struct args *args, unsigned type, unsigned element, size_t count,
 		       size_t bytes, bool has_null)
 {
-	char *array = malloc(ARRAY_HEADER_BYTES + bytes);
+	char *array = malloc(ARGS_HEADER_BYTES + bytes);
 	char *at = array;
-	size_t length = count == 0 ? 12 : ARRAY_HEADER_BYTES + bytes;
+	size_t length = count == 0 ? 12 : ARGS_HEADER_BYTES + bytes;
 
 	if (array == NULL || args->count == ARGS_MAX) {
 		free(array);
 		args->failed = true;
 		return NULL;
 	}
-	at = put_int4(at, count == 0 ? 0 : 1); /* dimensions */
-	at = put_int4(at, has_null);
-	at = put_int4(at, (int32_t)element);
-	at = put_int4(at, (int32_t)count);
-	at = put_int4(at, 1); /* lower bound */
+	at = put_header(at, element, count, has_null);
 	args->owned[args->count] = array;
 	add(args, type, array, length);
 	return at;
@@ -190,6 +195,19 @@ void args_text_array(struct args *args, const struct args_text *values, size_t c
 		memcpy(at, values[i].bytes, values[i].length);
 		at += values[i].length;
 	}
+}
+
+void args_encoded_array(struct args *args, enum args_element element, char *array, size_t length,
+			size_t count)
+{
+	static const unsigned ELEMENTS[] = { [ARGS_INT4] = OID_INT4, [ARGS_TEXT] = OID_TEXT };
+	static const unsigned ARRAYS[] = {
+		[ARGS_INT4] = OID_INT4_ARRAY, [ARGS_TEXT] = OID_TEXT_ARRAY
+	};
+
+	if (array != NULL)
+		put_header(array, ELEMENTS[element], count, true); /* "may have nulls" is enough */
+	add(args, ARRAYS[element], array, array == NULL ? 0 : length);
 }
 
 void args_string_array(struct args *args, const char *const *values, size_t count)

@@ -51,6 +51,15 @@ void args_int8_array(struct args *args, const int64_t *values, size_t count);
 void args_uuid_array(struct args *args, const struct uuid *values, size_t count);
 void args_text_array(struct args *args, const struct args_text *values, size_t count);
 
+enum args_element { ARGS_INT4, ARGS_TEXT };
+enum { ARGS_HEADER_BYTES = 20 };
+
+/* An array of `count` elements that are encoded already: each an int4 of its length, or -1 for null, and its bytes
+ * (db/column.h makes them). They stand behind ARGS_HEADER_BYTES that are written here; all is borrowed. NULL:
+ * null. */
+void args_encoded_array(struct args *args, enum args_element element, char *array, size_t length,
+			size_t count);
+
 /* As args_text_array, for ordinary strings. */
 void args_string_array(struct args *args, const char *const *values, size_t count);
 void args_string_array_or_null(struct args *args, const char *const *values, size_t count);

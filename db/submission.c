@@ -1,71 +1,100 @@
 #include "db/submission.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/limits.h"
+#include "db/column.h"
 #include "db/rows.h"
 
-enum { NUMBER_SIZE = 40 };
+enum { FULL_BYTES = 2 * 1024 * 1024, COLUMN_BYTES = 4 * FULL_BYTES };
 
-void submission_init(struct submission *submission)
-{
-	*submission = (struct submission){
-		.payload = "{}",
-		.queue = "default",
-		.priority = LIMIT_PRIORITY_DEFAULT,
-		.delay_ms = -1,
-		.timeout_ms = -1,
-		.expires_ms = -1,
-		.on_interrupt = "retry",
-	};
-}
+struct submission {
+	size_t count;
+	size_t bytes; /* of the texts in it */
+	struct column handlers;
+	struct column payloads;
+	struct column queues;
+	struct column priorities;
+	struct column keys;
+	struct column options;
+};
 
-/* An interval as the server reads it, or NULL for none. */
-static const char *interval_text(int64_t ms, char text[static NUMBER_SIZE])
+/* In the order of the statement's arguments. */
+#define COLUMNS(X)                                                                                 \
+	X(handlers, ARGS_TEXT)                                                                     \
+	X(payloads, ARGS_TEXT)                                                                     \
+	X(queues, ARGS_TEXT)                                                                       \
+	X(priorities, ARGS_INT4)                                                                   \
+	X(keys, ARGS_TEXT)                                                                         \
+	X(options, ARGS_TEXT)
+
+struct submission *submission_new(void)
 {
-	if (ms < 0)
+	struct submission *submission = calloc(1, sizeof(*submission));
+
+	if (submission == NULL)
 		return NULL;
-	snprintf(text, NUMBER_SIZE, "%lld milliseconds", (long long)ms);
-	return text;
+#define COLUMN_INIT(name, element) column_init(&submission->name, element, COLUMN_BYTES);
+	COLUMNS(COLUMN_INIT)
+#undef COLUMN_INIT
+	return submission;
 }
 
-int submission_store(struct db *db, const struct submission *submission, int64_t *id,
-		     struct error *err)
+void submission_free(struct submission *submission)
 {
-	char delay[NUMBER_SIZE];
-	char timeout[NUMBER_SIZE];
-	char expires[NUMBER_SIZE];
-	char attempts[NUMBER_SIZE];
-	struct args args;
-	PGresult *rows;
+	if (submission == NULL)
+		return;
+#define COLUMN_FINI(name, element) column_fini(&submission->name);
+	COLUMNS(COLUMN_FINI)
+#undef COLUMN_FINI
+	free(submission);
+}
 
-	snprintf(attempts, sizeof(attempts), "%lld", (long long)submission->max_attempts);
-	args_init(&args);
-	args_text(&args, submission->handler);
-	args_text(&args, submission->payload);
-	args_text(&args, submission->queue);
-	args_int4(&args, (int32_t)submission->priority);
-	args_text(&args, submission->run_at);
-	args_text(&args, interval_text(submission->delay_ms, delay));
-	args_text(&args, submission->key);
-	args_uuid_or_null(&args, submission->request_id);
-	args_text(&args, submission->max_attempts == 0 ? NULL : attempts);
-	args_text(&args, interval_text(submission->timeout_ms, timeout));
-	args_text(&args, interval_text(submission->expires_ms, expires));
-	args_text(&args, submission->on_interrupt);
-	args_text(&args, submission->traceparent);
-	rows = db_call(db, "job_submit", &args, err);
-	if (rows == NULL)
+void submission_clear(struct submission *submission)
+{
+	submission->count = 0;
+	submission->bytes = 0;
+#define COLUMN_CLEAR(name, element) column_clear(&submission->name);
+	COLUMNS(COLUMN_CLEAR)
+#undef COLUMN_CLEAR
+}
+
+size_t submission_count(const struct submission *submission)
+{
+	return submission->count;
+}
+
+bool submission_is_full(const struct submission *submission)
+{
+	return submission->count >= LIMIT_SUBMIT_BATCH || submission->bytes >= FULL_BYTES;
+}
+
+static int add_priority(struct submission *submission, int64_t priority, struct error *err)
+{
+	if (priority == SUBMISSION_PRIORITY_NONE)
+		return column_add_null(&submission->priorities, err);
+	return column_add_int4(&submission->priorities, (int32_t)priority, err);
+}
+
+int submission_add(struct submission *submission, const struct submission_job *job,
+		   struct error *err)
+{
+	if (column_add_text(&submission->handlers, job->handler, err) != 0 ||
+	    column_add_text(&submission->payloads, job->payload, err) != 0 ||
+	    column_add_text(&submission->queues, job->queue, err) != 0 ||
+	    add_priority(submission, job->priority, err) != 0 ||
+	    column_add_text(&submission->keys, job->key, err) != 0 ||
+	    column_add_text(&submission->options, job->options, err) != 0)
 		return -1;
-	*id = rows_int(rows, 0, 0);
-	PQclear(rows);
+	submission->count++;
+	submission->bytes += job->handler.length + job->payload.length + job->queue.length +
+			     job->key.length + job->options.length;
 	return 0;
 }
 
-/* The DETAIL of a refused line is its place, from 1. */
-static size_t bad_line(const struct db *db, size_t count)
+/* The DETAIL of a refused job is its place, from 1. */
+static size_t bad_place(const struct db *db, size_t count)
 {
 	const char *detail = db_error_detail(db);
 	unsigned long place = strtoul(detail, NULL, 10);
@@ -75,29 +104,42 @@ static size_t bad_line(const struct db *db, size_t count)
 	return place - 1;
 }
 
-int submission_store_lines(struct db *db, const struct args_text *lines, size_t count,
-			   struct uuid request_id, int64_t *ids, size_t *stored, size_t *bad,
-			   struct error *err)
+int submission_send(struct submission *submission, struct db *db, size_t count,
+		    struct uuid request_id, struct submission_answer *answer, struct error *err)
 {
 	struct args args;
 	PGresult *rows;
-	int found;
+	int stored;
 
-	*bad = count;
 	args_init(&args);
-	args_text_array(&args, lines, count);
 	args_uuid_or_null(&args, request_id);
-	rows = db_call(db, "job_submit_lines", &args, err);
+#define COLUMN_SEND(name, element) column_send(&submission->name, count, &args);
+	COLUMNS(COLUMN_SEND)
+#undef COLUMN_SEND
+	rows = db_call(db, "job_submit_arrays", &args, err);
 	if (rows == NULL) {
-		*bad = bad_line(db, count);
+		answer->bad = bad_place(db, count);
 		return -1;
 	}
-	found = rows_count(rows);
-	for (int row = 0; row < found && (size_t)row < count; row++)
-		ids[row] = rows_int(rows, row, 0);
-	*stored = (size_t)found;
+	stored = rows_count(rows);
+	for (int row = 0; row < stored && (size_t)row < count; row++)
+		answer->ids[row] = rows_int(rows, row, 0);
+	answer->stored = (size_t)stored;
 	PQclear(rows);
 	return 0;
+}
+
+void submission_drop(struct submission *submission, size_t count)
+{
+	submission->count -= count;
+#define COLUMN_DROP(name, element) column_drop(&submission->name, count);
+	COLUMNS(COLUMN_DROP)
+#undef COLUMN_DROP
+}
+
+struct args_text submission_payload(const struct submission *submission, size_t place)
+{
+	return column_text(&submission->payloads, place);
 }
 
 PGresult *submission_unserved(struct db *db, const int64_t *ids, size_t count, struct error *err)

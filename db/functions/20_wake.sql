@@ -1,10 +1,12 @@
 -- Telling an idle dispatcher that there is work. Polling alone is correct; this makes it quick.
 
 -- locum.wake(queue text, handler text): notifies one dispatcher that said it is idle and serves both, on its own
--- channel; nobody when all are busy, for NOTIFY takes a lock of the whole cluster at commit.
+-- channel; nobody when all are busy, for NOTIFY takes a lock of the whole cluster at commit. In PL/pgSQL, which
+-- keeps the plan: an SQL function would be planned for each job.
 create or replace function locum.wake(queue text, handler text) returns void
-language sql set search_path = pg_catalog, locum, pg_temp as $$
-	select pg_notify('locum_' || chosen.incarnation, '')
+language plpgsql as $$
+begin
+	perform pg_notify('locum_' || chosen.incarnation, '')
 	from (
 		select agent.incarnation
 		from locum.agent
@@ -12,6 +14,7 @@ language sql set search_path = pg_catalog, locum, pg_temp as $$
 			and wake.handler = any(agent.handlers)
 		order by random()
 		limit 1
-	) as chosen
+	) as chosen;
+end
 $$;
 revoke all on function locum.wake(text, text) from public;

@@ -2,16 +2,18 @@
 
 -- locum.job_options(): the names that an object of a bulk submission may have.
 create or replace function locum.job_options() returns text[]
-language sql stable set search_path = pg_catalog, pg_temp as $$
-	select '{handler,payload}'::text[] || array_agg(attname::text order by attnum)
+language plpgsql stable as $$
+begin
+	return '{handler,payload}'::text[] || array_agg(attname::text order by attnum)
 	from pg_attribute
-	where attrelid = 'locum.job_option'::regclass and attnum > 0 and attname <> 'handler'
+	where attrelid = 'locum.job_option'::regclass and attnum > 0 and attname <> 'handler';
+end
 $$;
 
 -- locum.check_names(object json, known text[], what text): raises 22023 when object, a `what`, is none or has
 -- a member that is not known.
 create or replace function locum.check_names(object json, known text[], what text) returns void
-language plpgsql immutable set search_path = pg_catalog, locum, pg_temp as $$
+language plpgsql immutable as $$
 declare
 	unknown text;
 begin
@@ -30,7 +32,7 @@ $$;
 -- locum.check_name(what text, name text): raises 22023 with a sentence when name cannot be the name of a
 -- `what`.
 create or replace function locum.check_name(what text, name text) returns void
-language plpgsql immutable set search_path = pg_catalog, locum, pg_temp as $$
+language plpgsql immutable as $$
 begin
 	if name is null or name = '' then
 		raise 'the % has no name', what using errcode = 'invalid_parameter_value';
@@ -47,7 +49,7 @@ $$;
 -- locum.check_job(option locum.job_option, payload json): raises 22023 with one sentence that says what is
 -- wrong with a job's options. "then" and the labels are checked where they are read.
 create or replace function locum.check_job(option locum.job_option, payload json) returns void
-language plpgsql set search_path = pg_catalog, locum, pg_temp as $$
+language plpgsql as $$
 declare
 	wrong text;
 begin
@@ -100,14 +102,14 @@ $$;
 
 -- locum.interval_ms(value interval): whole milliseconds, null for null.
 create or replace function locum.interval_ms(value interval) returns bigint
-language sql immutable set search_path = pg_catalog, pg_temp as $$
+language sql immutable as $$
 	select ceil(extract(epoch from value) * 1000)::bigint
 $$;
 
 -- locum.label_set(labels json): the labels as they are stored, each value a text; null when there is none.
 -- Errors: 22023 with a sentence.
 create or replace function locum.label_set(labels json) returns jsonb
-language plpgsql immutable set search_path = pg_catalog, locum, pg_temp as $$
+language plpgsql immutable as $$
 declare
 	wrong text;
 	label record;
@@ -147,23 +149,52 @@ $$;
 -- locum.plain_options(option locum.job_option): the options with times and intervals in forms that any session
 -- reads alike.
 create or replace function locum.plain_options(option locum.job_option) returns json
-language sql stable set search_path = pg_catalog, pg_temp set intervalstyle = iso_8601 as $$
-	select to_json(option)
+language plpgsql stable set intervalstyle = iso_8601 as $$
+begin
+	return to_json(option);
+end
 $$;
 
--- locum.follow_up_set("then" json, depth int): the follow-ups of a job as they are stored, each an object; null
--- when there is none. Makes their queues, so that the end of a job need not. What is accepted here cannot fail
--- there.
+-- locum.follow_up(spec json, depth int): one follow-up as it is stored: an object, checked. Makes its queue.
+create or replace function locum.follow_up(spec json, depth int) returns json
+language plpgsql as $$
+declare
+	option locum.job_option;
+begin
+	if json_typeof(spec) = 'string' then
+		perform locum.check_name('handler', spec #>> '{}');
+		return json_build_object('handler', spec);
+	end if;
+	perform locum.check_names(spec, array_remove(locum.job_options(), 'submitted_by'), 'a follow-up');
+	option := json_populate_record(null::locum.job_option, spec);
+	perform locum.check_job(option, coalesce(spec -> 'payload', '{}')),
+		locum.due_at(option.run_at, option.delay), locum.label_set(option.labels);
+	if option.queue is not null then
+		perform locum.queue_id(option.queue);
+	end if;
+	option."then" := locum.follow_up_set(option."then", depth + 1);
+	return json_object_agg(key, value)
+	from (
+		select key, value from json_each(locum.plain_options(option))
+		where json_typeof(value) <> 'null'
+		union all
+		select 'payload', spec -> 'payload' where spec -> 'payload' is not null
+	) as given;
+end
+$$;
+revoke all on function locum.follow_up(json, int) from public;
+
+-- locum.follow_up_set("then" json, depth int): the follow-ups of a job as they are stored; null when there is
+-- none. Makes their queues, so that the end of a job need not. What is accepted here cannot fail there.
 --   then   an object with any of success, failure and always, each a handler's name or an object of options
 -- Errors: 22023, 22P02, 22007 and such with a sentence that begins with the place.
 create or replace function locum.follow_up_set("then" json, depth int default 1) returns json
-language plpgsql set search_path = pg_catalog, locum, pg_temp as $$
+language plpgsql as $$
 declare
-	known text[];
 	ending text;
 	spec json;
-	option locum.job_option;
-	stored json;
+	members text[];
+	bytes int;
 begin
 	if "then" is null or json_typeof("then") = 'null' then
 		return null;
@@ -173,39 +204,19 @@ begin
 			using errcode = 'invalid_parameter_value';
 	end if;
 	perform locum.check_names("then", '{success,failure,always}', '"then"');
-	known := array_remove(locum.job_options(), 'submitted_by');
 	for ending, spec in select key, value from json_each("then") loop
 		begin
-			if json_typeof(spec) = 'string' then
-				spec := json_build_object('handler', spec);
-			end if;
-			perform locum.check_names(spec, known, 'a follow-up');
-			option := json_populate_record(null::locum.job_option, spec);
-			perform locum.check_job(option, coalesce(spec -> 'payload', '{}')),
-				locum.due_at(option.run_at, option.delay), locum.label_set(option.labels),
-				locum.queue_id(coalesce(option.queue, 'default'));
-			option."then" := locum.follow_up_set(option."then", depth + 1);
+			members := members || format('"%s": %s', ending, locum.follow_up(spec, depth));
 		exception when data_exception or integrity_constraint_violation then
 			raise 'then.%: %', ending, sqlerrm using errcode = sqlstate;
 		end;
-		select json_object_agg(key, value) into spec
-		from (
-			select key, value from json_each(locum.plain_options(option))
-			where json_typeof(value) <> 'null'
-			union all
-			select 'payload', spec -> 'payload' where spec -> 'payload' is not null
-		) as given;
-		stored := (select json_object_agg(key, value) from (
-			select key, value from json_each(stored) where key <> ending
-			union all
-			select ending, spec
-		) as every);
 	end loop;
-	if octet_length(stored::text) > LIMIT_PAYLOAD_BYTES then
-		raise '"then" has % bytes; at most LIMIT_PAYLOAD_BYTES are allowed', octet_length(stored::text)
+	bytes := octet_length(array_to_string(members, ', ')) + 2;
+	if bytes > LIMIT_PAYLOAD_BYTES then
+		raise '"then" has % bytes; at most LIMIT_PAYLOAD_BYTES are allowed', bytes
 			using errcode = 'invalid_parameter_value';
 	end if;
-	return stored;
+	return '{' || array_to_string(members, ', ') || '}';
 end
 $$;
 revoke all on function locum.follow_up_set(json, int) from public;

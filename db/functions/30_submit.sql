@@ -3,7 +3,7 @@
 -- locum.queue_id(queue text): the id of the queue, which is made when there is none.
 -- Errors: 22023 for a name that cannot be one.
 create or replace function locum.queue_id(queue text) returns int
-language plpgsql set search_path = pg_catalog, locum, pg_temp as $$
+language plpgsql as $$
 declare
 	found int;
 begin
@@ -20,7 +20,7 @@ $$;
 -- locum.take_request(request_id uuid): null when the request is new or null, and is the caller's to store the
 -- jobs in; else the jobs that it stored. Waits for another transaction that has the same request in hand.
 create or replace function locum.take_request(request_id uuid) returns bigint[]
-language plpgsql set search_path = pg_catalog, locum, pg_temp as $$
+language plpgsql as $$
 declare
 	earlier bigint[];
 begin
@@ -42,7 +42,7 @@ revoke all on function locum.take_request(uuid) from public;
 create or replace function locum.store_job(option locum.job_option, payload json, follow_ups json,
 	follows bigint default null, retry_of bigint default null)
 returns bigint
-language plpgsql set search_path = pg_catalog, locum, pg_temp as $$
+language plpgsql as $$
 declare
 	due timestamptz := locum.due_at(option.run_at, option.delay);
 	ready boolean := coalesce(due <= now(), true);

@@ -1,61 +1,120 @@
--- Bulk submission, in the caller's transaction.
+-- Bulk submission, in the caller's transaction: how the jobs of locum.submit_arrays become rows.
 
--- locum.insert_jobs(jobs json[]): submit_many without its explanation of errors. A null among the ids: the
--- job that had the key finished before it could be seen. Joins by hashing, for the lists are of equal length.
-create or replace function locum.insert_jobs(jobs json[]) returns setof bigint
+-- locum.insert_plain(…): inserts jobs that have nothing special, and returns their ids in order. Joins by hashing,
+-- for the lists are long.
+create or replace function locum.insert_plain(handlers text[], payloads text[], queues text[], priorities int[])
+returns setof bigint
 language plpgsql set search_path = pg_catalog, locum, pg_temp set enable_hashjoin = on
 	set enable_nestloop = off set enable_mergejoin = off set jit = off as $$
 begin
 	return query
 	with given as materialized (
-		select n, value -> 'payload' as payload, option.*,
-			locum.due_at(option.run_at, option.delay) as due, nextval('locum.job_id_seq') as id
-		from unnest(jobs) with ordinality as line (value, n)
-		cross join lateral json_populate_record(null::locum.job_option, value) as option
+		select n, handler, coalesce(payload, '{}')::json as payload, coalesce(queue, 'default') as queue,
+			coalesce(priority, LIMIT_PRIORITY_DEFAULT) as priority
+		from unnest(handlers, payloads, queues, priorities) with ordinality
+			as line (handler, payload, queue, priority, n)
+	), queue as materialized (
+		select name, locum.queue_id(name) as id
+		from (select distinct g.queue as name from given g) as named
+	), woken as (
+		select count(locum.wake(name, handler))
+		from (select distinct g.queue as name, g.handler from given g) as served
+	)
+	insert into locum.job (queue_id, state, priority, lane, handler, payload)
+	select q.id, 'pending', g.priority, 1, g.handler, g.payload
+	from woken, given g
+	join queue q on q.name = g.queue
+	order by g.n
+	returning job.id;
+end
+$$;
+revoke all on function locum.insert_plain(text[], text[], text[], int[]) from public;
+
+-- locum.option_fits(option locum.job_option): whether it is well in what no column of the table checks. Inlined, for
+-- which it has no search_path of its own.
+create or replace function locum.option_fits(option locum.job_option) returns boolean
+language sql stable as $$
+	select coalesce(least((option).expires, (option).retry_delay, (option).retry_cap) >= interval '0', true)
+		and coalesce(greatest((option).delay, (option).timeout, (option).expires, (option).retry_delay,
+			(option).retry_cap) <= make_interval(days => LIMIT_WAIT_DAYS), true)
+		and coalesce(octet_length((option).submitted_by) between 1 and LIMIT_KEY_BYTES, true)
+$$;
+revoke all on function locum.option_fits(locum.job_option) from public;
+
+-- locum.insert_jobs(…): inserts jobs of any sort, for which an array's element wins over an option of its name. A
+-- null among the ids: the job that had the key finished before it could be seen. A job whose options do not fit
+-- gets no handler, which the table refuses. Joins by hashing, too.
+create or replace function locum.insert_jobs(handlers text[], payloads text[], queues text[],
+	priorities int[], keys text[], options json[]) returns setof bigint
+language plpgsql set search_path = pg_catalog, locum, pg_temp set enable_hashjoin = on
+	set enable_nestloop = off set enable_mergejoin = off set jit = off as $$
+begin
+	return query
+	with line as materialized (
+		select l.*, case when l.options is not null
+			then json_populate_record(null::locum.job_option, l.options) end as option
+		from unnest(handlers, payloads, queues, priorities, keys, insert_jobs.options) with ordinality
+			as l (handler, payload, queue, priority, key, options, n)
+	), given as materialized (
+		select n, option, coalesce(handler, (option).handler) as handler,
+			coalesce(l.queue, (option).queue, 'default') as queue,
+			coalesce(priority, (option).priority, LIMIT_PRIORITY_DEFAULT) as priority,
+			coalesce(l.key, (option).key) as key,
+			coalesce(payload::json, l.options -> 'payload', '{}') as payload,
+			case when l.options is not null then locum.due_at((option).run_at, (option).delay) end as due,
+			nextval('locum.job_id_seq') as id
+		from line l
 		order by n
 	), queue as materialized (
 		select name, locum.queue_id(name) as id
-		from (select distinct coalesce(g.queue, 'default') as name from given g) as named
+		from (select distinct g.queue as name from given g) as named
 	), stored as (
 		insert into locum.job (id, run_at, expires_at, timeout_ms, retry_delay_ms, retry_cap_ms,
 			queue_id, state, on_interrupt, retry_backoff, priority, lane, max_attempts, handler,
 			submitted_by, key, traceparent, payload, labels, follow_ups)
-		select g.id, due, now() + expires, locum.interval_ms(timeout),
-			locum.interval_ms(retry_delay), locum.interval_ms(retry_cap), q.id,
+		select g.id, due, now() + (option).expires,
+			case when (option).timeout is not null then locum.interval_ms((option).timeout) end,
+			case when (option).retry_delay is not null then locum.interval_ms((option).retry_delay) end,
+			case when (option).retry_cap is not null then locum.interval_ms((option).retry_cap) end,
+			q.id,
 			case when coalesce(due <= now(), true) then 'pending' else 'scheduled' end::locum.job_state,
-			coalesce(on_interrupt, 'retry')::locum.interrupt_policy,
-			retry_backoff::locum.retry_backoff, coalesce(priority, LIMIT_PRIORITY_DEFAULT),
+			coalesce((option).on_interrupt, 'retry')::locum.interrupt_policy,
+			(option).retry_backoff::locum.retry_backoff, priority,
 			case when due is null then 1 when due <= now() then 0 end,
-			coalesce(max_attempts, LIMIT_ATTEMPTS_DEFAULT), handler,
-			coalesce(submitted_by, session_user), g.key, traceparent, coalesce(payload, '{}'),
-			case when labels is not null then locum.label_set(labels) end,
-			case when "then" is not null then locum.follow_up_set("then") end
-		from given g join queue q on q.name = coalesce(g.queue, 'default')
+			coalesce((option).max_attempts, LIMIT_ATTEMPTS_DEFAULT),
+			case when locum.option_fits(option) then handler end,
+			coalesce((option).submitted_by, session_user), g.key, (option).traceparent, payload,
+			case when (option).labels is not null then locum.label_set((option).labels) end,
+			case when (option)."then" is not null then locum.follow_up_set((option)."then") end
+		from given g join queue q on q.name = g.queue
 		order by g.n
 		on conflict (queue_id, key) where key is not null do nothing
 		returning job.id, job.queue_id, job.key
 	), woken as (
 		select count(locum.wake(name, handler))
-		from (select distinct coalesce(g.queue, 'default') as name, g.handler from given g) as served
+		from (select distinct g.queue as name, g.handler from given g) as served
 	)
 	select case when g.key is null then g.id when s.id is not null then s.id
 		else (select j.id from locum.job j where j.key = g.key and j.queue_id = q.id) end
 	from woken, given g
-	join queue q on q.name = coalesce(g.queue, 'default')
+	join queue q on q.name = g.queue
 	left join stored s on s.key = g.key and s.queue_id = q.id
 	order by g.n;
 end
 $$;
+revoke all on function locum.insert_jobs(text[], text[], text[], int[], text[], json[]) from public;
 
--- locum.insert_until_seen(jobs json[]): insert_jobs, done anew as long as an id is missing.
-create or replace function locum.insert_until_seen(jobs json[]) returns bigint[]
+-- locum.insert_until_seen(…): insert_jobs, done anew as long as an id is missing.
+create or replace function locum.insert_until_seen(handlers text[], payloads text[], queues text[],
+	priorities int[], keys text[], options json[]) returns bigint[]
 language plpgsql set search_path = pg_catalog, locum, pg_temp as $$
 declare
 	stored bigint[];
 begin
 	loop
 		begin
-			select array_agg(id) into stored from locum.insert_jobs(jobs) as id;
+			select array_agg(id) into stored
+			from locum.insert_jobs(handlers, payloads, queues, priorities, keys, options) as id;
 			if array_position(stored, null) is null then
 				return stored;
 			end if;
@@ -66,70 +125,35 @@ begin
 	end loop;
 end
 $$;
-revoke all on function locum.insert_until_seen(json[]) from public;
+revoke all on function locum.insert_until_seen(text[], text[], text[], int[], text[], json[]) from public;
 
--- locum.check_line(line text): raises what is wrong with one object of a bulk submission.
-create or replace function locum.check_line(line text) returns void
+-- locum.check_jobs(…): raises what is wrong with the first bad job, with its place, from 1, in DETAIL.
+create or replace function locum.check_jobs(handlers text[], payloads text[], queues text[],
+	priorities int[], keys text[], options json[]) returns void
 language plpgsql set search_path = pg_catalog, locum, pg_temp as $$
 declare
-	job json := line::json;
+	line record;
 	option locum.job_option;
 begin
-	perform locum.check_names(job, locum.job_options(), 'a job');
-	option := json_populate_record(null::locum.job_option, job);
-	perform locum.check_job(option, coalesce(job -> 'payload', '{}')), locum.label_set(option.labels),
-		locum.follow_up_set(option."then");
+	for line in
+		select * from unnest(handlers, payloads, queues, priorities, keys, check_jobs.options)
+			with ordinality as l (handler, payload, queue, priority, key, options, n)
+	loop
+		begin
+			perform locum.check_names(line.options, locum.job_options(), 'a job');
+			option := json_populate_record(null::locum.job_option, coalesce(line.options, '{}'));
+			option.handler := coalesce(line.handler, option.handler);
+			option.queue := coalesce(line.queue, option.queue);
+			option.priority := coalesce(line.priority, option.priority);
+			option.key := coalesce(line.key, option.key);
+			perform locum.check_job(option,
+					coalesce(line.payload::json, line.options -> 'payload', '{}')),
+				locum.label_set(option.labels), locum.follow_up_set(option."then"),
+				locum.due_at(option.run_at, option.delay);
+		exception when data_exception or integrity_constraint_violation then
+			raise '%', sqlerrm using errcode = sqlstate, detail = line.n::text;
+		end;
+	end loop;
 end
 $$;
-
--- locum.submit_lines(lines text[], request_id uuid): submit_many for lines of text, which may be no JSON.
--- A wrong line is an error whose DETAIL is its place in the array, from 1; nothing is stored.
-create or replace function locum.submit_lines(lines text[], request_id uuid default null)
-returns setof bigint
-language plpgsql set search_path = pg_catalog, locum, pg_temp as $$
-declare
-	stored bigint[];
-	line text;
-	n int := 0;
-begin
-	stored := locum.take_request(submit_lines.request_id);
-	if stored is not null then
-		return query select unnest(stored);
-		return;
-	end if;
-	begin
-		if exists (
-			select from unnest(lines::json[]) as line (value), json_object_keys(value) as name
-			where name <> all((select locum.job_options())::text[])
-		) then
-			raise 'unknown option' using errcode = 'invalid_parameter_value';
-		end if;
-		stored := locum.insert_until_seen(lines::json[]);
-	exception when data_exception or integrity_constraint_violation then
-		foreach line in array lines loop
-			n := n + 1;
-			begin
-				perform locum.check_line(line);
-			exception when data_exception or integrity_constraint_violation then
-				raise '%', sqlerrm using errcode = sqlstate, detail = n::text;
-			end;
-		end loop;
-		raise;
-	end;
-	if submit_lines.request_id is not null then
-		update locum.request r set jobs = stored where r.request_id = submit_lines.request_id;
-	end if;
-	return query select unnest(stored);
-end
-$$;
-revoke all on function locum.submit_lines(text[], uuid) from public;
-
--- locum.submit_many(jobs json[], request_id uuid): stores many jobs in the caller's transaction and returns
--- their ids in the same order. Each element is an object with "handler" and any of the other options of
--- locum.submit (locum.job_options() lists them). All or none are stored.
--- Errors: as locum.submit, with the element's place in DETAIL. Any client may call.
-create or replace function locum.submit_many(jobs json[], request_id uuid default null)
-returns setof bigint
-language sql set search_path = pg_catalog, locum, pg_temp as $$
-	select * from locum.submit_lines(jobs::text[], submit_many.request_id)
-$$;
+revoke all on function locum.check_jobs(text[], text[], text[], int[], text[], json[]) from public;

@@ -7,7 +7,7 @@
 create or replace function locum.follow(job bigint, queue_id int, handler text, submitted_by text,
 	traceparent text, follow_ups json, state locum.job_state, result json, error text)
 returns void
-language plpgsql set search_path = pg_catalog, locum, pg_temp as $$
+language plpgsql as $$
 declare
 	ending text;
 	spec json;

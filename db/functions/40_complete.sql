@@ -32,7 +32,7 @@ $$;
 create or replace function locum.finish(job locum.job, state locum.job_state, result json, error text,
 	ended timestamptz default now())
 returns void
-language plpgsql set search_path = pg_catalog, locum, pg_temp as $$
+language plpgsql as $$
 #variable_conflict use_column
 begin
 	insert into locum.finished (

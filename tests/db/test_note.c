@@ -67,10 +67,28 @@ static void a_checkpoint_comes_with_the_next_claim(void **state)
 	PQclear(rows);
 }
 
+/* A run that completes itself holds its row; the pump must not wait for it. */
+static void a_note_about_a_locked_job_is_left_out_at_once(void **state)
+{
+	struct database *d = *state;
+	struct uuid dispatcher = fleet_dispatcher(d);
+	struct uuid claim;
+	int64_t id;
+
+	fleet_submit(d, "'h'");
+	id = fleet_claim_one(d, dispatcher, &claim);
+	database_do(d, "begin");
+	database_do(d, "select from locum.job for update");
+	assert_int_equal(note(d, id, claim, "1", NULL), 0);
+	database_do(d, "rollback");
+	assert_int_equal(note(d, id, claim, "1", NULL), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		DATABASE_TEST(only_the_latest_claim_notes_anything),
+		DATABASE_TEST(a_note_about_a_locked_job_is_left_out_at_once),
 		DATABASE_TEST(a_checkpoint_comes_with_the_next_claim),
 	};
 

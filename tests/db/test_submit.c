@@ -129,20 +129,18 @@ static void assert_payload(struct database *d, int64_t id, const char *payload)
 
 static PGresult *submit_text(struct database *d, const char *payload)
 {
+	static const char *const HANDLERS[] = { "h" };
 	struct args args;
 
 	args_init(&args);
-	args_text(&args, "h");
-	args_text(&args, payload);
-	args_text(&args, NULL);
-	args_int4(&args, 5);
-	for (int i = 0; i < 3; i++)
-		args_text(&args, NULL);
 	args_uuid_or_null(&args, (struct uuid){ { 0 } });
-	args_int4(&args, 5);
-	for (int i = 0; i < 4; i++)
-		args_text(&args, NULL);
-	return database_try(d, "job_submit", &args);
+	args_string_array(&args, HANDLERS, 1);
+	args_string_array(&args, &payload, 1);
+	args_encoded_array(&args, ARGS_TEXT, NULL, 0, 0);
+	args_encoded_array(&args, ARGS_INT4, NULL, 0, 0);
+	args_encoded_array(&args, ARGS_TEXT, NULL, 0, 0);
+	args_encoded_array(&args, ARGS_TEXT, NULL, 0, 0);
+	return database_try(d, "job_submit_arrays", &args);
 }
 
 static void a_payload_is_kept_byte_for_byte(void **state)

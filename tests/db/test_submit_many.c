@@ -11,15 +11,20 @@
 #include "tests/support/database.h"
 #include "tests/support/fleet.h"
 
+/* Each line is the options of a job. */
 static PGresult *submit_lines(struct database *d, const char *const *lines, size_t count,
 			      struct uuid request_id)
 {
 	struct args args;
 
 	args_init(&args);
-	args_string_array(&args, lines, count);
 	args_uuid_or_null(&args, request_id);
-	return database_try(d, "job_submit_lines", &args);
+	for (int i = 0; i < 3; i++)
+		args_encoded_array(&args, ARGS_TEXT, NULL, 0, 0);
+	args_encoded_array(&args, ARGS_INT4, NULL, 0, 0);
+	args_encoded_array(&args, ARGS_TEXT, NULL, 0, 0);
+	args_string_array(&args, lines, count);
+	return database_try(d, "job_submit_arrays", &args);
 }
 
 static const struct uuid NONE;
@@ -84,8 +89,12 @@ static void a_wrong_line_is_named_and_nothing_is_stored(void **state)
 		{ "{\"handler\": \"h\", \"on_interrupt\": \"panic\"}",
 		  "on_interrupt must be retry, fail or hold, not 'panic'" },
 		{ "{\"handler\": \"h\", \"queue\": \"\"}", "the queue has no name" },
-		{ "{\"handler\": \"h\"", "invalid input syntax for type json" },
-		{ "", "invalid input syntax for type json" },
+		{ "{\"handler\": \"h\", \"submitted_by\": \"\"}",
+		  "submitted_by has 0 bytes; 1 to 255 are allowed" },
+		{ "{\"handler\": \"h\", \"expires\": \"-1 s\"}",
+		  "expires must not be negative, not -00:00:01" },
+		{ "{\"handler\": \"h\", \"delay\": \"40000 days\"}",
+		  "delay must be at most 36500 days, not 40000 days" },
 		{ NULL, "the handler has no name" },
 	};
 	struct database *d = *state;

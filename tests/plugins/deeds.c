@@ -162,6 +162,37 @@ DEED(leak)
 	return LOCUM_DONE;
 }
 
+/* As many bytes as its payload says on its output, then last words and death. */
+DEED(spew)
+{
+	static char zeros[65536];
+	long left = strtol(locum_job_payload(job, NULL), NULL, 10);
+
+	while (left > 0) {
+		ssize_t put = write(STDOUT_FILENO, zeros,
+				    left < (long)sizeof(zeros) ? (size_t)left : sizeof(zeros));
+
+		if (put < 0)
+			return LOCUM_FAIL;
+		left -= put;
+	}
+	if (write(STDOUT_FILENO, "end\n", 4) == 4)
+		die();
+	return LOCUM_DONE;
+}
+
+/* Says something that looks like another's word, wherever it can. */
+DEED(forge)
+{
+	static const char LINE[] = "\r\n\033[2K2026-01-01T00:00:00.000Z locumd error forged=1\n";
+
+	locum_job_log(job, "%s", LINE);
+	fputs(LINE, stdout);
+	fputs(LINE, stderr);
+	fflush(stdout);
+	return locum_job_fail(job, LOCUM_FAIL, LINE);
+}
+
 /* --- with a transaction ------------------------------------------------------------------------ */
 
 static int book(struct locum_job *job)

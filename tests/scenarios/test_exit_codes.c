@@ -4,10 +4,12 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "tests/support/cli.h"
 #include "tests/support/database.h"
 #include "tests/support/scenario.h"
 
@@ -163,6 +165,7 @@ static void what_cannot_be_executed_is_left_to_others_uncounted(void **state)
 {
 	struct scenario *s = *state;
 	struct scenario_daemon *broken = start_broken(s);
+	struct command command;
 
 	database_do(s->database,
 		    "select locum.submit(handler) from unnest(array['exit126', 'exit127', "
@@ -172,6 +175,10 @@ static void what_cannot_be_executed_is_left_to_others_uncounted(void **state)
 		       "select array_length(broken, 1) = 5 and handlers = '{}' from locum.agent");
 	scenario_await(s, "select count(*) = 3 from locum.job where claim_seq = 1 and "
 			  "history -> 0 ->> 'outcome' = 'release'");
+	cli_run(&command, s->database, "workers", NULL);
+	assert_non_null(strstr(command.printed, "missing"));
+	assert_non_null(strstr(command.printed, "exit127"));
+	command_fini(&command);
 	assert_sql(s->database, "5|0",
 		   "select count(*), sum(attempt + interruptions + recoveries) from locum.job "
 		   "where state = 'pending'");

@@ -87,10 +87,8 @@ struct handler *agent_fixture_script(struct agent_fixture *fixture, const char *
 	return handler;
 }
 
-/* --- starting ---------------------------------------------------------------------------------- */
-
-/* The agent is beside the tests: in $LOCUM_TEST_BIN, or in bin/ of the build that this test is of. */
-static void find_agent(char path[static AGENT_FIXTURE_PATH])
+/* What is built with the tests: in $LOCUM_TEST_BIN, or in bin/ of the build that this test is of; a path from there. */
+static void find_built(const char *name, char path[static AGENT_FIXTURE_PATH])
 {
 	const char *directory = getenv("LOCUM_TEST_BIN");
 	char own[AGENT_FIXTURE_PATH];
@@ -103,10 +101,24 @@ static void find_agent(char path[static AGENT_FIXTURE_PATH])
 	if (build_end != NULL)
 		*build_end = '\0';
 	if (directory != NULL)
-		snprintf(path, AGENT_FIXTURE_PATH, "%.200s/locum-agent", directory);
+		snprintf(path, AGENT_FIXTURE_PATH, "%.200s/%s", directory, name);
 	else
-		snprintf(path, AGENT_FIXTURE_PATH, "%.200s/bin/locum-agent", own);
+		snprintf(path, AGENT_FIXTURE_PATH, "%.200s/bin/%s", own, name);
 }
+
+struct handler *agent_fixture_deed(struct agent_fixture *fixture, const char *symbol)
+{
+	struct handler *handler = agent_fixture_command(fixture, symbol, "deed", NULL);
+	char path[AGENT_FIXTURE_PATH];
+
+	find_built("../plugins/deeds.so", path);
+	handler->kind = HANDLER_PLUGIN;
+	handler->symbol = strdup(symbol);
+	handler->path = strdup(path);
+	return handler;
+}
+
+/* --- starting ---------------------------------------------------------------------------------- */
 
 /* Lifts the descriptors first: one of them may be where another has to go. */
 static void become_agent(const char *path, int socket_fd, int fence_fd, int lock_fd)
@@ -160,7 +172,7 @@ void agent_fixture_launch(struct agent_fixture *fixture)
 	int fence_fd;
 	int lock_fd;
 
-	find_agent(path);
+	find_built("locum-agent", path);
 	check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0, "socketpair");
 	assert_int_equal(fence_create(&fixture->fence, &fence_fd, NULL), 0);
 	lock_fd = open_lock(fixture);

@@ -53,6 +53,9 @@ struct handler *agent_fixture_command(struct agent_fixture *fixture, const char 
 struct handler *agent_fixture_script(struct agent_fixture *fixture, const char *name,
 				     const char *script);
 
+/* Adds a handler that is a symbol of the plugin deeds.so, by its name. */
+struct handler *agent_fixture_deed(struct agent_fixture *fixture, const char *symbol);
+
 /* Starts the agent, greets it, raises the fence, and waits for READY. */
 void agent_fixture_start(struct agent_fixture *fixture);
 

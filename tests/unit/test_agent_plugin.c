@@ -13,44 +13,13 @@
 
 #include "tests/support/agent_fixture.h"
 
-/* Beside the tests: the plugins of the same build. */
-static char *plugin_path(const char *name)
-{
-	const char *directory = getenv("LOCUM_TEST_BIN");
-	char own[AGENT_FIXTURE_PATH] = "";
-	char *path;
-	char *end;
-
-	assert_true(readlink("/proc/self/exe", own, sizeof(own) - 1) > 0);
-	end = strstr(own, "/tests/");
-	if (end != NULL)
-		*end = '\0';
-	if (directory != NULL)
-		assert_true(asprintf(&path, "%s/../plugins/%s", directory, name) > 0);
-	else
-		assert_true(asprintf(&path, "%s/plugins/%s", own, name) > 0);
-	return path;
-}
-
-static struct handler *deed(struct agent_fixture *f, const char *symbol)
-{
-	struct handler *handler = &f->handlers[f->handler_count++];
-
-	handler->kind = HANDLER_PLUGIN;
-	handler->name = strdup(symbol);
-	handler->symbol = strdup(symbol);
-	handler->path = plugin_path("deeds.so");
-	handler->limits = (struct handler_limits){ -1, -1, -1, -1, -1 };
-	return handler;
-}
-
 static void start(struct agent_fixture *f)
 {
 	static const char *const SYMBOLS[] = { "done",     "echo", "crash", "spin",   "stubborn",
 					       "massacre", "busy", "leak",  "patient" };
 
 	for (size_t i = 0; i < sizeof(SYMBOLS) / sizeof(SYMBOLS[0]); i++)
-		deed(f, SYMBOLS[i]);
+		agent_fixture_deed(f, SYMBOLS[i]);
 	agent_fixture_start(f);
 }
 
@@ -187,13 +156,13 @@ static void a_lost_job_is_killed_and_never_reported(void **state)
 static void a_silent_job_is_killed_where_progress_is_asked_for(void **state)
 {
 	struct agent_fixture *f = *state;
-	struct handler *handler = deed(f, "stubborn");
+	struct handler *handler = agent_fixture_deed(f, "stubborn");
 	struct wire_outcome outcome;
 
 	free(handler->name);
 	handler->name = strdup("silent");
 	handler->progress_timeout_ms = 200;
-	handler = deed(f, "busy");
+	handler = agent_fixture_deed(f, "busy");
 	handler->progress_timeout_ms = 200;
 	agent_fixture_start(f);
 	agent_fixture_run(f, 1, "silent", "{}");
@@ -283,7 +252,7 @@ static void an_agent_without_its_dispatcher_takes_its_hosts_along(void **state)
 static void a_plugin_that_is_not_there_is_broken_from_the_start(void **state)
 {
 	struct agent_fixture *f = *state;
-	struct handler *handler = deed(f, "done");
+	struct handler *handler = agent_fixture_deed(f, "done");
 
 	free(handler->path);
 	handler->path = strdup("/no/such/file.so");
@@ -297,7 +266,7 @@ static void a_symbol_that_is_not_there_breaks_its_handler_alone(void **state)
 {
 	struct agent_fixture *f = *state;
 
-	deed(f, "no_such_symbol");
+	agent_fixture_deed(f, "no_such_symbol");
 	start(f);
 	assert_int_equal(agent_fixture_finish(f, 1, "no_such_symbol", "{}").verdict,
 			 VERDICT_RELEASED);

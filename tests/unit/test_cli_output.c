@@ -79,7 +79,7 @@ static void ids_are_printed_in_the_order_in_which_they_came(void **state)
 
 	(void)state;
 	assert_int_equal(ids_add(&ids, some, 7, NULL), 0);
-	ids_print(&ids, out, false);
+	assert_int_equal(ids_print(&ids, out, false, NULL), 0);
 	fclose(out);
 	assert_string_equal(printed, "5\n6\n7\n3\n4\n4\n9\n");
 	free(printed);
@@ -94,6 +94,50 @@ static void consecutive_ids_take_no_memory(void **state)
 	for (int64_t i = 1; i <= 100000; i++)
 		assert_int_equal(ids_add(&ids, &i, 1, NULL), 0);
 	assert_int_equal(ids.count, 1);
+	ids_fini(&ids);
+}
+
+/* As when many submit at the same time: no two ids are neighbours. */
+static void many_runs_of_ids_wait_in_a_file(void **state)
+{
+	enum { COUNT = 3 * IDS_RUNS };
+	struct ids ids = { 0 };
+	FILE *out = tmpfile();
+	long long read;
+
+	(void)state;
+	for (int round = 0; round < 2; round++) {
+		ids_clear(&ids);
+		for (int64_t i = round; i < COUNT; i++) {
+			const int64_t id = 2 * i;
+
+			assert_int_equal(ids_add(&ids, &id, 1, NULL), 0);
+		}
+		assert_true(ids.count <= IDS_RUNS);
+	}
+	assert_int_equal(ids_print(&ids, out, false, NULL), 0);
+	rewind(out);
+	for (int64_t i = 1; i < COUNT; i++) {
+		assert_int_equal(fscanf(out, "%lld", &read), 1);
+		assert_int_equal(read, 2 * i);
+	}
+	assert_int_equal(fscanf(out, "%lld", &read), EOF);
+	fclose(out);
+	ids_fini(&ids);
+}
+
+static void ids_that_cannot_be_printed_say_why(void **state)
+{
+	const int64_t id = 1;
+	struct ids ids = { 0 };
+	FILE *out = fopen("/dev/full", "w");
+	struct error err;
+
+	(void)state;
+	assert_int_equal(ids_add(&ids, &id, 1, NULL), 0);
+	assert_int_equal(ids_print(&ids, out, false, &err), -1);
+	assert_non_null(strstr(err.text, "No space left on device"));
+	fclose(out);
 	ids_fini(&ids);
 }
 
@@ -168,6 +212,8 @@ int main(void)
 		cmocka_unit_test(strings_are_json_and_blocks_cannot_move_the_cursor),
 		cmocka_unit_test(ids_are_printed_in_the_order_in_which_they_came),
 		cmocka_unit_test(consecutive_ids_take_no_memory),
+		cmocka_unit_test(many_runs_of_ids_wait_in_a_file),
+		cmocka_unit_test(ids_that_cannot_be_printed_say_why),
 		cmocka_unit_test(every_error_has_its_exit_code),
 		cmocka_unit_test(a_fault_in_json_is_located),
 		cmocka_unit_test(derived_uuids_are_stable_and_differ),

@@ -46,9 +46,6 @@ static void read_anything(const struct wire_frame *frame)
 	wire_read_ready(frame, &ready, NULL);
 	wire_read_broken(frame, &broken, NULL);
 	wire_read_mended(frame, &mended, NULL);
-	at = 0;
-	while (wire_note_read(frame, &at, &note, NULL) == 1) {
-	}
 	while (wire_read_run(frame, &at, &job, NULL) == 1) {
 	}
 	for (at = 0; wire_read_cancel(frame, &at, &cancel, NULL) == 1;) {
@@ -56,6 +53,8 @@ static void read_anything(const struct wire_frame *frame)
 	for (at = 0; wire_read_started(frame, &at, &started, NULL) == 1;) {
 	}
 	for (at = 0; wire_read_outcome(frame, &at, &outcome, NULL) == 1;) {
+	}
+	for (at = 0; wire_note_read(frame, &at, &note, NULL) == 1;) {
 	}
 }
 

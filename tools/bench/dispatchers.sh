@@ -21,6 +21,9 @@ handler "true" { kind = "command" argv = {"/bin/true"} }
 handler "nap" { kind = "command" argv = {"/bin/sleep", "0.2"} }
 handler "hold" { kind = "command" argv = {"/bin/sleep", "5"} }
 handler "noop" { kind = "plugin" path = "$build/plugins/noop.so" }
+handler "service_c" { kind = "service" argv = {"$build/handlers/service"} concurrency = 1000 }
+handler "service_python" { kind = "service" argv = {"$PWD/examples/handlers/service.py"} concurrency = 1000 }
+handler "service_node" { kind = "service" argv = {"$PWD/examples/handlers/service.js"} concurrency = 1000 }
 handler "flood" { kind = "command" argv = {"/usr/bin/head", "-c", "1073741824", "/dev/zero"} }
 CONF
 }

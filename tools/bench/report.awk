@@ -118,6 +118,12 @@ function set_goals(    key, both) {
 	goal("end to end with a plugin that does nothing, to the bare loop", key, median(key), ">=", 0.4)
 	key = "plugin" SUBSEP "agent_and_host_mb"
 	goal("locum-agent + one plugin host, MB", key, quantile(key, 1), "<=", 15)
+	key = "service" SUBSEP "c"
+	goal("end to end with a service in C, jobs/s", key, median(key), ">=", 40000)
+	key = "service" SUBSEP "python"
+	goal("end to end with a service in Python, jobs/s", key, median(key), ">=", 10000)
+	key = "service" SUBSEP "node"
+	goal("end to end with a service in Node, jobs/s", key, median(key), ">=", 15000)
 	key = "reclaim" SUBSEP "killed_to_reclaimed_ms"
 	goal("reclaimed after kill -9, slowest run, ms", key, quantile(key, 1), "<=", DEATH_MS + 2 * SCAN_MS)
 	key = "memory" SUBSEP "agent_100_mb"

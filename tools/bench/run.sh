@@ -1,7 +1,7 @@
 #!/bin/sh
 # tools/bench/run.sh [SECTION…]: measures locum on a durable cluster of its own, all sections by default.
 #
-# Sections: claim end plugin reclaim memory
+# Sections: claim end plugin service reclaim memory
 #   PAIRS=N  runs of each side of a ratio (7)     JOBS=N   jobs in a table that is emptied (100000)
 #   RUNS=N   kills of a dispatcher (20)           TRUES=N  runs of /bin/true (3000)
 # Progress on stderr; the report is build/bench/report.md and report.json. Exit 1 when a goal is missed.
@@ -137,7 +137,7 @@ measure_end() {
 # --- end to end: a plugin that does nothing ------------------------------------------------------
 
 run_plugin() {
-	sql -v jobs="$jobs" -v handler=noop -f tools/bench/sql/fill_plugin.sql > /dev/null
+	sql -v jobs="$jobs" -v handler=noop -f tools/bench/sql/fill_handler.sql > /dev/null
 	start_dispatcher "plugin$1" 8
 	sql -c "call bench.until('not exists (select from locum.job)', 300)"
 	record plugin locum "$1" "$(sql -v pid="$dispatcher" -f tools/bench/sql/rate_between.sql)"
@@ -156,6 +156,27 @@ measure_plugin() {
 		"$build/bin/locum-bench" -d "$conninfo" --batch 1000 bare > "$top/race"
 		record plugin bare "$round" "$(awk '{ print $1 / $2 }' "$top/race")"
 		run_plugin "$round"
+	done
+	sql -c 'truncate locum.job, locum.finished, locum.receipt, locum.dispatcher, locum.dispatcher_ping'
+}
+
+# --- end to end: services ------------------------------------------------------------------------
+
+# run_service LANGUAGE ROUND: the samples, which answer a job with its payload; one process.
+run_service() {
+	sql -v jobs="$jobs" -v handler="service_$1" -f tools/bench/sql/fill_handler.sql > /dev/null
+	start_dispatcher "service_$1_$2" 1000
+	sql -c "call bench.until('not exists (select from locum.job)', 300)"
+	record service "$1" "$2" "$(sql -v pid="$dispatcher" -f tools/bench/sql/rate_between.sql)"
+	stop_dispatcher
+}
+
+measure_service() {
+	for round in $(seq "$pairs"); do
+		say "end to end with services, round $round of $pairs"
+		for language in c python node; do
+			run_service "$language" "$round"
+		done
 	done
 	sql -c 'truncate locum.job, locum.finished, locum.receipt, locum.dispatcher, locum.dispatcher_ping'
 }
@@ -212,7 +233,7 @@ measure_memory() {
 mkdir -p "$out"
 : > "$out/results.tsv"
 start_cluster
-[ $# -gt 0 ] || set -- claim end plugin reclaim memory
+[ $# -gt 0 ] || set -- claim end plugin service reclaim memory
 for section; do
 	"measure_$section"
 done

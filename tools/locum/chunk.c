@@ -1,55 +1,65 @@
 #include "tools/locum/chunk.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-struct chunk *chunk_new(void)
+struct chunk *chunk_new(const struct submission_job *defaults, struct unserved *unserved)
 {
 	struct chunk *chunk = calloc(1, sizeof(*chunk));
 
-	/* A full chunk may hold one line more than its bytes allow. */
-	if (chunk != NULL)
-		buffer_init(&chunk->bytes, CHUNK_BYTES + LIMIT_LINE_BYTES);
-	return chunk;
+	if (chunk == NULL)
+		return NULL;
+	job_line_init(&chunk->line, defaults);
+	chunk->unserved = unserved;
+	chunk->jobs = submission_new();
+	if (chunk->jobs != NULL)
+		return chunk;
+	chunk_free(chunk);
+	return NULL;
 }
 
 void chunk_free(struct chunk *chunk)
 {
 	if (chunk == NULL)
 		return;
-	buffer_free(&chunk->bytes);
+	submission_free(chunk->jobs);
+	job_line_fini(&chunk->line);
 	free(chunk);
 }
 
 void chunk_clear(struct chunk *chunk)
 {
-	chunk->bytes.start = 0;
-	chunk->bytes.end = 0;
+	submission_clear(chunk->jobs);
 	chunk->count = 0;
+	chunk->fresh.count = 0;
 }
 
 bool chunk_is_full(const struct chunk *chunk)
 {
-	return chunk->count == CHUNK_LINES || buffer_length(&chunk->bytes) >= CHUNK_BYTES;
+	return submission_is_full(chunk->jobs);
 }
 
 int chunk_add(struct chunk *chunk, const char *line, size_t length, int64_t number,
 	      struct error *err)
 {
-	if (buffer_append(&chunk->bytes, line, length, err) != 0)
+	if (job_line_read(&chunk->line, line, length, err) != 0)
+		return error_prefix(err, "line %lld", (long long)number);
+	if (submission_add(chunk->jobs, &chunk->line.job, err) != 0)
 		return -1;
-	chunk->lines[chunk->count].length = length;
-	chunk->numbers[chunk->count] = number;
-	chunk->count++;
+	unserved_note(chunk->unserved, &chunk->fresh, &chunk->line.job, chunk->count);
+	chunk->numbers[chunk->count++] = number;
 	return 0;
 }
 
-/* The bytes may have moved while lines were added. */
-void chunk_close(struct chunk *chunk)
+void chunk_drop(struct chunk *chunk, size_t count)
 {
-	const char *at = buffer_bytes(&chunk->bytes);
+	submission_drop(chunk->jobs, count);
+	chunk->count -= count;
+	memmove(chunk->numbers, chunk->numbers + count, chunk->count * sizeof(chunk->numbers[0]));
+	unserved_drop(&chunk->fresh, count);
+}
 
-	for (size_t i = 0; i < chunk->count; i++) {
-		chunk->lines[i].bytes = at;
-		at += chunk->lines[i].length;
-	}
+int64_t chunk_last(const struct chunk *chunk)
+{
+	return chunk->numbers[chunk->count - 1];
 }

@@ -6,32 +6,36 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/buffer.h"
 #include "base/error.h"
 #include "base/limits.h"
-#include "db/args.h"
-
-enum { CHUNK_LINES = LIMIT_SUBMIT_BATCH, CHUNK_BYTES = 16 * 1024 * 1024 };
+#include "db/submission.h"
+#include "tools/locum/job_line.h"
+#include "tools/locum/unserved.h"
 
 struct chunk {
-	struct buffer bytes;
+	struct submission *jobs;
+	struct job_line line;
+	struct unserved *unserved;
 	size_t count;
-	struct args_text lines[CHUNK_LINES]; /* valid after chunk_close */
-	int64_t numbers[CHUNK_LINES];        /* of the lines in the stream */
+	int64_t numbers[LIMIT_SUBMIT_BATCH]; /* of the lines in the stream */
+	struct unserved_fresh fresh;
 };
 
-/* Returns NULL when memory ends. */
-struct chunk *chunk_new(void);
+/* Lines say what `defaults`, which are borrowed, do not. Returns NULL when memory ends. */
+struct chunk *chunk_new(const struct submission_job *defaults, struct unserved *unserved);
 void chunk_free(struct chunk *chunk);
 
 void chunk_clear(struct chunk *chunk);
 bool chunk_is_full(const struct chunk *chunk);
 
-/* Copies a line into a chunk that is not full. */
+/* Adds the job of a line to a chunk that is not full. ERROR_INPUT names the line. */
 int chunk_add(struct chunk *chunk, const char *line, size_t length, int64_t number,
 	      struct error *err);
 
-/* Makes chunk->lines point at the lines. */
-void chunk_close(struct chunk *chunk);
+/* Drops the first lines. */
+void chunk_drop(struct chunk *chunk, size_t count);
+
+/* The number of its last line. */
+int64_t chunk_last(const struct chunk *chunk);
 
 #endif

@@ -250,6 +250,16 @@ int cli_jobs(struct cli *cli, char *const *texts, size_t count, int64_t **ids, s
 	return 0;
 }
 
+int cli_flush(struct cli *cli, struct error *err)
+{
+	errno = 0;
+	if ((fflush(stdout) == 0 && !ferror(stdout)) || errno == EPIPE)
+		return 0;
+	clearerr(stdout); /* it is told here */
+	cli->failure = CLI_NEGATIVE;
+	return error_set_errno(err, ERROR_FATAL, errno, "cannot write the output");
+}
+
 void cli_say(const char *format, ...)
 {
 	char text[SAID_MAX];

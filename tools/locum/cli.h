@@ -70,6 +70,9 @@ int cli_number(struct cli *cli, const char *what, const char *text, int64_t leas
 /* Reads the ids of the jobs that a verb was given. *ids is the caller's to free. */
 int cli_jobs(struct cli *cli, char *const *texts, size_t count, int64_t **ids, struct error *err);
 
+/* Makes sure that what was printed has arrived, or says why not. A reader that went away does not mind. */
+int cli_flush(struct cli *cli, struct error *err);
+
 /* Says one line on stderr, after "locum: ", with control characters made harmless. */
 void cli_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

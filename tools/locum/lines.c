@@ -18,6 +18,7 @@ int lines_open(struct lines *lines, const char *path, int stop_fd, struct error 
 
 	memset(lines, 0, sizeof(*lines));
 	lines->stop_fd = stop_fd;
+	lines->wake_fd = -1;
 	buffer_init(&lines->buffer, LIMIT_LINE_BYTES + 2 * CHUNK_BYTES);
 	lines->fd = strcmp(path, "-") == 0 ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
 	if (lines->fd < 0)
@@ -33,6 +34,8 @@ void lines_close(struct lines *lines)
 {
 	if (lines->fd > STDIN_FILENO)
 		close(lines->fd);
+	if (lines->wake_fd >= 0)
+		close(lines->wake_fd);
 	buffer_free(&lines->buffer);
 }
 
@@ -42,11 +45,12 @@ static int wait_input(struct lines *lines, struct error *err)
 	struct pollfd polled[] = {
 		{ .fd = lines->fd, .events = POLLIN },
 		{ .fd = lines->stop_fd, .events = POLLIN },
+		{ .fd = lines->wake_fd, .events = POLLIN },
 	};
 
-	if (poll(polled, 2, -1) < 0 && errno != EINTR)
+	if (poll(polled, 3, -1) < 0 && errno != EINTR)
 		return error_set_errno(err, ERROR_RETRY, errno, "cannot wait for input");
-	lines->stopped = polled[1].revents != 0;
+	lines->stopped = polled[1].revents != 0 || polled[2].revents != 0;
 	return 0;
 }
 

@@ -12,6 +12,7 @@
 struct lines {
 	int fd;
 	int stop_fd; /* when it becomes readable, the lines end; -1: never */
+	int wake_fd; /* the same, for another thread that wants the end; -1: none */
 	bool seekable;
 	bool ended; /* the last line was given, or stopped */
 	bool stopped;

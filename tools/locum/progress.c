@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/duration.h"
 
 enum { REDRAW_MS = 100, BAR_WIDTH = 30 };
 
@@ -40,6 +41,18 @@ static void draw_bar(int64_t bytes, int64_t size)
 	fputs("\033[0m] ", stderr);
 }
 
+/* A byte that is left takes as long as one that is done. */
+static void show_remaining(const struct progress *progress, int64_t past_ms, int64_t bytes)
+{
+	char text[DURATION_TEXT_SIZE];
+	int64_t left;
+
+	if (bytes <= 0 || bytes >= progress->size)
+		return;
+	left = (int64_t)((double)past_ms / 1000 * (double)(progress->size - bytes) / (double)bytes);
+	fprintf(stderr, ", %s left", duration_text((left + 1) * 1000, text));
+}
+
 void progress_show(struct progress *progress, int64_t jobs, int64_t bytes)
 {
 	int64_t now_ms = clock_monotonic_ms();
@@ -58,6 +71,7 @@ void progress_show(struct progress *progress, int64_t jobs, int64_t bytes)
 	}
 	fprintf(stderr, "%" PRId64 " jobs, %" PRId64 "/s", jobs,
 		jobs * 1000 / (past_ms > 0 ? past_ms : 1));
+	show_remaining(progress, past_ms, bytes);
 	fflush(stderr);
 }
 

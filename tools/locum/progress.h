@@ -1,4 +1,4 @@
-/* A line on a terminal that tells how far a stream got. */
+/* A line on a terminal that tells how far a stream got, how fast, and how long the rest will take. */
 #ifndef LOCUM_TOOLS_LOCUM_PROGRESS_H
 #define LOCUM_TOOLS_LOCUM_PROGRESS_H
 

@@ -3,11 +3,14 @@
 #define LOCUM_TOOLS_LOCUM_STREAM_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
 #include "base/uuid.h"
+#include "db/submission.h"
 #include "tools/locum/cli.h"
+#include "tools/locum/intake.h"
 
 enum { STREAM_BATCH_MAX = 1000000 };
 
@@ -15,8 +18,12 @@ struct stream_options {
 	struct cli *cli;
 	const char *path; /* or "-" */
 	int64_t batch;    /* lines of a transaction; 0: all */
+	size_t room;      /* lines of the buffer; 0: none */
+	enum intake_policy when_full;
+	int64_t retry_for_ms;
 	bool strict;
 	struct uuid request_id; /* of the stream; the zero UUID: a new one */
+	const struct submission_job *defaults;
 };
 
 /* Submits all and prints ids as transactions are committed. Returns an exit code or -1; either way stderr or

@@ -1,41 +1,30 @@
 #include "tools/locum/transaction.h"
 
-#include <poll.h>
-#include <stdio.h>
+#include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "base/clock.h"
 #include "db/submission.h"
-#include "tools/locum/payload.h"
-
-enum {
-	CONFLICTS_MAX = 5,
-	BACK_OFF_MS = 50,
-	BACK_OFF_MOST_MS = 2000,
-	RECONNECT_MS = 30000,
-};
 
 int transaction_open(struct transaction *transaction, const struct stream_options *options,
-		     struct error *err)
+		     int stop_fd, struct progress *progress, struct error *err)
 {
-	struct transaction opened = {
-		.cli = options->cli,
+	*transaction = (struct transaction){
 		.batch = options->batch,
+		.progress = progress,
 		.unserved = { .strict = options->strict },
-		.request_id = uuid_is_none(options->request_id) ? uuid_make() : options->request_id,
+		.request_id = options->request_id,
+		.patience = { .cli = options->cli,
+			      .limit_ms = options->retry_for_ms,
+			      .stop_fd = stop_fd },
 	};
-
-	if (cli_open(options->cli, &opened.db, err) != 0)
+	if (cli_open(options->cli, &transaction->db, err) != 0)
 		return -1;
-	opened.chunk = chunk_new();
-	opened.answer = calloc(CHUNK_LINES, sizeof(*opened.answer));
-	*transaction = opened;
-	if (opened.chunk == NULL || opened.answer == NULL) {
-		transaction_close(transaction);
-		return error_set(err, ERROR_RETRY, "out of memory");
-	}
-	return 0;
+	transaction->chunk = chunk_new(options->defaults, &transaction->unserved);
+	transaction->answer = calloc(LIMIT_SUBMIT_BATCH, sizeof(*transaction->answer));
+	if (transaction->chunk != NULL && transaction->answer != NULL)
+		return 0;
+	transaction_close(transaction);
+	return error_set(err, ERROR_RETRY, "out of memory");
 }
 
 void transaction_close(struct transaction *transaction)
@@ -46,12 +35,15 @@ void transaction_close(struct transaction *transaction)
 	ids_fini(&transaction->ids);
 }
 
-static bool has_all_lines(const struct transaction *transaction, const struct lines *lines)
+/* --- reading ----------------------------------------------------------------------------------- */
+
+static bool has_all_lines(const struct transaction *transaction, const struct intake *intake)
 {
-	return lines->ended || (transaction->batch > 0 && transaction->lines == transaction->batch);
+	return intake->ended ||
+	       (transaction->batch > 0 && transaction->lines == transaction->batch);
 }
 
-static int fill(struct transaction *transaction, struct lines *lines, struct error *err)
+static int fill(struct transaction *transaction, struct intake *intake, struct error *err)
 {
 	struct chunk *chunk = transaction->chunk;
 	const char *line;
@@ -59,65 +51,97 @@ static int fill(struct transaction *transaction, struct lines *lines, struct err
 	int found;
 
 	chunk_clear(chunk);
-	while (!has_all_lines(transaction, lines) && !chunk_is_full(chunk)) {
-		found = lines_next(lines, &line, &length, err);
+	while (!has_all_lines(transaction, intake) && !chunk_is_full(chunk)) {
+		found = intake_next(intake, &line, &length, err);
 		if (found < 0)
 			return -1;
 		if (found == 0)
 			break;
-		if (chunk_add(chunk, line, length, lines->number, err) != 0)
+		if (chunk_add(chunk, line, length, intake->number, err) != 0)
 			return -1;
 		transaction->lines++;
 	}
-	chunk_close(chunk);
 	return 0;
 }
 
-/* Says which line the server refused, and where it is no JSON. */
-static int explain(const struct chunk *chunk, size_t bad, struct error *err)
-{
-	char place[256];
-	const char *at;
+/* --- sending ----------------------------------------------------------------------------------- */
 
-	if (bad == chunk->count)
+/* Says which of the first `count` lines the server refused, or that it is about them all. */
+static int explain(const struct chunk *chunk, size_t count, size_t bad, struct error *err)
+{
+	if (err->kind != ERROR_INPUT)
 		return -1;
-	if (strcmp(err->sqlstate, "22P02") == 0 && strstr(err->text, "json") != NULL &&
-	    payload_find_fault(chunk->lines[bad].bytes, chunk->lines[bad].length, place,
-			       sizeof(place)) == 0) {
-		/* It is one line, and has its number already. */
-		at = strstr(place, "column");
-		error_set(err, ERROR_INPUT, "it is not JSON: %s", at == NULL ? place : at);
-	}
-	return error_prefix(err, "line %lld", (long long)chunk->numbers[bad]);
+	if (bad < count)
+		return error_prefix(err, "line %" PRId64, chunk->numbers[bad]);
+	return error_prefix(err, "lines %" PRId64 " to %" PRId64, chunk->numbers[0],
+			    chunk->numbers[count - 1]);
 }
 
-static struct uuid chunk_request(const struct transaction *transaction)
+static int refuse_request(const struct chunk *chunk, size_t stored, struct error *err)
 {
-	return uuid_derive(transaction->request_id, transaction->before + transaction->chunks);
+	return error_set(err, ERROR_INPUT,
+			 "lines %" PRId64 " to %" PRId64
+			 ": their request_id was used before, for %zu jobs instead of %zu; "
+			 "submit the same lines with the same --batch",
+			 chunk->numbers[0], chunk_last(chunk), stored, chunk->count);
+}
+
+/* Sends the first `count` lines; *stored gets how many jobs their request has. */
+static int send_lines(struct transaction *transaction, size_t count, size_t *stored,
+		      struct error *err)
+{
+	struct chunk *chunk = transaction->chunk;
+	struct submission_answer answer = { .ids = transaction->answer };
+	struct uuid request = uuid_derive(transaction->request_id, chunk->numbers[0]);
+
+	if (submission_send(chunk->jobs, transaction->db, count, request, &answer, err) != 0)
+		return explain(chunk, count, answer.bad, err);
+	*stored = answer.stored;
+	return 0;
+}
+
+static int keep_ids(struct transaction *transaction, size_t count, struct error *err)
+{
+	transaction->jobs += (int64_t)count;
+	return ids_add(&transaction->ids, transaction->answer, count, err);
+}
+
+/* Fewer jobs than lines were stored before, by a run that was cut off: they must be of the same lines, which
+ * sending just these proves. */
+static int skip_stored(struct transaction *transaction, size_t stored, struct error *err)
+{
+	size_t again;
+
+	if (send_lines(transaction, stored, &again, err) != 0 ||
+	    keep_ids(transaction, stored, err) != 0)
+		return -1;
+	chunk_drop(transaction->chunk, stored);
+	return 0;
 }
 
 static int send_chunk(struct transaction *transaction, struct error *err)
 {
-	const struct chunk *chunk = transaction->chunk;
+	struct chunk *chunk = transaction->chunk;
 	size_t stored;
-	size_t bad;
 
-	if (submission_store_lines(transaction->db, chunk->lines, chunk->count,
-				   chunk_request(transaction), transaction->answer, &stored, &bad,
-				   err) != 0)
-		return explain(chunk, bad, err);
-	if (stored != chunk->count)
-		return error_set(
-			err, ERROR_INPUT,
-			"lines %lld to %lld: their request_id was used before, for %zu jobs "
-			"instead of %zu",
-			(long long)chunk->numbers[0], (long long)chunk->numbers[chunk->count - 1],
-			stored, chunk->count);
-	if (ids_add(&transaction->ids, transaction->answer, stored, err) != 0)
-		return -1;
-	transaction->chunks++;
-	transaction->jobs += (int64_t)stored;
-	return 0;
+	for (;;) {
+		if (send_lines(transaction, chunk->count, &stored, err) != 0)
+			return -1;
+		if (stored == chunk->count)
+			return keep_ids(transaction, stored, err);
+		if (stored > chunk->count || stored == 0)
+			return refuse_request(chunk, stored, err);
+		if (skip_stored(transaction, stored, err) != 0)
+			return -1;
+	}
+}
+
+static int begin(struct transaction *transaction, struct error *err)
+{
+	if (transaction->open)
+		return 0;
+	transaction->open = db_execute(transaction->db, "begin", err) == 0;
+	return transaction->open ? 0 : -1;
 }
 
 /* Sends the chunk in memory. A transaction of one chunk needs no "begin": the call is one. */
@@ -128,23 +152,22 @@ static int pass_on(struct transaction *transaction, bool last, struct error *err
 
 	if (chunk->count == 0)
 		return 0;
-	if (!transaction->open && (!last || transaction->unserved.strict)) {
-		if (db_execute(transaction->db, "begin", err) != 0)
-			return -1;
-		transaction->open = true;
-	}
-	transaction->line = chunk->numbers[chunk->count - 1];
+	if ((!last || transaction->unserved.strict) && begin(transaction, err) != 0)
+		return -1;
+	if (transaction->first_line == 0)
+		transaction->first_line = chunk->numbers[0];
+	transaction->line = chunk_last(chunk);
 	transaction->committing = !transaction->open;
 	if (send_chunk(transaction, err) != 0)
 		return -1;
 	transaction->committing = false;
-	status = unserved_check(&transaction->unserved, transaction->db, transaction->answer,
-				chunk->count, transaction->open ? err : NULL);
+	status = unserved_check(&transaction->unserved, &chunk->fresh, transaction->db,
+				transaction->answer, transaction->open ? err : NULL);
 	return transaction->open ? status : 0; /* what is committed cannot fail for a warning */
 }
 
 /* Everything of a transaction, once. `replay`: its only chunk is in memory already. */
-static int attempt(struct transaction *transaction, struct lines *lines, bool replay,
+static int attempt(struct transaction *transaction, struct intake *intake, bool replay,
 		   struct error *err)
 {
 	bool last;
@@ -153,15 +176,16 @@ static int attempt(struct transaction *transaction, struct lines *lines, bool re
 	transaction->open = false;
 	transaction->committing = false;
 	transaction->jobs = 0;
-	transaction->chunks = 0;
 	transaction->lines = replay ? (int64_t)transaction->chunk->count : 0;
 	do {
-		if (!replay && fill(transaction, lines, err) != 0)
+		if (!replay && fill(transaction, intake, err) != 0)
 			return -1;
 		replay = false;
-		last = has_all_lines(transaction, lines);
+		last = has_all_lines(transaction, intake);
 		if (pass_on(transaction, last, err) != 0)
 			return -1;
+		progress_show(transaction->progress, transaction->before + transaction->jobs,
+			      intake->offset);
 	} while (!last);
 	if (!transaction->open)
 		return 0;
@@ -169,67 +193,41 @@ static int attempt(struct transaction *transaction, struct lines *lines, bool re
 	return db_execute(transaction->db, "commit", err);
 }
 
-static void back_off(int times)
-{
-	int64_t most_ms = BACK_OFF_MS << (times < 6 ? times : 6);
+/* --- trying again ------------------------------------------------------------------------------ */
 
-	poll(NULL, 0, (int)(most_ms / 2 + clock_jitter_ms(most_ms)));
-}
-
-static int reconnect(struct transaction *transaction, struct error *err)
-{
-	int64_t deadline_ms = clock_monotonic_ms() + RECONNECT_MS;
-	struct error why;
-
-	db_close(transaction->db);
-	transaction->db = NULL;
-	for (int times = 0;; times++) {
-		if (cli_open(transaction->cli, &transaction->db, &why) == 0)
-			return 0;
-		if (why.kind != ERROR_RETRY || clock_monotonic_ms() >= deadline_ms)
-			break;
-		back_off(times);
-	}
-	if (err != NULL)
-		*err = why;
-	return -1;
-}
-
-/* After a lost answer to a commit of lines that are gone from memory. Sending the first chunk's request
- * again waits for a server process that may still be at it; it is taken back at once. */
+/* After a lost answer to a commit of lines that are gone from memory. A job of the first chunk's request waits
+ * for a server process that may still be at it; it is taken back at once. */
 static int find_out(struct transaction *transaction, bool *committed, struct error *err)
 {
-	static const struct args_text LINE = { "{\"handler\": \"locum\"}", 20 };
-	struct uuid request = uuid_derive(transaction->request_id, transaction->before);
+	struct submission_job job = { .handler = { "locum", 5 },
+				      .priority = SUBMISSION_PRIORITY_NONE };
+	struct uuid request = uuid_derive(transaction->request_id, transaction->first_line);
+	struct submission *jobs = transaction->chunk->jobs;
+	struct submission_answer answer = { .ids = transaction->answer };
 	struct error ignored;
-	size_t stored;
-	size_t bad;
-	int64_t id;
 
-	if (db_execute(transaction->db, "begin", err) != 0)
+	submission_clear(jobs);
+	if (submission_add(jobs, &job, err) != 0 || db_execute(transaction->db, "begin", err) != 0)
 		return -1;
-	submission_store_lines(transaction->db, &LINE, 1, request, &id, &stored, &bad, &ignored);
+	submission_send(jobs, transaction->db, 1, request, &answer, &ignored);
 	if (db_execute(transaction->db, "rollback", err) != 0)
 		return -1;
 	return submission_request_is_known(transaction->db, request, committed, err);
 }
 
-static bool is_conflict(const struct error *err)
+static int find_out_patiently(struct transaction *transaction, bool *committed, struct error *err)
 {
-	return strcmp(err->sqlstate, "40001") == 0 || strcmp(err->sqlstate, "40P01") == 0;
+	while (find_out(transaction, committed, err) != 0)
+		if (patience_mend(&transaction->patience, &transaction->db, err) != 0)
+			return -1;
+	return 0;
 }
 
-/* Mends the connection after a failed attempt, if the failure is one that passes. */
-static int mend(struct transaction *transaction, int conflicts, struct error *err)
+static int mend(struct transaction *transaction, struct error *err)
 {
-	if (db_is_lost(transaction->db))
-		return reconnect(transaction, err);
-	if (transaction->open && db_execute(transaction->db, "rollback", NULL) != 0)
-		return reconnect(transaction, err);
-	if (!is_conflict(err) || conflicts >= CONFLICTS_MAX)
-		return -1;
-	back_off(conflicts);
-	return 0;
+	if (!db_is_lost(transaction->db) && transaction->open)
+		db_execute(transaction->db, "rollback", NULL);
+	return patience_mend(&transaction->patience, &transaction->db, err);
 }
 
 /* Where a transaction begins in the input. */
@@ -238,60 +236,55 @@ struct mark {
 	int64_t offset;
 };
 
-/* Makes the lines of the failed attempt available once more. Returns 1 when they are in memory, 0 when
- * they are to be read again, -1 when that cannot be. */
-static int rewind_lines(const struct transaction *transaction, struct lines *lines,
-			const struct mark *mark, struct error *err)
-{
-	if (transaction->lines == (int64_t)transaction->chunk->count)
-		return 1;
-	return lines_seek(lines, mark->number, mark->offset, err);
-}
-
-/* After a failed attempt: returns 0 when the transaction is committed after all, 1 or 2 when it is to be
- * tried again with or without its lines in memory, -1 when that is the end. */
+/* What is to be done after a failed attempt: nothing, for it is committed after all; the same again, with its
+ * lines in memory or read once more; or give up. */
 enum next { NEXT_DONE, NEXT_REPLAY, NEXT_READ, NEXT_FAIL };
 
-static enum next recover(struct transaction *transaction, struct lines *lines,
-			 const struct mark *mark, int conflicts, struct error *err)
+/* The lines cannot be had again: all that is left to know is whether they were committed. */
+static enum next settle(struct transaction *transaction, bool committing, const struct error *cause,
+			struct error *err)
 {
-	bool committing = transaction->committing && db_is_lost(transaction->db);
-	struct error cause = *err;
 	bool committed = false;
 
-	transaction->unknown = committing;
-	if (mend(transaction, conflicts, err) != 0)
-		return NEXT_FAIL;
-	switch (rewind_lines(transaction, lines, mark, err)) {
-	case 1:
-		return NEXT_REPLAY;
-	case 0:
-		return NEXT_READ;
-	default:
-		break;
-	}
-	if (committing && find_out(transaction, &committed, err) != 0)
+	if (committing && find_out_patiently(transaction, &committed, err) != 0)
 		return NEXT_FAIL;
 	transaction->unknown = false;
-	*err = cause;
+	transaction->patience.cli->failure = committed ? 0 : CLI_AGAIN;
+	error_set(err, ERROR_RETRY, "%.600s; the input cannot be read a second time", cause->text);
 	return committed ? NEXT_DONE : NEXT_FAIL;
 }
 
-int transaction_run(struct transaction *transaction, struct lines *lines, struct error *err)
+static enum next recover(struct transaction *transaction, struct intake *intake,
+			 const struct mark *mark, struct error *err)
 {
-	const struct mark mark = { lines->number, lines->offset };
-	enum next next = NEXT_READ;
-	int conflicts = 0;
+	bool committing = transaction->committing && db_is_lost(transaction->db);
+	const struct error cause = *err;
 
-	while (attempt(transaction, lines, next == NEXT_REPLAY, err) != 0) {
-		next = recover(transaction, lines, &mark, conflicts, err);
+	transaction->unknown = committing;
+	if (mend(transaction, err) != 0)
+		return NEXT_FAIL;
+	if (transaction->lines == (int64_t)transaction->chunk->count)
+		return NEXT_REPLAY;
+	if (intake_seek(intake, mark->number, mark->offset, err) == 0)
+		return NEXT_READ;
+	return settle(transaction, committing, &cause, err);
+}
+
+int transaction_run(struct transaction *transaction, struct intake *intake, struct error *err)
+{
+	const struct mark mark = { intake->number, intake->offset };
+	enum next next = NEXT_READ;
+
+	transaction->first_line = 0;
+	while (attempt(transaction, intake, next == NEXT_REPLAY, err) != 0) {
+		next = recover(transaction, intake, &mark, err);
 		if (next == NEXT_FAIL)
 			return -1;
 		if (next == NEXT_DONE)
 			break;
-		conflicts += is_conflict(err);
 	}
+	patience_rest(&transaction->patience);
 	transaction->unknown = false;
-	transaction->before += transaction->chunks;
+	transaction->before += transaction->jobs;
 	return 0;
 }

@@ -14,6 +14,7 @@ typedef int verb_run(struct cli *cli, int argc, char **argv, struct error *err);
 	X(down, "stop what \"up\" started")                                                        \
 	X(init, "make or upgrade the schema in a database")                                        \
 	X(submit, "submit a job, or a stream of them")                                             \
+	X(run, "submit a job, wait for its end, and print its result")                             \
 	X(list, "list jobs, newest first")                                                         \
 	X(show, "tell the whole story of a job")                                                   \
 	X(wait, "wait until jobs have ended")                                                      \
