@@ -13,6 +13,7 @@ enum {
 	OID_INT4_ARRAY = 1007,
 	OID_TEXT_ARRAY = 1009,
 	OID_INT8_ARRAY = 1016,
+	OID_TIMESTAMPTZ = 1184,
 	OID_UUID = 2950,
 	OID_UUID_ARRAY = 2951,
 };
@@ -77,6 +78,13 @@ void args_bool(struct args *args, bool value)
 	char wire = value ? 1 : 0;
 
 	add_small(args, OID_BOOL, &wire, 1);
+}
+
+void args_time(struct args *args, int64_t value)
+{
+	uint64_t wire = htobe64((uint64_t)value);
+
+	add_small(args, OID_TIMESTAMPTZ, &wire, sizeof(wire));
 }
 
 void args_uuid(struct args *args, struct uuid value)
@@ -215,4 +223,12 @@ void args_string_array(struct args *args, const char *const *values, size_t coun
 					       values[i] == NULL ? 0 : strlen(values[i]) };
 	args_text_array(args, texts, count);
 	free(texts);
+}
+
+void args_string_array_or_null(struct args *args, const char *const *values, size_t count)
+{
+	if (values == NULL)
+		add(args, OID_TEXT_ARRAY, NULL, 0);
+	else
+		args_string_array(args, values, count);
 }

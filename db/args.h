@@ -15,6 +15,10 @@
 
 enum { ARGS_MAX = 16 };
 
+/* -infinity and infinity as times. */
+#define ARGS_TIME_FIRST INT64_MIN
+#define ARGS_TIME_LAST INT64_MAX
+
 struct args {
 	int count;
 	unsigned types[ARGS_MAX];     /* type oids, for the server to check */
@@ -37,6 +41,7 @@ void args_fini(struct args *args);
 void args_int4(struct args *args, int32_t value);
 void args_int8(struct args *args, int64_t value);
 void args_bool(struct args *args, bool value);
+void args_time(struct args *args, int64_t value); /* as the server counts; see ARGS_TIME_… */
 void args_uuid(struct args *args, struct uuid value);
 void args_uuid_or_null(struct args *args, struct uuid value); /* null when it is the zero UUID */
 void args_text(struct args *args, const char *value);         /* NULL: null */
@@ -57,5 +62,6 @@ void args_encoded_array(struct args *args, enum args_element element, char *arra
 
 /* As args_text_array, for ordinary strings. */
 void args_string_array(struct args *args, const char *const *values, size_t count);
+void args_string_array_or_null(struct args *args, const char *const *values, size_t count);
 
 #endif

@@ -1,17 +1,16 @@
-/* What people do to a job after they submitted it. */
+/* What people do to jobs after they submitted them. */
 #ifndef LOCUM_DB_INTERVENTION_H
 #define LOCUM_DB_INTERVENTION_H
 
-#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
 #include "db/db.h"
 
-/* Cancels a job, or asks its worker to. *unfinished is false when there was nothing to cancel. */
-int intervention_cancel(struct db *db, int64_t id, bool *unfinished, struct error *err);
-
-/* Submits a finished job again. *again is the new job's id, 0 when no finished job has that id. */
-int intervention_retry(struct db *db, int64_t id, int64_t *again, struct error *err);
+/* Each acts on the jobs in one transaction and answers with a row for each, the caller's to PQclear, or with
+ * NULL and *err; the columns stand in the signature of the statement. Ids ascend: the lock order. */
+PGresult *intervention_cancel(struct db *db, const int64_t *ids, size_t count, struct error *err);
+PGresult *intervention_retry(struct db *db, const int64_t *ids, size_t count, struct error *err);
 
 #endif

@@ -35,3 +35,56 @@ out:
 	PQclear(answer);
 	return found;
 }
+
+static int change(struct db *db, const char *statement, struct args *args, bool *done,
+		  struct error *err)
+{
+	PGresult *answer = db_call(db, statement, args, err);
+
+	if (answer == NULL)
+		return -1;
+	*done = rows_bool(answer, 0, 0);
+	PQclear(answer);
+	return 0;
+}
+
+int queue_create(struct db *db, const char *name, bool paused, int64_t keep_finished_ms, bool *done,
+		 struct error *err)
+{
+	struct args args;
+
+	args_init(&args);
+	args_text(&args, name);
+	args_bool(&args, paused);
+	args_int8(&args, keep_finished_ms);
+	return change(db, "queue_create", &args, done, err);
+}
+
+int queue_set(struct db *db, const char *name, int64_t keep_finished_ms, bool *done,
+	      struct error *err)
+{
+	struct args args;
+
+	args_init(&args);
+	args_text(&args, name);
+	args_int8(&args, keep_finished_ms);
+	return change(db, "queue_set", &args, done, err);
+}
+
+int queue_pause(struct db *db, const char *name, bool *done, struct error *err)
+{
+	struct args args;
+
+	args_init(&args);
+	args_text(&args, name);
+	return change(db, "queue_pause", &args, done, err);
+}
+
+int queue_resume(struct db *db, const char *name, bool *done, struct error *err)
+{
+	struct args args;
+
+	args_init(&args);
+	args_text(&args, name);
+	return change(db, "queue_resume", &args, done, err);
+}

@@ -1,6 +1,7 @@
 #include "db/view.h"
 
 #include "db/rows.h"
+#include "db/state.h"
 
 /* Type oids are fixed by PostgreSQL's catalogue. */
 enum {
@@ -15,34 +16,109 @@ enum {
 /* The server counts from 2000. */
 #define EPOCH_2000_US ((int64_t)946684800 * 1000000)
 
-PGresult *view_jobs(struct db *db, const struct view_filter *filter, struct error *err)
+static void add_names(struct args *args, const struct view_names *names)
+{
+	args_string_array_or_null(args, names->values, names->count);
+}
+
+PGresult *view_jobs(struct db *db, const struct view_filter *filter, const struct view_range *range,
+		    struct error *err)
 {
 	struct args args;
 
 	args_init(&args);
-	args_text(&args, filter->state);
-	args_text(&args, filter->queue);
-	args_text(&args, filter->handler);
-	args_int8(&args, filter->before);
-	args_int4(&args, (int32_t)filter->most);
-	args_int4(&args, (int32_t)filter->scan);
-	args_bool(&args, filter->full);
+	add_names(&args, &filter->states);
+	add_names(&args, &filter->queues);
+	add_names(&args, &filter->handlers);
+	args_text(&args, filter->labels);
+	args_time(&args, filter->since);
+	args_time(&args, filter->until);
+	args_bool(&args, filter->by_end);
+	args_text(&args, filter->error);
+	args_text(&args, filter->key);
+	args_text(&args, filter->submitted_by);
+	args_int8(&args, range->lowest);
+	args_int8(&args, range->before);
+	args_int4(&args, (int32_t)range->most);
+	args_bool(&args, range->full);
+	args_bool(&args, range->by_label);
 	return db_call(db, "job_list", &args, err);
 }
 
-int view_jobs_are_cut(struct db *db, int64_t scan, bool *cut, struct error *err)
+static enum view_sort sort_of(enum state state)
+{
+	if (state == STATE_ASSIGNED || state == STATE_ACTIVE)
+		return VIEW_CLAIMED;
+	if (!state_is_terminal(state))
+		return VIEW_UNCLAIMED;
+	return state == STATE_COMPLETED ? VIEW_COMPLETED : VIEW_NOT_COMPLETED;
+}
+
+/* What has ended by a time or by an error is not unfinished or completed, whatever the states say. */
+bool view_allows(const struct view_filter *filter, enum view_sort sort)
+{
+	enum state state;
+
+	if (filter->by_end && (sort == VIEW_CLAIMED || sort == VIEW_UNCLAIMED))
+		return false;
+	if (filter->error != NULL && sort == VIEW_COMPLETED)
+		return false;
+	if (filter->states.values == NULL)
+		return true;
+	for (size_t i = 0; i < filter->states.count; i++)
+		if (state_read(filter->states.values[i], &state) == 0 && sort_of(state) == sort)
+			return true;
+	return false;
+}
+
+int view_floor(struct db *db, const struct view_filter *filter, int64_t before, int64_t scan,
+	       int64_t *lowest, int64_t *reached, struct error *err)
 {
 	struct args args;
 	PGresult *rows;
 
 	args_init(&args);
-	args_int4(&args, (int32_t)scan);
+	args_int8(&args, before);
+	args_int8(&args, scan);
+	args_bool(&args, view_allows(filter, VIEW_UNCLAIMED));
+	args_bool(&args, view_allows(filter, VIEW_COMPLETED));
+	args_bool(&args, view_allows(filter, VIEW_NOT_COMPLETED));
 	rows = db_call(db, "job_floor", &args, err);
 	if (rows == NULL)
 		return -1;
-	*cut = rows_bool(rows, 0, 0);
+	*lowest = view_int(rows, 0, "lowest");
+	*reached = view_int(rows, 0, "reached");
 	PQclear(rows);
 	return 0;
+}
+
+/* An answer of one number. */
+static int take_number(PGresult *rows, int64_t *number)
+{
+	if (rows == NULL)
+		return -1;
+	*number = rows_int(rows, 0, 0);
+	PQclear(rows);
+	return 0;
+}
+
+int view_after(struct db *db, int64_t moment, int64_t *id, struct error *err)
+{
+	struct args args;
+
+	args_init(&args);
+	args_time(&args, moment);
+	return take_number(db_call(db, "job_after", &args, err), id);
+}
+
+int view_moment(struct db *db, const char *text, int64_t ago_ms, int64_t *moment, struct error *err)
+{
+	struct args args;
+
+	args_init(&args);
+	args_text(&args, text);
+	args_int8(&args, ago_ms);
+	return take_number(db_call(db, "moment_read", &args, err), moment);
 }
 
 PGresult *view_states(struct db *db, const int64_t *ids, size_t count, struct error *err)
@@ -73,6 +149,11 @@ PGresult *view_episodes(struct db *db, int64_t id, struct error *err)
 	return about_job(db, "job_episodes", id, err);
 }
 
+PGresult *view_follow_ups(struct db *db, int64_t id, struct error *err)
+{
+	return about_job(db, "job_follow_ups", id, err);
+}
+
 PGresult *view_workers(struct db *db, int64_t ended_within_ms, struct error *err)
 {
 	struct args args;
@@ -82,12 +163,27 @@ PGresult *view_workers(struct db *db, int64_t ended_within_ms, struct error *err
 	return db_call(db, "worker_list", &args, err);
 }
 
-PGresult *view_agents(struct db *db, struct error *err)
+static PGresult *about_all(struct db *db, const char *statement, struct error *err)
 {
 	struct args args;
 
 	args_init(&args);
-	return db_call(db, "agent_list", &args, err);
+	return db_call(db, statement, &args, err);
+}
+
+PGresult *view_agents(struct db *db, struct error *err)
+{
+	return about_all(db, "agent_list", err);
+}
+
+PGresult *view_handlers(struct db *db, struct error *err)
+{
+	return about_all(db, "handler_list", err);
+}
+
+PGresult *view_queues(struct db *db, struct error *err)
+{
+	return about_all(db, "queue_list", err);
 }
 
 enum view_type view_type(const PGresult *rows, int column)
@@ -134,7 +230,12 @@ bool view_is_null(const PGresult *rows, int row, const char *name)
 	return rows_is_null(rows, row, PQfnumber(rows, name));
 }
 
+int64_t view_unix_us(int64_t time)
+{
+	return time + EPOCH_2000_US;
+}
+
 int64_t view_time_us(const PGresult *rows, int row, int column)
 {
-	return rows_int(rows, row, column) + EPOCH_2000_US;
+	return view_unix_us(rows_int(rows, row, column));
 }

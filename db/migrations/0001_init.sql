@@ -125,6 +125,7 @@ create index job_due on locum.job (run_at)
 create index job_expires on locum.job (expires_at) where expires_at is not null and claim_id is null;
 create index job_owner on locum.job (incarnation) where incarnation is not null;
 create unique index job_key on locum.job (queue_id, key) where key is not null;
+create index job_follows on locum.job (follows) where follows is not null;
 create index job_labels on locum.job using gin (labels jsonb_path_ops) where labels is not null;
 
 -- One row per finished job, by UTC day. Partitions come from locum.finished_prepare().
@@ -167,6 +168,11 @@ create table locum.finished (
 alter table locum.finished alter column payload set compression lz4;
 alter table locum.finished alter column result set compression lz4;
 create index finished_id on locum.finished (id);
+-- For people who look for what went wrong, for a key, or for what followed a job. A completed job that has
+-- no key and follows none is in none of these.
+create index finished_not_completed on locum.finished (id, state) where state <> 'completed';
+create index finished_key on locum.finished (key) where key is not null;
+create index finished_follows on locum.finished (follows) where follows is not null;
 create index finished_labels on locum.finished using gin (labels jsonb_path_ops)
 	where labels is not null;
 

@@ -1,3 +1,5 @@
--- job_cancel(id bigint) -> cancelled
--- Whether the job was unfinished and is or will be cancelled.
-select locum.cancel($1::bigint) as cancelled
+-- job_cancel(ids bigint[]) -> id, unfinished, claimed
+-- Cancels these jobs, in this order. unfinished: there was one; claimed: its worker was asked to end it.
+select wanted.id, locum.cancel(wanted.id) as unfinished,
+	exists (select from locum.job where job.id = wanted.id and claim_id is not null) as claimed
+from unnest($1::bigint[]) as wanted (id)

@@ -3,6 +3,7 @@
 -- Claims up to `most` ready jobs of these handlers for a running dispatcher, under one claim_id.
 -- queues, priorities, lanes and cursors are the index ranges to scan, in this order; a cursor is the lowest
 -- id that is looked at. Rows that a sibling holds are skipped, so dispatchers never wait for each other.
+-- A queue that is paused, or being paused, gives nothing: see locum.claimable.
 -- The share lock on the dispatcher's row keeps it from being declared dead before this commits.
 -- The row comparison and the order by lane leave job_ready as the only index that serves: by id alone the
 -- primary key would too, and walk over every row that was claimed before.
@@ -11,6 +12,8 @@ with self as materialized (
 	select from locum.dispatcher
 	where incarnation = $1::uuid and state = 'running'
 	for share
+), open as materialized (
+	select locum.claimable($3::int[]) as queues
 )
 update locum.job
 set state = 'assigned', lane = -1 - lane, claim_id = $2::uuid, claim_seq = claim_seq + 1,
@@ -33,6 +36,7 @@ where id = any(array(
 		order by candidate.lane, candidate.id
 		for update skip locked
 	) as ready
+	where range.queue_id = any((select queues from open)::int[])
 	limit $8::int
 ))
 returning id, queue_id, priority::int, (-1 - lane)::int as lane, handler::text, attempt::int,

@@ -1,5 +1,5 @@
 #!/bin/sh
-# install.sh BUILD_DIR PREFIX_DIR: copies the programs, the manual pages, the header and the examples.
+# install.sh BUILD_DIR PREFIX_DIR: copies the programs, the manual pages, the completion, the header and the examples.
 set -eu
 build=$1
 prefix=$2
@@ -11,6 +11,9 @@ for program in "$build"/bin/*; do
 	*) install -m 755 "$program" "$prefix/bin/" ;;
 	esac
 done
+
+install -d "$prefix/share/bash-completion/completions"
+"$build/bin/locum" completion bash > "$prefix/share/bash-completion/completions/locum"
 
 for page in doc/man/*.[1-8].scd; do
 	[ -e "$page" ] || continue

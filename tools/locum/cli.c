@@ -10,6 +10,15 @@
 #include "tools/locum/connection.h"
 
 enum { ANSWER_MS = 10 * 60 * 1000, SAID_MAX = 2 * ERROR_TEXT_MAX };
+enum { KEY_COLOUR = 0x100 }; /* has no letter */
+
+/* Terminals obey them. */
+static void make_harmless(char *text)
+{
+	for (; *text != '\0'; text++)
+		if ((unsigned char)*text < 0x20 || *text == 0x7f)
+			*text = '?';
+}
 
 static error_t parse_connection(int key, char *arg, struct argp_state *state)
 {
@@ -21,12 +30,27 @@ static error_t parse_connection(int key, char *arg, struct argp_state *state)
 	return 0;
 }
 
+static void read_colour(struct cli *cli, const char *when, struct argp_state *state)
+{
+	static const char *const NAMES[] = { "auto", "always", "never" };
+
+	for (size_t i = 0; i < sizeof(NAMES) / sizeof(NAMES[0]); i++) {
+		if (strcmp(when, NAMES[i]) == 0) {
+			cli->colour = (enum cli_colour)i;
+			return;
+		}
+	}
+	argp_error(state, "--color is auto, always or never, not \"%.60s\"", when);
+}
+
 static error_t parse_output(int key, char *arg, struct argp_state *state)
 {
 	struct cli *cli = state->input;
 
-	(void)arg;
 	switch (key) {
+	case KEY_COLOUR:
+		read_colour(cli, arg, state);
+		return 0;
 	case 'j':
 		cli->json = true;
 		return 0;
@@ -46,6 +70,8 @@ static const struct argp_option CONNECTION_OPTIONS[] = {
 static const struct argp_option OUTPUT_OPTIONS[] = {
 	{ "json", 'j', NULL, 0, "print JSON, one object a line", 9 },
 	{ "quiet", 'q', NULL, 0, "print bare ids and say less", 9 },
+	{ "color", KEY_COLOUR, "auto|always|never", 0,
+	  "colours: auto is on a terminal, if NO_COLOR is not set", 9 },
 	{ 0 },
 };
 
@@ -53,9 +79,45 @@ const struct argp cli_connection_argp = { .options = CONNECTION_OPTIONS,
 					  .parser = parse_connection };
 const struct argp cli_output_argp = { .options = OUTPUT_OPTIONS, .parser = parse_output };
 
+/* What argp and getopt say about a command line: the first line of it. */
+struct complaint {
+	FILE *terminal;
+	char line[SAID_MAX];
+	size_t length;
+	bool ended;
+};
+
+static ssize_t hear(void *cookie, const char *bytes, size_t count)
+{
+	struct complaint *complaint = cookie;
+
+	for (size_t i = 0; i < count && !complaint->ended; i++) {
+		if (bytes[i] != '\n' && complaint->length < SAID_MAX - 1) {
+			complaint->line[complaint->length++] = bytes[i];
+		} else if (bytes[i] == '\n') {
+			complaint->ended = true;
+			make_harmless(complaint->line);
+			fprintf(complaint->terminal, "%s\n", complaint->line);
+		}
+	}
+	return (ssize_t)count;
+}
+
+/* Both write to whatever stderr is, and argp ends the program then: a stream in its place keeps the hint at
+ * --help from following the sentence. */
 void cli_parse(const struct argp *argp, int argc, char **argv, void *input)
 {
+	struct complaint complaint = { .terminal = stderr };
+	FILE *stream = fopencookie(&complaint, "w", (cookie_io_functions_t){ .write = hear });
+
+	if (stream != NULL) {
+		setvbuf(stream, NULL, _IOLBF, 0);
+		stderr = stream;
+	}
 	argp_parse(argp, argc, argv, 0, NULL, input);
+	stderr = complaint.terminal;
+	if (stream != NULL)
+		fclose(stream);
 }
 
 int cli_dial(const char *conninfo, struct db **db, struct error *err)
@@ -186,14 +248,6 @@ int cli_jobs(struct cli *cli, char *const *texts, size_t count, int64_t **ids, s
 	}
 	*ids = read;
 	return 0;
-}
-
-/* Terminals obey them. */
-static void make_harmless(char *text)
-{
-	for (; *text != '\0'; text++)
-		if ((unsigned char)*text < 0x20 || *text == 0x7f)
-			*text = '?';
 }
 
 int cli_flush(struct cli *cli, struct error *err)

@@ -23,13 +23,17 @@ enum cli_exit {
 	CLI_INTERRUPTED = 130, /* SIGINT */
 };
 
+enum cli_colour { CLI_COLOUR_AUTO, CLI_COLOUR_ALWAYS, CLI_COLOUR_NEVER };
+
 struct cli {
-	const char *program;  /* as it was called, to find its sister programs */
-	const char *conninfo; /* -d, or NULL */
-	bool json;            /* --json */
-	bool quiet;           /* -q */
-	int failure;          /* the exit code of a failing verb; 0: from its error */
-	int (*stop_fd)(void); /* from now on SIGINT and SIGTERM make this descriptor readable and
+	const char *program;    /* as it was called, to find its sister programs */
+	const char *conninfo;   /* -d, or NULL */
+	bool json;              /* --json */
+	bool quiet;             /* -q */
+	enum cli_colour colour; /* --color */
+	int64_t watch_ms;       /* --watch; 0: once */
+	int failure;            /* the exit code of a failing verb; 0: from its error */
+	int (*stop_fd)(void);   /* from now on SIGINT and SIGTERM make this descriptor readable and
 				   do nothing else; -1 when that is impossible */
 	void (*ignore_pipes)(
 		void); /* from now on a pipe that nobody reads is an error of its writer */
@@ -37,10 +41,10 @@ struct cli {
 
 /* Options that a verb takes as argp children; their input is the struct cli. */
 extern const struct argp cli_connection_argp; /* -d */
-extern const struct argp cli_output_argp;     /* --json, -q */
+extern const struct argp cli_output_argp;     /* --json, -q, --color */
 
-/* Parses the arguments of a verb. argv[0] is "locum VERB". Ends the program for --help and for a wrong
- * option, as argp does. */
+/* Parses the arguments of a verb. argv[0] is "locum VERB". Ends the program for --help and, with
+ * one sentence, for a wrong option. */
 void cli_parse(const struct argp *argp, int argc, char **argv, void *input);
 
 /* Connects and checks that the schema is this program's. */

@@ -13,7 +13,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	return ARGP_ERR_UNKNOWN;
 }
 
-static const struct argp ARGP = {
+const struct argp down_argp = {
 	.parser = parse,
 	.doc = "Drains and stops the dispatcher of \"locum up\", then stops its database. The jobs are kept.",
 };
@@ -41,7 +41,7 @@ int down_run(struct cli *cli, int argc, char **argv, struct error *err)
 	int status = -1;
 	int lock;
 
-	cli_parse(&ARGP, argc, argv, cli);
+	cli_parse(&down_argp, argc, argv, cli);
 	if (place_find(&place, err) != 0)
 		return -1;
 	if (!place_has_cluster(&place)) {

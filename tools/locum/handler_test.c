@@ -53,7 +53,7 @@ static const struct argp_option OPTIONS[] = {
 	{ 0 },
 };
 
-static const struct argp ARGP = {
+const struct argp handler_test_argp = {
 	.options = OPTIONS,
 	.parser = parse,
 	.args_doc = "-- PROGRAM [ARGUMENT...]",
@@ -134,7 +134,7 @@ int handler_test_run(struct cli *cli, int argc, char **argv, struct error *err)
 	struct handler_test test = { .cli = cli, .payload = "{}" };
 	struct conformance conformance = { 0 };
 
-	cli_parse(&ARGP, argc, argv, &test);
+	cli_parse(&handler_test_argp, argc, argv, &test);
 	if (read_options(&test, &conformance, err) != 0)
 		return -1;
 	/* A service that ends while it is written to is a verdict. */

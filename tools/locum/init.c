@@ -15,7 +15,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	return ARGP_ERR_UNKNOWN;
 }
 
-static const struct argp ARGP = {
+const struct argp init_argp = {
 	.parser = parse,
 	.doc = "Makes the schema \"locum\" in a database, or upgrades it to this program's version. Doing "
 	       "it again changes nothing.",
@@ -28,7 +28,7 @@ int init_run(struct cli *cli, int argc, char **argv, struct error *err)
 	struct db *db;
 	int status;
 
-	cli_parse(&ARGP, argc, argv, cli);
+	cli_parse(&init_argp, argc, argv, cli);
 	if (cli_connect(cli, &db, err) != 0)
 		return -1;
 	status = schema_init(db, &change, err);

@@ -2,26 +2,57 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "db/rows.h"
-#include "db/state.h"
-#include "db/view.h"
+#include "tools/locum/filter.h"
 #include "tools/locum/output.h"
+#include "tools/locum/search.h"
 #include "tools/locum/table.h"
+#include "tools/locum/watch.h"
 
 enum {
 	LIMIT_DEFAULT = 100,
 	LIMIT_MOST = 10000000,
-	PAGE = 500,
-	SCAN = 200000, /* jobs that a filter looks at */
+	PAGE = 10000,
+	PAGE_FULL = 500, /* with payloads and results, of up to 1 MiB each */
 };
+
+static const struct table_column COLUMNS[] = {
+	{ "ID", "id", table_plain, TABLE_RIGHT },
+	{ "STATE", "state", table_plain, TABLE_STATE },
+	{ "QUEUE", "queue", table_plain, TABLE_CUT },
+	{ "HANDLER", "handler", table_plain, TABLE_CUT },
+	{ "PRI", "priority", table_plain, TABLE_RIGHT | TABLE_UNLISTED },
+	{ "TRY", "attempt", table_plain, TABLE_RIGHT },
+	{ "OF", "max_attempts", table_plain, TABLE_RIGHT | TABLE_UNLISTED },
+	{ "INTERRUPTED", "interruptions", table_plain, TABLE_RIGHT | TABLE_UNLISTED },
+	{ "KEY", "key", table_plain, TABLE_CUT | TABLE_UNLISTED },
+	{ "LABELS", "labels", table_labels, TABLE_CUT | TABLE_UNLISTED },
+	{ "BY", "submitted_by", table_plain, TABLE_CUT | TABLE_UNLISTED },
+	{ "SUBMITTED", "created_at", table_when, 0 },
+	{ "DUE", "run_at", table_when, TABLE_UNLISTED },
+	{ "STARTED", "started_at", table_when, TABLE_UNLISTED },
+	{ "FINISHED", "finished_at", table_when, TABLE_SELDOM },
+	{ "RAN", "ran_ms", table_span, TABLE_RIGHT | TABLE_SELDOM },
+	{ "RETRY OF", "retry_of", table_plain, TABLE_RIGHT | TABLE_UNLISTED },
+	{ "FOLLOWS", "follows", table_plain, TABLE_RIGHT | TABLE_UNLISTED },
+	{ "ERROR", "error", table_plain, TABLE_CUT | TABLE_SELDOM },
+	{ "PAYLOAD", "payload", table_plain, TABLE_CUT | TABLE_UNLISTED },
+	{ "RESULT", "result", table_plain, TABLE_CUT | TABLE_UNLISTED },
+};
+enum { COLUMN_COUNT = TABLE_COUNT(COLUMNS) };
 
 struct options {
 	struct cli *cli;
-	struct view_filter filter;
+	struct filter filter;
 	const char *limit_text;
+	char *columns_text;
 	int64_t limit;
+	struct table_column columns[COLUMN_COUNT]; /* those to show */
+	size_t column_count;
+	struct table *table; /* for people */
 };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -30,20 +61,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case ARGP_KEY_INIT:
-		state->child_inputs[0] = options->cli;
-		state->child_inputs[1] = options->cli;
-		return 0;
-	case 's':
-		options->filter.state = arg;
-		return 0;
-	case 'Q':
-		options->filter.queue = arg;
-		return 0;
-	case 'H':
-		options->filter.handler = arg;
+		state->child_inputs[0] = &options->filter;
+		for (int i = 1; i <= 3; i++)
+			state->child_inputs[i] = options->cli;
 		return 0;
 	case 'n':
 		options->limit_text = arg;
+		return 0;
+	case 'o':
+		options->columns_text = arg;
 		return 0;
 	case ARGP_KEY_ARG:
 		argp_error(state, "\"%s\" is too much", arg);
@@ -54,145 +80,203 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_option OPTIONS[] = {
-	{ "state", 's', "STATE", 0, "only jobs in this state", 1 },
-	{ "queue", 'Q', "QUEUE", 0, "only jobs of this queue", 1 },
-	{ "handler", 'H', "HANDLER", 0, "only jobs of this handler", 1 },
 	{ "limit", 'n', "N", 0, "at most N jobs (100)", 1 },
+	{ "columns", 'o', "COLUMN", 0, "these columns, with commas between them", 1 },
 	{ 0 },
 };
 static const struct argp_child CHILDREN[] = {
+	{ &filter_argp, 0, NULL, 0 },
+	{ &watch_argp, 0, NULL, 0 },
 	{ &cli_output_argp, 0, NULL, 0 },
 	{ &cli_connection_argp, 0, NULL, 0 },
 	{ 0 },
 };
-static const struct argp ARGP = {
+const struct argp list_argp = {
 	.options = OPTIONS,
 	.parser = parse,
 	.doc = "Lists jobs, newest first.",
 	.children = CHILDREN,
 };
 
-static const struct table_column COLUMNS[] = {
-	{ "ID", "id", table_plain, true, false },
-	{ "STATE", "state", table_plain, false, false },
-	{ "QUEUE", "queue", table_plain, false, true },
-	{ "HANDLER", "handler", table_plain, false, true },
-	{ "PRI", "priority", table_plain, true, false },
-	{ "TRY", "attempt", table_plain, true, false },
-	{ "SUBMITTED", "created_at", table_when, false, false },
-	{ "DUE", "run_at", table_when, false, false },
-	{ "FINISHED", "finished_at", table_when, false, false },
-	{ "ERROR", "error", table_plain, false, true },
-};
+/* --- columns ------------------------------------------------------------------------------------ */
 
-/* Prints one page at once, or adds it to the table. */
-static int put_page(const struct cli *cli, struct table *table, const PGresult *rows, int count,
-		    struct error *err)
+static void default_columns(struct options *options)
 {
+	for (size_t i = 0; i < COLUMN_COUNT; i++)
+		if (options->cli->json || (COLUMNS[i].flags & TABLE_UNLISTED) == 0)
+			options->columns[options->column_count++] = COLUMNS[i];
+}
+
+static int unknown_column(struct options *options, const char *name, struct error *err)
+{
+	char names[ERROR_TEXT_MAX / 2] = "";
+	size_t used = 0;
+
+	for (size_t i = 0; i < COLUMN_COUNT; i++)
+		used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s",
+					 i == 0 ? "" : ", ", COLUMNS[i].name);
+	return cli_usage(options->cli, err, "there is no column \"%.60s\"; the columns are %s",
+			 name, names);
+}
+
+static int choose_column(struct options *options, const char *name, struct error *err)
+{
+	for (size_t i = 0; i < COLUMN_COUNT; i++) {
+		if (strcmp(COLUMNS[i].name, name) != 0)
+			continue;
+		if (options->column_count == COLUMN_COUNT)
+			return cli_usage(options->cli, err, "--columns names a column twice");
+		options->columns[options->column_count] = COLUMNS[i];
+		options->columns[options->column_count++].flags &= ~TABLE_SELDOM;
+		return 0;
+	}
+	return unknown_column(options, name, err);
+}
+
+static int choose_columns(struct options *options, struct error *err)
+{
+	char *rest = NULL;
+
+	if (options->columns_text == NULL) {
+		default_columns(options);
+		return 0;
+	}
+	for (char *name = strtok_r(options->columns_text, ", ", &rest); name != NULL;
+	     name = strtok_r(NULL, ", ", &rest))
+		if (choose_column(options, name, err) != 0)
+			return -1;
+	return options->column_count > 0 ? 0 : unknown_column(options, "", err);
+}
+
+/* Payloads and results are large: they come only when somebody looks. */
+static bool wants_bodies(const struct options *options)
+{
+	for (size_t i = 0; i < options->column_count; i++)
+		if (strcmp(options->columns[i].name, "payload") == 0 ||
+		    strcmp(options->columns[i].name, "result") == 0)
+			return true;
+	return false;
+}
+
+/* --- output ------------------------------------------------------------------------------------- */
+
+static void put_object(const struct options *options, const PGresult *rows, int row)
+{
+	for (size_t i = 0; i < options->column_count; i++) {
+		fputs(i == 0 ? "{" : ",", stdout);
+		output_member(stdout, rows, row, options->columns[i].name);
+	}
+	puts("}");
+}
+
+/* Prints a page at once, or adds it to the table. */
+static int put_page(struct options *options, const PGresult *rows, int count, struct error *err)
+{
+	const struct cli *cli = options->cli;
+
 	if (!cli->json && !cli->quiet)
-		return table_add(table, rows, 0, count, err);
+		return table_add(options->table, rows, 0, count, err);
 	for (int row = 0; row < count; row++) {
 		if (cli->json)
-			output_object(stdout, rows, row);
+			put_object(options, rows, row);
 		else
 			printf("%" PRId64 "\n", view_int(rows, row, "id"));
 	}
 	return 0;
 }
 
-/* One page; sets *more to whether another one may follow. */
-static int take_page(struct options *options, struct db *db, struct table *table, int64_t *got,
-		     bool *more, struct error *err)
+static int put_all(struct options *options, struct db *db, struct search *search, bool *more,
+		   struct error *err)
 {
-	struct view_filter *filter = &options->filter;
-	int64_t left = options->limit + 1 - *got; /* one more tells whether the limit cut */
+	int64_t page = search->full ? PAGE_FULL : PAGE;
+	int64_t got = 0;
 	PGresult *rows;
-	int count;
-	int status;
 
-	filter->most = left < PAGE ? left : PAGE;
-	rows = view_jobs(db, filter, err);
-	if (rows == NULL)
-		return -1;
-	count = rows_count(rows);
-	*more = count == filter->most && *got + count <= options->limit;
-	if (count > 0)
-		filter->before = view_int(rows, count - 1, "id");
-	*got += count;
-	status = put_page(options->cli, table, rows, *got > options->limit ? count - 1 : count,
-			  err);
-	PQclear(rows);
-	return status;
-}
+	*more = false;
+	while (!*more) {
+		int64_t left = options->limit + 1 - got; /* one more tells whether there is more */
+		int count;
+		int status;
 
-static int note_cuts(const struct options *options, struct db *db, int64_t got, struct error *err)
-{
-	const struct view_filter *filter = &options->filter;
-	bool cut = false;
-
-	if (got > options->limit) {
-		cli_say("only the newest %" PRId64 " are shown; --limit N shows more",
-			options->limit);
-		return 0;
+		rows = search_next(search, db, left < page ? left : page, err);
+		if (rows == NULL)
+			return search->done ? 0 : -1;
+		count = rows_count(rows);
+		got += count;
+		*more = got > options->limit;
+		status = put_page(options, rows, *more ? count - 1 : count, err);
+		PQclear(rows);
+		if (status != 0)
+			return -1;
 	}
-	if (filter->state == NULL && filter->queue == NULL && filter->handler == NULL)
-		return 0;
-	/* Claimed jobs are found by their owner, all of them. */
-	if (filter->state != NULL && (strcmp(filter->state, state_name(STATE_ASSIGNED)) == 0 ||
-				      strcmp(filter->state, state_name(STATE_ACTIVE)) == 0))
-		return 0;
-	if (view_jobs_are_cut(db, SCAN, &cut, err) != 0)
-		return -1;
-	if (cut)
-		cli_say("only the newest %d unfinished and finished jobs were looked at", SCAN);
 	return 0;
 }
 
-static int list(struct options *options, struct db *db, struct table *table, struct error *err)
+static void note_cuts(const struct options *options, const struct search *search, bool more)
 {
-	int64_t got = 0;
-	bool more = true;
+	char moment[OUTPUT_TIME_SIZE];
 
-	while (more)
-		if (take_page(options, db, table, &got, &more, err) != 0)
-			return -1;
-	if (!options->cli->json && !options->cli->quiet && table_print(table, err) != 0)
+	if (more)
+		cli_say("only the newest %" PRId64 " are shown; --limit N shows more",
+			options->limit);
+	else if (search->cut)
+		cli_say("jobs submitted before %s were not looked at; --until goes on there",
+			output_time(view_unix_us(search->reached), moment));
+}
+
+static int put_list(struct options *options, struct db *db, struct error *err)
+{
+	struct view_filter filter;
+	struct search search;
+	bool more;
+
+	if (filter_resolve(&options->filter, db, &filter, err) != 0 ||
+	    search_begin(&search, db, &filter, err) != 0)
 		return -1;
-	return note_cuts(options, db, got, err);
+	search.full = wants_bodies(options);
+	if (put_all(options, db, &search, &more, err) != 0)
+		return -1;
+	if (options->table != NULL && table_print(options->table, err) != 0)
+		return -1;
+	if (options->cli->watch_ms == 0)
+		note_cuts(options, &search, more);
+	return CLI_OK;
+}
+
+static int draw(void *context, struct db *db, struct error *err)
+{
+	struct options *options = context;
+	int status;
+
+	if (!options->cli->json && !options->cli->quiet) {
+		options->table = table_new(options->cli, options->columns, options->column_count);
+		if (options->table == NULL)
+			return error_set(err, ERROR_RETRY, "out of memory");
+	}
+	status = put_list(options, db, err);
+	table_free(options->table);
+	options->table = NULL;
+	return status;
 }
 
 static int check(struct options *options, struct error *err)
 {
-	const char *name = options->filter.state;
-	enum state state;
-
 	if (options->limit_text != NULL && cli_number(options->cli, "--limit", options->limit_text,
 						      1, LIMIT_MOST, &options->limit, err) != 0)
 		return -1;
-	if (name != NULL && state_read(name, &state) != 0)
-		return cli_usage(options->cli, err, "there is no state \"%.60s\"", name);
-	return 0;
+	if (choose_columns(options, err) != 0)
+		return -1;
+	return filter_check(&options->filter, options->cli, err);
 }
 
 int list_run(struct cli *cli, int argc, char **argv, struct error *err)
 {
-	struct options options = {
-		.cli = cli,
-		.filter = { .before = INT64_MAX, .scan = SCAN },
-		.limit = LIMIT_DEFAULT,
-	};
-	struct table *table = NULL;
-	struct db *db;
-	int status;
+	struct options options = { .cli = cli, .limit = LIMIT_DEFAULT };
+	int status = -1;
 
-	cli_parse(&ARGP, argc, argv, &options);
-	options.filter.full = cli->json;
-	if (check(&options, err) != 0 || cli_open(cli, &db, err) != 0)
-		return -1;
-	table = table_new(COLUMNS, sizeof(COLUMNS) / sizeof(COLUMNS[0]));
-	status = table == NULL ? error_set(err, ERROR_RETRY, "out of memory")
-			       : list(&options, db, table, err);
-	table_free(table);
-	db_close(db);
-	return status == 0 ? CLI_OK : -1;
+	cli_parse(&list_argp, argc, argv, &options);
+	if (check(&options, err) == 0)
+		status = watch_run(cli, draw, &options, err);
+	filter_fini(&options.filter);
+	return status;
 }

@@ -110,11 +110,11 @@ static int run(const struct verb *verb, int argc, char **argv, const char *progr
 	return finish_output(status);
 }
 
-/* "locum help VERB" is "locum VERB --help". */
+/* "locum help VERB" is "locum VERB --help"; so too for a verb of a verb. */
 static int help(int argc, char **argv)
 {
 	char option[] = "--help";
-	char *args[] = { argv[0], option, NULL };
+	char *args[] = { argv[0], argc > 2 ? argv[2] : option, option, NULL };
 	const struct verb *verb;
 
 	if (argc < 2) {
@@ -122,7 +122,7 @@ static int help(int argc, char **argv)
 		return finish_output(CLI_OK);
 	}
 	verb = find_verb(argv[1]);
-	return verb == NULL ? unknown_verb(argv[1]) : run(verb, 2, args, argv[0]);
+	return verb == NULL ? unknown_verb(argv[1]) : run(verb, argc > 2 ? 3 : 2, args, argv[0]);
 }
 
 int main(int argc, char **argv)

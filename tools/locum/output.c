@@ -59,6 +59,12 @@ static void put_value(FILE *out, const PGresult *rows, int row, int column)
 	}
 }
 
+void output_member(FILE *out, const PGresult *rows, int row, const char *name)
+{
+	fprintf(out, "\"%s\":", name);
+	put_value(out, rows, row, PQfnumber(rows, name));
+}
+
 void output_members(FILE *out, const PGresult *rows, int row)
 {
 	const char *separator = "";

@@ -14,6 +14,9 @@ enum { OUTPUT_TIME_SIZE = 40 };
  * name begins with _ are for people and left out. */
 void output_members(FILE *out, const PGresult *rows, int row);
 
+/* One of them. */
+void output_member(FILE *out, const PGresult *rows, int row, const char *name);
+
 /* The same as an object and a line of its own. */
 void output_object(FILE *out, const PGresult *rows, int row);
 

@@ -2,32 +2,71 @@
 #include <stdio.h>
 
 #include "db/intervention.h"
-#include "tools/locum/each.h"
+#include "db/rows.h"
+#include "tools/locum/bulk.h"
+#include "tools/locum/output.h"
 #include "tools/locum/verb.h"
 
-static int retry(const struct cli *cli, struct db *db, int64_t id, struct error *err)
+static void tell(const struct cli *cli, const PGresult *rows, int row, bool print,
+		 struct bulk_totals *totals)
 {
-	int64_t again;
+	int64_t former = view_int(rows, row, "retry_of");
 
-	if (intervention_retry(db, id, &again, err) != 0)
-		return -1;
-	if (again == 0) {
-		cli_say("there is no finished job %" PRId64, id);
-		return CLI_NEGATIVE;
+	if (view_is_null(rows, row, "id")) {
+		cli_say("there is no finished job %" PRId64, former);
+		totals->refused++;
+		return;
 	}
-	if (cli->json)
-		printf("{\"id\":%" PRId64 ",\"retry_of\":%" PRId64 "}\n", again, id);
-	else
-		printf("%" PRId64 "\n", again);
-	return CLI_OK;
+	totals->done++;
+	if (print && cli->json)
+		output_object(stdout, rows, row);
+	else if (print)
+		printf("%" PRId64 "\n", view_int(rows, row, "id"));
 }
+
+/* A job whose key another one has now is refused, and with it what is done in the same transaction: so the
+ * jobs are tried one by one then. */
+static int retry(const struct cli *cli, struct db *db, const int64_t *ids, size_t count, bool print,
+		 struct bulk_totals *totals, struct error *err)
+{
+	PGresult *rows = intervention_retry(db, ids, count, err);
+
+	if (rows == NULL && err->kind != ERROR_INPUT)
+		return -1;
+	if (rows == NULL && count == 1) {
+		cli_say("job %" PRId64 ": %s", ids[0], err->text);
+		totals->refused++;
+		return 0;
+	}
+	for (size_t i = 0; rows == NULL && i < count; i++)
+		if (retry(cli, db, ids + i, 1, print, totals, err) != 0)
+			return -1;
+	for (int row = 0; rows != NULL && row < rows_count(rows); row++)
+		tell(cli, rows, row, print, totals);
+	PQclear(rows);
+	return 0;
+}
+
+const struct argp retry_argp = {
+	.options = bulk_option_table,
+	.parser = bulk_parse,
+	.args_doc = "JOB...\nFILTER...",
+	.doc = "Submits finished jobs again, each as a new job, and prints the new ids. A filter that names "
+	       "no state finds jobs that failed, were cancelled, or expired.",
+	.children = bulk_children,
+};
 
 int retry_run(struct cli *cli, int argc, char **argv, struct error *err)
 {
-	static const struct each EACH = {
-		.doc = "Submits finished jobs again, each as a new job, and prints the new ids.",
+	static const struct bulk BULK = {
+		.verb = "retry",
+		.done = "submitted again",
+		.states = { "failed", "cancelled", "expired", "completed" },
+		.default_states = 3,
 		.act = retry,
 	};
+	struct bulk_options options = { .cli = cli };
 
-	return each_run(&EACH, cli, argc, argv, err);
+	cli_parse(&retry_argp, argc, argv, &options);
+	return bulk_run(&BULK, &options, err);
 }

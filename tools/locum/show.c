@@ -1,251 +1,129 @@
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 
 #include "db/rows.h"
 #include "db/view.h"
-#include "tools/locum/each.h"
 #include "tools/locum/output.h"
+#include "tools/locum/story.h"
 #include "tools/locum/verb.h"
+#include "tools/locum/watch.h"
 
-enum { TITLE_WIDTH = 12 };
+struct options {
+	struct cli *cli;
+	char **texts; /* the arguments */
+	size_t count;
+	int64_t *ids;
+};
 
-/* A value of a row as a line with a title; nothing for a null. */
-static void put_text(const PGresult *job, const char *title, const char *name)
+static error_t parse(int key, char *arg, struct argp_state *state)
 {
-	const char *text = view_text(job, 0, name);
-	char indent[TITLE_WIDTH + 3];
+	struct options *options = state->input;
 
-	if (text == NULL)
-		return;
-	snprintf(indent, sizeof(indent), "  %-*s", TITLE_WIDTH, title);
-	output_block(stdout, indent, text);
-}
-
-/* "2026-01-31T10:00:00.123Z (12s ago)" */
-static void put_moment(const PGresult *rows, int row, const char *name)
-{
-	int64_t time_us = view_time_us(rows, row, PQfnumber(rows, name));
-	int64_t now_us = view_time_us(rows, row, PQfnumber(rows, "_now"));
-	char moment[OUTPUT_TIME_SIZE];
-	char ago[OUTPUT_TIME_SIZE];
-
-	printf("%s (%s)", output_time(time_us, moment), output_ago(time_us, now_us, ago));
-}
-
-static void put_time(const PGresult *job, const char *title, const char *name)
-{
-	if (view_is_null(job, 0, name))
-		return;
-	printf("  %-*s", TITLE_WIDTH, title);
-	put_moment(job, 0, name);
-	putchar('\n');
-}
-
-/* "HOST pid 12 (incarnation UUID)"; the host is unknown when the dispatcher's row is gone. */
-static void put_worker(const PGresult *rows, int row, const char *host, const char *pid,
-		       const char *incarnation)
-{
-	char uuid[UUID_TEXT_SIZE];
-
-	if (view_text(rows, row, host) != NULL)
-		printf("%s pid %" PRId64 " ", view_text(rows, row, host), view_int(rows, row, pid));
-	printf("(incarnation %s)", uuid_text(view_uuid(rows, row, incarnation), uuid));
-}
-
-static void put_heading(const PGresult *job)
-{
-	int64_t times = view_int(job, 0, "recoveries");
-
-	printf("job %" PRId64 ": %s", view_int(job, 0, "id"), view_text(job, 0, "state"));
-	if (view_bool(job, 0, "cancel_requested"))
-		fputs(", to be cancelled", stdout);
-	if (view_bool(job, 0, "reassigned"))
-		printf(", reassigned %" PRId64 " time%s", times, times == 1 ? "" : "s");
-	putchar('\n');
-}
-
-static void put_facts(const PGresult *job)
-{
-	put_text(job, "handler", "handler");
-	put_text(job, "queue", "queue");
-	printf("  %-*s%" PRId64 "\n", TITLE_WIDTH, "priority", view_int(job, 0, "priority"));
-	printf("  %-*s%" PRId64 " of %" PRId64 ", %" PRId64 " interrupted\n", TITLE_WIDTH,
-	       "attempts", view_int(job, 0, "attempt"), view_int(job, 0, "max_attempts"),
-	       view_int(job, 0, "interruptions"));
-	put_text(job, "key", "key");
-	if (!view_is_null(job, 0, "retry_of"))
-		printf("  %-*s%" PRId64 "\n", TITLE_WIDTH, "retry of",
-		       view_int(job, 0, "retry_of"));
-	put_text(job, "by", "submitted_by");
-	put_text(job, "trace", "traceparent");
-	put_time(job, "submitted", "created_at");
-	put_time(job, "due", "run_at");
-	put_time(job, "expires", "expires_at");
-	put_time(job, "claimed", "claimed_at");
-	put_time(job, "started", "started_at");
-	put_time(job, "finished", "finished_at");
-	if (!view_is_null(job, 0, "incarnation")) {
-		printf("  %-*s", TITLE_WIDTH,
-		       view_is_null(job, 0, "finished_at") ? "worker" : "done by");
-		put_worker(job, 0, "host", "pid", "incarnation");
-		putchar('\n');
-	}
-	put_text(job, "error", "error");
-}
-
-/* JSON is printed as it was given, to the byte. */
-static void put_json(const PGresult *job, const char *name)
-{
-	const char *text = view_text(job, 0, name);
-
-	if (text == NULL)
-		return;
-	printf("%s:\n", name);
-	fwrite(text, 1, rows_length(job, 0, PQfnumber(job, name)), stdout);
-	putchar('\n');
-}
-
-static void put_log(const PGresult *job)
-{
-	const char *log = view_text(job, 0, "log");
-
-	if (log == NULL || log[0] == '\0')
-		return;
-	puts("end of its output:");
-	output_block(stdout, "  | ", log);
-}
-
-static void put_certificate(const PGresult *episodes, int row)
-{
-	if (view_is_null(episodes, row, "declared_by"))
-		return;
-	fputs("    declared dead ", stdout);
-	put_moment(episodes, row, "declared_at");
-	fputs(" by ", stdout);
-	put_worker(episodes, row, "declared_by_host", "declared_by_pid", "declared_by");
-	putchar('\n');
-	if (!view_is_null(episodes, row, "last_ping")) {
-		fputs("    its last ping ", stdout);
-		put_moment(episodes, row, "last_ping");
-		putchar('\n');
-	}
-	if (!view_is_null(episodes, row, "returned_at")) {
-		fputs("    it came back ", stdout);
-		put_moment(episodes, row, "returned_at");
-		putchar('\n');
+	(void)arg;
+	switch (key) {
+	case ARGP_KEY_INIT:
+		for (int i = 0; i < 3; i++)
+			state->child_inputs[i] = options->cli;
+		return 0;
+	case ARGP_KEY_ARGS:
+		options->texts = state->argv + state->next;
+		options->count = (size_t)(state->argc - state->next);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
 	}
 }
 
-/* How a claim ended, in words; the outcomes stand in job_complete.sql and job_reclaim.sql. */
-static const char *outcome_text(const char *outcome)
+static const struct argp_child CHILDREN[] = {
+	{ &watch_argp, 0, NULL, 0 },
+	{ &cli_output_argp, 0, NULL, 0 },
+	{ &cli_connection_argp, 0, NULL, 0 },
+	{ 0 },
+};
+const struct argp show_argp = {
+	.parser = parse,
+	.args_doc = "JOB...",
+	.doc = "Tells the whole story of a job: what it is, what became of it, who lost it on the way, and "
+	       "what followed. The payload and the result are printed as they were given, to the byte. With "
+	       "-q, the state only.",
+	.children = CHILDREN,
+};
+
+/* The rows as a further member of an object: a list. */
+static void put_list(const char *name, const PGresult *rows)
 {
-	static const struct {
-		const char *outcome;
-		const char *text;
-	} WORDS[] = {
-		{ "interrupted", "reassigned while it ran" },
-		{ "reclaimed", "reassigned before it started" },
-		{ "retry", "failed, to be tried again" },
-		{ "release", "given back" },
-		{ "interrupt", "interrupted" },
-		{ "recover", "handed back: its agent died" },
-	};
-
-	for (size_t i = 0; i < sizeof(WORDS) / sizeof(WORDS[0]); i++)
-		if (outcome != NULL && strcmp(WORDS[i].outcome, outcome) == 0)
-			return WORDS[i].text;
-	return outcome == NULL ? "ended" : outcome;
-}
-
-static void put_episode(const PGresult *episodes, int row)
-{
-	static const char *const MOMENTS[][2] = {
-		{ "claimed", "claimed_at" },
-		{ "started", "started_at" },
-	};
-
-	printf("  claim %" PRId64 " by ", view_int(episodes, row, "claim_seq"));
-	put_worker(episodes, row, "host", "pid", "incarnation");
-	putchar('\n');
-	for (size_t i = 0; i < 2; i++) {
-		if (view_is_null(episodes, row, MOMENTS[i][1]))
-			continue;
-		printf("    %s ", MOMENTS[i][0]);
-		put_moment(episodes, row, MOMENTS[i][1]);
-		putchar('\n');
+	printf(",\"%s\":[", name);
+	for (int row = 0; row < rows_count(rows); row++) {
+		fputs(row == 0 ? "{" : ",{", stdout);
+		output_members(stdout, rows, row);
+		putchar('}');
 	}
-	printf("    %s ", outcome_text(view_text(episodes, row, "outcome")));
-	put_moment(episodes, row, "ended_at");
-	putchar('\n');
-	if (view_text(episodes, row, "error") != NULL)
-		output_block(stdout, "    | ", view_text(episodes, row, "error"));
-	put_certificate(episodes, row);
+	putchar(']');
 }
 
-static void put_words(const PGresult *job, const PGresult *episodes)
-{
-	put_heading(job);
-	put_facts(job);
-	put_json(job, "payload");
-	put_json(job, "checkpoint");
-	put_json(job, "progress");
-	put_json(job, "result");
-	put_log(job);
-	if (rows_count(episodes) > 0)
-		puts("earlier claims:");
-	for (int row = 0; row < rows_count(episodes); row++)
-		put_episode(episodes, row);
-}
-
-static void put_object(const PGresult *job, const PGresult *episodes)
+static void put_object(const PGresult *job, const PGresult *episodes, const PGresult *follow_ups)
 {
 	putchar('{');
 	output_members(stdout, job, 0);
-	fputs(",\"history\":[", stdout);
-	for (int row = 0; row < rows_count(episodes); row++) {
-		fputs(row == 0 ? "{" : ",{", stdout);
-		output_members(stdout, episodes, row);
-		putchar('}');
-	}
-	puts("]}");
+	put_list("history", episodes);
+	put_list("follow_ups", follow_ups);
+	puts("}");
 }
 
-static void put_job(const struct cli *cli, const PGresult *job, const PGresult *episodes)
+static void put_job(const struct cli *cli, const PGresult *job, const PGresult *episodes,
+		    const PGresult *follow_ups)
 {
 	if (cli->json)
-		put_object(job, episodes);
+		put_object(job, episodes, follow_ups);
 	else if (cli->quiet)
 		printf("%s\n", view_text(job, 0, "state"));
 	else
-		put_words(job, episodes);
+		story_put(cli, job, episodes, follow_ups);
 }
 
 static int show(const struct cli *cli, struct db *db, int64_t id, struct error *err)
 {
 	PGresult *job = view_job(db, id, err);
 	PGresult *episodes = job == NULL ? NULL : view_episodes(db, id, err);
-	int status = episodes == NULL ? -1 : CLI_OK;
+	PGresult *follow_ups = episodes == NULL ? NULL : view_follow_ups(db, id, err);
+	int status = follow_ups == NULL ? -1 : CLI_OK;
 
 	if (status == CLI_OK && rows_count(job) == 0) {
 		cli_say("there is no job %" PRId64, id);
 		status = CLI_NEGATIVE;
 	} else if (status == CLI_OK) {
-		put_job(cli, job, episodes);
+		put_job(cli, job, episodes, follow_ups);
 	}
+	PQclear(follow_ups);
 	PQclear(episodes);
 	PQclear(job);
 	return status;
 }
 
+static int draw(void *context, struct db *db, struct error *err)
+{
+	const struct options *options = context;
+	int worst = CLI_OK;
+
+	for (size_t i = 0; i < options->count && worst >= 0; i++) {
+		int status = show(options->cli, db, options->ids[i], err);
+
+		if (status != CLI_OK)
+			worst = status;
+	}
+	return worst;
+}
+
 int show_run(struct cli *cli, int argc, char **argv, struct error *err)
 {
-	static const struct each EACH = {
-		.doc = "Tells the whole story of a job: what it is, what became of it, and who lost it on the "
-		       "way. The payload and the result are printed as they were given, to the byte. With -q, "
-		       "the state only.",
-		.act = show,
-	};
+	struct options options = { .cli = cli };
+	int status;
 
-	return each_run(&EACH, cli, argc, argv, err);
+	cli_parse(&show_argp, argc, argv, &options);
+	if (cli_jobs(cli, options.texts, options.count, &options.ids, err) != 0)
+		return -1;
+	status = watch_run(cli, draw, &options, err);
+	free(options.ids);
+	return status;
 }

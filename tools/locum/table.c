@@ -1,6 +1,7 @@
 #include "tools/locum/table.h"
 
 #include <inttypes.h>
+#include <jansson.h>
 #include <libsmartcols.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,12 +9,17 @@
 #include <unistd.h>
 
 #include "db/rows.h"
+#include "tools/locum/colour.h"
 #include "tools/locum/output.h"
+
+enum { COLUMNS_MAX = 32 };
 
 struct table {
 	struct libscols_table *scols;
 	const struct table_column *columns;
 	size_t count;
+	bool filled[COLUMNS_MAX]; /* by column: some cell has a text */
+	bool coloured;
 };
 
 static char *number_text(int64_t number)
@@ -58,30 +64,77 @@ char *table_when(const PGresult *rows, int row, const char *name)
 				 view_time_us(rows, row, PQfnumber(rows, "_now")), text));
 }
 
+char *table_age(const PGresult *rows, int row, const char *name)
+{
+	char text[OUTPUT_TIME_SIZE];
+	int column = PQfnumber(rows, name);
+
+	if (column < 0 || rows_is_null(rows, row, column))
+		return NULL;
+	return strdup(output_span(view_time_us(rows, row, PQfnumber(rows, "_now")) -
+					  view_time_us(rows, row, column),
+				  text));
+}
+
+char *table_span(const PGresult *rows, int row, const char *name)
+{
+	char text[OUTPUT_TIME_SIZE];
+
+	if (view_is_null(rows, row, name))
+		return NULL;
+	return strdup(output_span(view_int(rows, row, name) * 1000, text));
+}
+
+char *table_labels(const PGresult *rows, int row, const char *name)
+{
+	const char *text = view_text(rows, row, name);
+	json_t *labels = text == NULL ? NULL : json_loads(text, 0, NULL);
+	char *words = NULL;
+	size_t size;
+	FILE *out = labels == NULL ? NULL : open_memstream(&words, &size);
+	const char *separator = "";
+	const char *label;
+	json_t *value;
+
+	if (out != NULL) {
+		json_object_foreach(labels, label, value)
+		{
+			fprintf(out, "%s%s=%s", separator, label, json_string_value(value));
+			separator = " ";
+		}
+		fclose(out);
+	}
+	json_decref(labels);
+	return words;
+}
+
 static int add_columns(struct table *table)
 {
 	for (size_t i = 0; i < table->count; i++) {
 		const struct table_column *column = &table->columns[i];
-		int flags = (column->right ? SCOLS_FL_RIGHT : 0) |
-			    (column->cut ? SCOLS_FL_TRUNC : 0);
+		bool cut = (column->flags & TABLE_CUT) != 0;
+		int flags = ((column->flags & TABLE_RIGHT) != 0 ? SCOLS_FL_RIGHT : 0) |
+			    (cut ? SCOLS_FL_TRUNC : 0);
 
-		if (scols_table_new_column(table->scols, column->title, column->cut ? 0.1 : 0,
-					   flags) == NULL)
+		if (scols_table_new_column(table->scols, column->title, cut ? 0.1 : 0, flags) ==
+		    NULL)
 			return -1;
 	}
 	return 0;
 }
 
-struct table *table_new(const struct table_column *columns, size_t count)
+struct table *table_new(const struct cli *cli, const struct table_column *columns, size_t count)
 {
-	struct table *table = calloc(1, sizeof(*table));
+	struct table *table = count > COLUMNS_MAX ? NULL : calloc(1, sizeof(*table));
 
 	if (table == NULL)
 		return NULL;
 	table->columns = columns;
 	table->count = count;
+	table->coloured = colour_wanted(cli);
 	table->scols = scols_new_table();
-	if (table->scols == NULL || add_columns(table) != 0) {
+	if (table->scols == NULL || scols_table_enable_colors(table->scols, table->coloured) != 0 ||
+	    add_columns(table) != 0) {
 		table_free(table);
 		return NULL;
 	}
@@ -96,6 +149,21 @@ void table_free(struct table *table)
 	free(table);
 }
 
+static int paint(const struct table *table, struct libscols_line *line, size_t column,
+		 const char *text)
+{
+	int flags = table->columns[column].flags;
+	const char *sequence = NULL;
+
+	if ((flags & TABLE_STATE) != 0)
+		sequence = colour_of_state(text);
+	else if ((flags & TABLE_BAD) != 0)
+		sequence = COLOUR_BAD;
+	if (!table->coloured || sequence == NULL)
+		return 0;
+	return scols_cell_set_color(scols_line_get_cell(line, column), sequence);
+}
+
 static int add_line(struct table *table, const PGresult *rows, int row)
 {
 	struct libscols_line *line = scols_table_new_line(table->scols, NULL);
@@ -106,10 +174,15 @@ static int add_line(struct table *table, const PGresult *rows, int row)
 		const struct table_column *column = &table->columns[i];
 		char *text = column->cell(rows, row, column->name);
 
-		if (text != NULL && scols_line_refer_data(line, i, text) != 0) {
+		if (text == NULL)
+			continue;
+		if (scols_line_refer_data(line, i, text) != 0) {
 			free(text);
 			return -1;
 		}
+		table->filled[i] = table->filled[i] || text[0] != '\0';
+		if (paint(table, line, i, text) != 0)
+			return -1;
 	}
 	return 0;
 }
@@ -122,6 +195,18 @@ int table_add(struct table *table, const PGresult *rows, int first, int end, str
 	return 0;
 }
 
+static int hide_empty(struct table *table)
+{
+	for (size_t i = 0; i < table->count; i++) {
+		struct libscols_column *column = scols_table_get_column(table->scols, i);
+
+		if ((table->columns[i].flags & TABLE_SELDOM) != 0 && !table->filled[i] &&
+		    scols_column_set_flags(column, SCOLS_FL_HIDDEN) != 0)
+			return -1;
+	}
+	return 0;
+}
+
 int table_print(struct table *table, struct error *err)
 {
 	if (scols_table_get_nlines(table->scols) == 0)
@@ -130,7 +215,22 @@ int table_print(struct table *table, struct error *err)
 	if (isatty(STDOUT_FILENO) == 0)
 		scols_table_set_termwidth(table->scols, 0);
 	scols_table_enable_noheadings(table->scols, 0);
-	return scols_print_table(table->scols) == 0
-		       ? 0
-		       : error_set(err, ERROR_RETRY, "the table could not be printed");
+	scols_table_set_stream(table->scols, stdout);
+	if (hide_empty(table) != 0 || scols_print_table(table->scols) != 0)
+		return error_set(err, ERROR_RETRY, "the table could not be printed");
+	return 0;
+}
+
+int table_put(const struct cli *cli, const struct table_column *columns, size_t count,
+	      const PGresult *rows, int first, int end, struct error *err)
+{
+	struct table *table = table_new(cli, columns, count);
+	int status = -1;
+
+	if (table == NULL)
+		error_set(err, ERROR_RETRY, "out of memory");
+	else if (table_add(table, rows, first, end, err) == 0)
+		status = table_print(table, err);
+	table_free(table);
+	return status;
 }

@@ -44,7 +44,7 @@ static const struct argp_option OPTIONS[] = {
 	  "start the database only, and print how to connect to it", 0 },
 	{ 0 },
 };
-static const struct argp ARGP = {
+const struct argp up_argp = {
 	.options = OPTIONS,
 	.parser = parse,
 	.doc = "Makes and starts a private PostgreSQL, reachable through a Unix socket only, and a "
@@ -157,7 +157,7 @@ int up_run(struct cli *cli, int argc, char **argv, struct error *err)
 	int status = -1;
 	int lock;
 
-	cli_parse(&ARGP, argc, argv, &options);
+	cli_parse(&up_argp, argc, argv, &options);
 	if (place_find(&place, err) != 0)
 		return -1;
 	lock = place_make(&place, err) == 0 ? place_lock(&place, err) : -1;

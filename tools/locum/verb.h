@@ -1,5 +1,5 @@
 /* The verbs of the CLI, one per file. Each parses its arguments, does its work, and returns an exit code,
- * or -1 with *err filled: main says the error and ends with the code that fits. */
+ * or -1 with *err filled: main says the error and ends with the code that fits. Each exports its argp. */
 #ifndef LOCUM_TOOLS_LOCUM_VERB_H
 #define LOCUM_TOOLS_LOCUM_VERB_H
 
@@ -20,13 +20,24 @@ typedef int verb_run(struct cli *cli, int argc, char **argv, struct error *err);
 	X(wait, "wait until jobs have ended")                                                      \
 	X(cancel, "cancel jobs")                                                                   \
 	X(retry, "submit finished jobs again")                                                     \
+	X(queue, "list, make, change, pause and resume queues")                                    \
 	X(workers, "list the dispatchers and what they serve")                                     \
-	X(handler_test, "check which rules of the protocol a service keeps")
+	X(drain, "let dispatchers finish what they have and end")                                  \
+	X(handler_test, "check which rules of the protocol a service keeps")                       \
+	X(completion, "print a script that completes command lines")
 
 #define VERB_DECLARE(name, help)                                                                   \
 	verb_run name##_run;                                                                       \
 	extern const struct argp name##_argp; /* its options, for completion */
 VERBS(VERB_DECLARE)
 #undef VERB_DECLARE
+
+/* A verb of a verb: "locum queue pause". The list ends with a NULL name. */
+struct verb_part {
+	const char *name;
+	const char *help;
+	const struct argp *argp;
+};
+extern const struct verb_part queue_parts[];
 
 #endif

@@ -43,7 +43,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		options->timeout_text = arg;
 		return 0;
 	case 'a':
-		options->any = true;
+	case 'A':
+		options->any = key == 'a';
 		return 0;
 	case ARGP_KEY_ARGS:
 		options->texts = state->argv + state->next;
@@ -58,6 +59,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp_option OPTIONS[] = {
 	{ "timeout", 't', "DURATION", 0, "wait no longer than this, then end with 124", 1 },
 	{ "any", 'a', NULL, 0, "wait for the first of the jobs only", 1 },
+	{ "all", 'A', NULL, 0, "wait for all of them, as without --any", 1 },
 	{ 0 },
 };
 static const struct argp_child CHILDREN[] = {
@@ -65,7 +67,7 @@ static const struct argp_child CHILDREN[] = {
 	{ &cli_connection_argp, 0, NULL, 0 },
 	{ 0 },
 };
-static const struct argp ARGP = {
+const struct argp wait_argp = {
 	.options = OPTIONS,
 	.parser = parse,
 	.args_doc = "JOB...",
@@ -232,7 +234,7 @@ int wait_run(struct cli *cli, int argc, char **argv, struct error *err)
 	struct db *db = NULL;
 	int status = -1;
 
-	cli_parse(&ARGP, argc, argv, &options);
+	cli_parse(&wait_argp, argc, argv, &options);
 	if (prepare(&options, err) == 0 && cli_open(cli, &db, err) == 0)
 		status = wait_all(&options, &db, err);
 	db_close(db);

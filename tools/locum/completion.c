@@ -1,0 +1,211 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "db/state.h"
+#include "tools/locum/verb.h"
+
+enum { WORD_SIZE = 64 };
+
+static const struct {
+	const char *name;
+	const struct argp *argp;
+} TABLE[] = {
+#define ROW(name, help) { #name, &name##_argp },
+	VERBS(ROW)
+#undef ROW
+};
+enum { VERB_COUNT = sizeof(TABLE) / sizeof(TABLE[0]) };
+
+/* What completes the argument of an option or of a verb: the end of the name of a function of the script. */
+static const struct {
+	const char *argument;
+	const char *words;
+} KINDS[] = {
+	{ "STATE", "states" },
+	{ "QUEUE", "queues" },
+	{ "QUEUE...", "queues" },
+	{ "HANDLER", "handlers" },
+	{ "DISPATCHER...", "dispatchers" },
+	{ "FILE", "files" },
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	const char **shell = state->input;
+
+	if (key != ARGP_KEY_ARG)
+		return ARGP_ERR_UNKNOWN;
+	if (*shell != NULL || strcmp(arg, "bash") != 0)
+		argp_error(state, "there is a script for bash only, not for \"%.60s\"", arg);
+	*shell = arg;
+	return 0;
+}
+
+const struct argp completion_argp = {
+	.parser = parse,
+	.args_doc = "[bash]",
+	.doc = "Prints a script for bash that completes command lines of locum: verbs, options, states, "
+	       "and the queues, handlers and dispatchers that the database knows.",
+};
+
+/* As people type it: C has no dashes. */
+static const char *typed(const char *name, char word[static WORD_SIZE])
+{
+	snprintf(word, WORD_SIZE, "%s", name);
+	for (char *at = word; *at != '\0'; at++)
+		if (*at == '_')
+			*at = '-';
+	return word;
+}
+
+static const char *kind_of(const char *argument)
+{
+	for (size_t i = 0; i < sizeof(KINDS) / sizeof(KINDS[0]); i++)
+		if (strcmp(KINDS[i].argument, argument) == 0)
+			return KINDS[i].words;
+	return NULL;
+}
+
+/* Calls `put` with each option of an argp and of its children. */
+static void each_option(const struct argp *argp, void (*put)(const struct argp_option *option))
+{
+	const struct argp_option *option = argp->options;
+	const struct argp_child *child = argp->children;
+
+	for (; option != NULL && (option->name != NULL || option->doc != NULL); option++)
+		if (option->name != NULL)
+			put(option);
+	for (; child != NULL && child->argp != NULL; child++)
+		each_option(child->argp, put);
+}
+
+static void put_flag(const struct argp_option *option)
+{
+	printf(" --%s", option->name);
+}
+
+/* "a|b|c" as words. */
+static void put_choices(const char *choices)
+{
+	fputs("_locum_reply '", stdout);
+	for (; *choices != '\0'; choices++)
+		putchar(*choices == '|' ? ' ' : *choices);
+	putchar('\'');
+}
+
+/* A branch of the script: what may stand behind the option. */
+static void put_argument(const struct argp_option *option)
+{
+	const char *words = option->arg == NULL ? NULL : kind_of(option->arg);
+
+	if (option->arg == NULL || (option->flags & OPTION_ARG_OPTIONAL) != 0)
+		return;
+	printf("\t\t--%s", option->name);
+	if (option->key > ' ' && option->key <= '~')
+		printf(" | -%c", option->key);
+	fputs(") ", stdout);
+	if (strchr(option->arg, '|') != NULL)
+		put_choices(option->arg);
+	else
+		printf("_locum_%s", words == NULL ? "nothing" : words);
+	puts("; return ;;");
+}
+
+/* What may stand without an option. */
+static void put_operand(const struct argp *argp)
+{
+	const char *args = argp->args_doc == NULL ? "" : argp->args_doc;
+	char first[WORD_SIZE];
+	const char *words;
+
+	snprintf(first, sizeof(first), "%.*s", (int)strcspn(args, "\n "), args);
+	words = kind_of(first);
+	if (words != NULL)
+		printf("\t\t_locum_%s\n", words);
+	else if (argp == &completion_argp)
+		puts("\t\t_locum_reply bash");
+}
+
+static void put_verb(const char *name, const struct argp *argp)
+{
+	printf("\t'%s')\n\t\tcase $previous in\n", name);
+	each_option(argp, put_argument);
+	fputs("\t\tesac\n\t\tif [[ $current == -* ]]; then\n\t\t\t_locum_reply '--help", stdout);
+	each_option(argp, put_flag);
+	puts("'\n\t\t\treturn\n\t\tfi");
+	put_operand(argp);
+	puts("\t\t;;");
+}
+
+static const char HEAD[] =
+	"# bash completion for locum, made by \"locum completion bash\"\n"
+	"_locum_reply() { mapfile -t COMPREPLY < <(compgen -W \"$1\" -- \"$current\"); }\n"
+	"_locum_nothing() { COMPREPLY=(); }\n"
+	"_locum_files() { mapfile -t COMPREPLY < <(compgen -f -- \"$current\"); }\n"
+	"_locum_known() {\n"
+	"\tlocal IFS=$'\\n'\n"
+	"\t_locum_reply \"$(locum \"$@\" 2> /dev/null)\"\n"
+	"}\n"
+	"_locum_queues() { _locum_known queue list -q; }\n"
+	"_locum_dispatchers() { _locum_known workers -q; }\n"
+	"_locum_handlers() { _locum_known workers --handlers; }\n";
+
+static const char MIDDLE[] =
+	"_locum() {\n"
+	"\tlocal current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}\n"
+	"\tlocal verb=${COMP_WORDS[1]}\n"
+	"\tCOMPREPLY=()\n"
+	"\tif [[ $COMP_CWORD -eq 1 || ( $verb == help && $COMP_CWORD -eq 2 ) ]]; then\n"
+	"\t\t_locum_reply \"$_locum_verbs\"\n"
+	"\t\treturn\n"
+	"\tfi\n"
+	"\tif [[ $verb == queue && $COMP_CWORD -eq 2 ]]; then\n"
+	"\t\t_locum_reply \"$_locum_queue_verbs\"\n"
+	"\t\treturn\n"
+	"\tfi\n"
+	"\tif [[ $verb == queue ]]; then\n"
+	"\t\tverb=\"queue ${COMP_WORDS[2]}\"\n"
+	"\tfi\n"
+	"\tcase $verb in\n";
+
+static const char TAIL[] = "\tesac\n"
+			   "}\n"
+			   "complete -F _locum locum\n";
+
+/* The words that a function or a variable of the script holds. */
+static void put_words(void)
+{
+	char word[WORD_SIZE];
+
+	fputs("_locum_states() { _locum_reply '", stdout);
+	for (enum state state = STATE_WAITING; state <= STATE_EXPIRED; state++)
+		printf("%s ", state_name(state));
+	fputs("'; }\n_locum_verbs='help", stdout);
+	for (size_t i = 0; i < VERB_COUNT; i++)
+		printf(" %s", typed(TABLE[i].name, word));
+	fputs("'\n_locum_queue_verbs='", stdout);
+	for (const struct verb_part *part = queue_parts; part->name != NULL; part++)
+		printf("%s ", part->name);
+	puts("'");
+}
+
+int completion_run(struct cli *cli, int argc, char **argv, struct error *err)
+{
+	const char *shell = NULL;
+	char word[WORD_SIZE];
+
+	(void)cli;
+	(void)err;
+	cli_parse(&completion_argp, argc, argv, &shell);
+	fputs(HEAD, stdout);
+	put_words();
+	fputs(MIDDLE, stdout);
+	for (size_t i = 0; i < VERB_COUNT; i++)
+		put_verb(typed(TABLE[i].name, word), TABLE[i].argp);
+	for (const struct verb_part *part = queue_parts; part->name != NULL; part++) {
+		snprintf(word, sizeof(word), "queue %s", part->name);
+		put_verb(word, part->argp);
+	}
+	fputs(TAIL, stdout);
+	return CLI_OK;
+}
