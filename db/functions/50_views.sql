@@ -2,12 +2,13 @@
 
 -- locum.jobs: unfinished and finished jobs in one. The retry policy is the one in force, given or default.
 create or replace view locum.jobs as
-select j.id, q.name as queue, j.handler::text, j.state::text, j.priority,
-	j.attempt + (j.state = 'active')::int as attempt, j.max_attempts, j.interruptions, j.recoveries,
-	j.payload::json, null::json as result, j.error, j.log, j.key, j.submitted_by::text, j.created_at, j.run_at,
-	j.expires_at, j.claimed_at, j.started_at, null::timestamptz as finished_at,
+select j.id, q.name as queue, j.handler::text, j.state::text, j.priority::smallint,
+	j.attempt + (j.state = 'active')::int as attempt, j.max_attempts::smallint, j.interruptions,
+	j.recoveries, j.payload::json, null::json as result, j.error, j.log, j.key::text,
+	j.submitted_by::text, j.created_at, j.run_at, j.expires_at, j.claimed_at, j.started_at,
+	null::timestamptz as finished_at,
 	d.id as dispatcher_id, j.incarnation, j.claim_id, j.claim_seq, j.retry_of, j.cancel_requested,
-	j.history, j.labels, j.follows, j.follow_ups as "then", j.on_interrupt::text, j.traceparent,
+	j.history, j.labels, j.follows, j.follow_ups as "then", j.on_interrupt::text, j.traceparent::text,
 	j.timeout_ms * interval '1 millisecond' as timeout,
 	coalesce(j.retry_delay_ms, LIMIT_RETRY_BASE_MS) * interval '1 millisecond' as retry_delay,
 	coalesce(j.retry_cap_ms, greatest(j.retry_delay_ms, LIMIT_RETRY_CAP_MS))

@@ -21,11 +21,14 @@ create domain locum.name as text check (
 	octet_length(value) between 1 and LIMIT_NAME_BYTES and value !~ '[[:cntrl:]]'
 );
 
--- A domain, not a check on the table: a claim would read the whole payload to check it again.
+-- Domains, not checks on the table: each claim would check the row again, and read the whole payload for it.
 create domain locum.payload as json check (octet_length(value::text) <= LIMIT_PAYLOAD_BYTES);
 
-create domain locum.submitter as text check (octet_length(value) between 1 and LIMIT_KEY_BYTES);
-
+create domain locum.key as text check (octet_length(value) between 1 and LIMIT_KEY_BYTES);
+create domain locum.trace as text check (octet_length(value) <= LIMIT_KEY_BYTES);
+create domain locum.priority as smallint check (value between 0 and LIMIT_PRIORITY_MAX);
+create domain locum.attempts as smallint check (value between 1 and LIMIT_ATTEMPTS_MAX);
+create domain locum.timeout_ms as bigint check (value > 0);
 create domain locum.pause_ms as bigint check (value between 0 and LIMIT_WAIT_DAYS * 86400000::bigint);
 
 -- The options of a job by the names that submissions give them; a null is the option's default. The payload
@@ -71,29 +74,27 @@ create table locum.job (
 	claim_seq bigint not null default 0,        -- orders the claims of a job; never compared
 	retry_of bigint,                            -- the finished job that this one repeats
 	follows bigint,                             -- the job whose end submitted this one
-	timeout_ms bigint check (timeout_ms > 0),
+	timeout_ms locum.timeout_ms,
 	retry_delay_ms locum.pause_ms,              -- locum.retry_pause_ms says what these three mean
 	retry_cap_ms locum.pause_ms,
 	queue_id int not null,
 	state locum.job_state not null,
 	on_interrupt locum.interrupt_policy not null default 'retry',
 	retry_backoff locum.retry_backoff,
-	priority smallint not null default LIMIT_PRIORITY_DEFAULT
-		check (priority between 0 and LIMIT_PRIORITY_MAX),
+	priority locum.priority not null default LIMIT_PRIORITY_DEFAULT,
 	lane smallint,                              -- 0 requeued, 1 new, scanned in this order; while
 	                                            -- claimed -1 - lane; null in any other state
 	attempt smallint not null default 0,        -- runs that ended and counted
-	max_attempts smallint not null default LIMIT_ATTEMPTS_DEFAULT
-		check (max_attempts between 1 and LIMIT_ATTEMPTS_MAX),
+	max_attempts locum.attempts not null default LIMIT_ATTEMPTS_DEFAULT,
 	interruptions smallint not null default 0,  -- runs that were cut short
 	recoveries smallint not null default 0,     -- involuntary reclaims, started or not
 	cancel_requested boolean not null default false,
 	claim_id uuid,                              -- the right to finish the job: a capability
 	incarnation uuid,                           -- of the dispatcher that holds the claim
 	handler locum.name not null,
-	submitted_by locum.submitter not null default session_user,
-	key text check (octet_length(key) between 1 and LIMIT_KEY_BYTES),
-	traceparent text check (octet_length(traceparent) <= LIMIT_KEY_BYTES),
+	submitted_by locum.key not null default session_user,
+	key locum.key,
+	traceparent locum.trace,
 	payload locum.payload not null default '{}',
 	labels jsonb,                               -- as locum.label_set makes it
 	follow_ups json,                            -- as locum.follow_up_set makes it

@@ -47,11 +47,6 @@ with given as materialized (
 		history
 	from done
 	where queue_id not in (select id from locum.queue where keep_finished = '0')
-), followed as (
-	select locum.follow(id, queue_id, handler, submitted_by, traceparent, follow_ups, ending, result::json,
-		message)
-	from done
-	where follow_ups is not null
 ), back as (
 	update locum.job
 	set state = case when given.interrupts and job.on_interrupt = 'hold' then 'held'
@@ -78,7 +73,12 @@ with given as materialized (
 			and locum.interruption_ends(job.on_interrupt, job.interruptions))
 	returning job.id, job.state
 ), accepted as materialized (
-	select id, ending as state from done union all select id, state from back
+	select id, ending as state, case when follow_ups is not null
+		then locum.follow(id, queue_id, handler, submitted_by, traceparent, follow_ups, ending,
+			result::json, message) is null end as followed
+	from done
+	union all
+	select id, state, null from back
 ), receipt as (
 	insert into locum.receipt (completion_id, incarnation, jobs)
 	select $2::uuid, $1::uuid, array_agg(id) from accepted having count(*) > 0
@@ -86,4 +86,4 @@ with given as materialized (
 ), confirmed as (
 	delete from locum.receipt where completion_id = any($3::uuid[])
 )
-select id, state::text from accepted where (select count(*) from followed) >= 0
+select id, state::text from accepted
