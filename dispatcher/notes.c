@@ -137,7 +137,8 @@ static void drop(struct notes *notes, size_t count)
 		free(notes->list[i].progress);
 	}
 	notes->count -= count;
-	memmove(notes->list, notes->list + count, notes->count * sizeof(*notes->list));
+	if (notes->count > 0)
+		memmove(notes->list, notes->list + count, notes->count * sizeof(*notes->list));
 }
 
 void notes_clear(struct notes *notes)

@@ -242,7 +242,9 @@ static void work_more(struct pump *pump, struct connection *extra, int64_t now_m
 
 	if (extra->turn != NULL || now_ms < extra->retry_due_ms)
 		return;
-	if (pump->main.turn != NULL && turn_is_worth_another(pump, now_ms)) {
+	/* What runs noted is written before their ends, and main writes it. */
+	if (pump->main.turn != NULL && pump->notes.count == 0 &&
+	    turn_is_worth_another(pump, now_ms)) {
 		if (session_open_extra(pump, extra, &err) != 0)
 			pump_lose(pump, extra, &err);
 		else
