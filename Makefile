@@ -29,15 +29,17 @@ HARDENING := -O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 SANITIZING := -O1 -fno-omit-frame-pointer -fsanitize=$(SANITIZE) -fno-sanitize-recover=all
 
 MODE_FLAGS := $(if $(SANITIZE),$(SANITIZING),$(HARDENING)) $(if $(DEV),$(STRICT))
-COMPILE_FLAGS = -std=gnu17 -D_GNU_SOURCE -I. -I$(B)/gen $(MODE_FLAGS) $(WARNINGS) -fPIE \
+CODE_MODEL := -fPIE
+COMPILE_FLAGS = -std=gnu17 -D_GNU_SOURCE -I. -Iinclude -I$(B)/gen $(MODE_FLAGS) $(WARNINGS) $(CODE_MODEL) \
 	-fstack-protector-strong -pthread $(CPPFLAGS) $(CFLAGS)
 LINK_FLAGS = -pie -pthread -Wl,-z,relro,-z,now $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
 
 # --- sources: what is there is built -------------------------------------------------------------
 
-LIBS := base db dispatcher agent host tools support
+LIBS := base db client dispatcher agent host tools support
 DIR_base := base
 DIR_db := db
+DIR_client := lib
 DIR_dispatcher := dispatcher
 DIR_agent := agent
 DIR_host := agent/host
@@ -82,6 +84,7 @@ PKG_locum-agent := uuid libuv
 PKG_locum-host := libpq uuid
 PKG_locum := libpq uuid jansson smartcols
 PKG_locum-bench := libpq uuid jansson
+PKG_liblocum := libpq uuid
 PKG_tests := $(PACKAGES) cmocka
 
 # --- targets -------------------------------------------------------------------------------------
@@ -93,7 +96,10 @@ plugins_of = $(patsubst $(1)/%.c,$(B)/plugins/%.so,$(wildcard $(1)/*.c))
 PLUGINS := $(call plugins_of,examples/plugins)
 TEST_PLUGINS := $(call plugins_of,tests/plugins)
 
-all: $(PROGRAMS) $(PLUGINS) $(call archives,$(filter-out support,$(LIBS))) ## build everything but the tests (the default)
+VERSION := $(shell sed -n 's/.*LOCUM_VERSION "\(.*\)"/\1/p' base/version.h)
+LIBRARY := $(B)/lib/liblocum.so $(B)/lib/liblocum.a
+
+all: $(PROGRAMS) $(PLUGINS) $(LIBRARY) $(call archives,$(filter-out support,$(LIBS))) ## build everything but the tests (the default)
 HANDLERS := $(patsubst examples/handlers/%.c,$(B)/handlers/%,$(wildcard examples/handlers/*.c))
 tests: $(TESTS) $(TEST_PLUGINS) $(HANDLERS)
 unit-tests: $(call tests_of,unit) $(TEST_PLUGINS) $(HANDLERS)
@@ -136,7 +142,7 @@ states-diagram: ## print the job states as a Mermaid diagram
 	@tools/house/states.sh diagram db/states.def
 
 install: all ## install into DESTDIR/PREFIX
-	@tools/house/install.sh '$(B)' '$(DESTDIR)$(PREFIX)'
+	@tools/house/install.sh '$(B)' '$(DESTDIR)' '$(PREFIX)'
 
 # --- stamps: rebuild when the flags or the set of files change -----------------------------------
 
@@ -195,6 +201,9 @@ $(B)/obj/gen/%.o: $(B)/gen/%.c $(B)/flags
 $(B)/obj/%.o: %.c $(B)/flags
 	$(compile)
 
+# What liblocum.so is made of is position-independent.
+$(addprefix $(B)/obj/,base/% db/% lib/% gen/db/%): CODE_MODEL := -fPIC -fno-semantic-interposition
+
 define library_rule
 $(B)/lib$(1).a: $(call object,$(call sources,$(1))) $(B)/files
 	@rm -f $$@
@@ -208,9 +217,11 @@ define link
 	@mkdir -p $(@D)
 	$(call say,LINK)
 	$(Q)$(CC) $(LINK_FLAGS) -o $@ $(filter %.o,$^) \
-		-Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
+		-Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(if $(filter %.so,$^), \
+		$(filter %.so,$^) -Wl$(comma)-rpath$(comma)$(abspath $(B)/lib)) \
 		$(call pkg_config,--libs $(1)) -ldl -lm
 endef
+comma := ,
 
 $(B)/bin/locumd: $(B)/obj/dispatcher/main.o $(call archives,dispatcher db base)
 	$(call link,$(PKG_locumd))
@@ -218,8 +229,8 @@ $(B)/bin/locumd: $(B)/obj/dispatcher/main.o $(call archives,dispatcher db base)
 $(B)/bin/locum-agent: $(B)/obj/agent/main.o $(call archives,agent base)
 	$(call link,$(PKG_locum-agent))
 
-# Plugins find the functions of include/locum.h, and no others, in the host itself.
-PLUGIN_API = $(sort $(shell grep -o 'locum_job_[a-z_]*' include/locum.h))
+# Plugins find the functions of include/locum/plugin.h, and no others, in the host itself.
+PLUGIN_API = $(sort $(shell grep -o 'locum_job_[a-z_]*' include/locum/plugin.h))
 $(B)/bin/locum-host: LDFLAGS += $(PLUGIN_API:%=-Wl,--export-dynamic-symbol=%)
 $(B)/bin/locum-host: $(B)/obj/agent/host/main.o $(call archives,host agent db base)
 	$(call link,$(PKG_locum-host))
@@ -227,8 +238,38 @@ $(B)/bin/locum-host: $(B)/obj/agent/host/main.o $(call archives,host agent db ba
 $(B)/bin/locum: $(B)/obj/tools/locum/main.o $(call archives,tools db base)
 	$(call link,$(PKG_locum))
 
+# Its name carries what programs rely on: they ask for liblocum.so.0, whatever its version.
+SHARED := liblocum.so.$(VERSION)
+SONAME := liblocum.so.0
+EXPORTS := lib/liblocum.map
+$(B)/lib/$(SHARED): $(call archives,client db base) $(EXPORTS) $(B)/flags
+	@mkdir -p $(@D)
+	$(call say,LINK)
+	$(Q)$(CC) -shared -pthread -Wl,-soname,$(SONAME) -Wl,--version-script=$(EXPORTS) \
+		-Wl,--no-undefined-version -Wl,-z,relro,-z,now \
+		$(if $(SANITIZE),-fsanitize=$(SANITIZE),-Wl$(comma)-z$(comma)defs) $(LDFLAGS) -o $@ \
+		-Wl,--whole-archive $(B)/libclient.a -Wl,--no-whole-archive \
+		-Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(call pkg_config,--libs $(PKG_liblocum))
+
+$(B)/lib/liblocum.so: $(B)/lib/$(SHARED)
+	@ln -sf $(SHARED) $(B)/lib/$(SONAME)
+	@ln -sf $(SONAME) $@
+
+# One object, so that what the library uses inside has no name outside.
+$(B)/lib/liblocum.a: $(call archives,client db base) $(EXPORTS) $(B)/flags
+	@mkdir -p $(@D)
+	$(call say,AR)
+	$(Q)sed -n 's/^	\(locum_[a-z_]*\);$$/\1/p' $(EXPORTS) > $(B)/lib/exports
+	$(Q)$(CC) -r -nostdlib -o $(B)/lib/liblocum.o -Wl,--whole-archive $(B)/libclient.a \
+		-Wl,--no-whole-archive -Wl,--start-group $(filter %.a,$^) -Wl,--end-group
+	$(Q)objcopy --keep-global-symbols=$(B)/lib/exports $(B)/lib/liblocum.o
+	@rm -f $@
+	$(Q)ar rcs $@ $(B)/lib/liblocum.o
+
 $(B)/bin/locum-bench: $(call object,$(BENCH_SOURCES)) $(call archives,db base) $(B)/files
 	$(call link,$(PKG_locum-bench))
+
+HEADERS := $(wildcard include/*.h include/locum/*.h)
 
 define plugin
 	@mkdir -p $(@D)
@@ -237,16 +278,19 @@ define plugin
 		$(call pkg_config,--cflags libpq) -o $@ $< $(call pkg_config,--libs libpq)
 endef
 
-$(B)/plugins/%.so: examples/plugins/%.c include/locum.h $(B)/flags
+$(B)/plugins/%.so: examples/plugins/%.c $(HEADERS) $(B)/flags
 	$(plugin)
 
-$(B)/plugins/%.so: tests/plugins/%.c include/locum.h $(B)/flags
+$(B)/plugins/%.so: tests/plugins/%.c $(HEADERS) $(B)/flags
 	$(plugin)
 
 $(B)/handlers/%: examples/handlers/%.c $(B)/flags
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(CC) -std=c17 -D_POSIX_C_SOURCE=200809L -O2 $(WARNINGS) $(if $(DEV),-Werror) -o $@ $<
+
+# The library as its users have it.
+$(filter $(B)/tests/db/test_lib%,$(TESTS)): $(B)/lib/liblocum.so
 
 $(TESTS): $(B)/tests/%: $(B)/obj/tests/%.o $(call archives,support dispatcher host agent tools db base)
 	$(call link,$(PKG_tests))

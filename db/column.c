@@ -76,6 +76,17 @@ int column_add_null(struct column *column, struct error *err)
 	return 0;
 }
 
+struct column_mark column_mark(const struct column *column)
+{
+	return (struct column_mark){ column->bytes.end, column->count };
+}
+
+void column_take_back(struct column *column, struct column_mark mark)
+{
+	column->bytes.end = mark.end;
+	column->count = mark.count;
+}
+
 static const char *first_element(const struct column *column)
 {
 	return buffer_bytes(&column->bytes) + ARGS_HEADER_BYTES + column->dropped;

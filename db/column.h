@@ -27,6 +27,14 @@ int column_add_text(struct column *column, struct args_text text, struct error *
 int column_add_int4(struct column *column, int32_t value, struct error *err);
 int column_add_null(struct column *column, struct error *err);
 
+/* The end of a column, and taking back what was added since. */
+struct column_mark {
+	size_t end;
+	size_t count;
+};
+struct column_mark column_mark(const struct column *column);
+void column_take_back(struct column *column, struct column_mark mark);
+
 /* Drops the first elements; no more are added until column_clear. */
 void column_drop(struct column *column, size_t count);
 

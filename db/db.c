@@ -46,7 +46,10 @@ static PGconn *connect_params(const struct db_options *options)
 		"UTF8", "10", "20000", "read-write", options->conninfo, name, NULL
 	};
 
-	if (uuid_is_none(options->incarnation))
+	snprintf(name, sizeof(name), "locum");
+	if (options->role == NULL)
+		keys[5] = "fallback_application_name";
+	else if (uuid_is_none(options->incarnation))
 		snprintf(name, sizeof(name), "locum/%s", options->role);
 	else
 		snprintf(name, sizeof(name), "locum/%s/%s", options->role,
@@ -114,12 +117,25 @@ fail:
 	return -1;
 }
 
+struct db *db_adopt(PGconn *conn, struct error *err)
+{
+	struct db *adopted = calloc(1, sizeof(*adopted));
+
+	if (adopted == NULL) {
+		error_set(err, ERROR_RETRY, "out of memory");
+		return NULL;
+	}
+	*adopted = (struct db){ .conn = conn, .answer_ms = INT64_MAX / 2, .adopted = true };
+	return adopted;
+}
+
 void db_close(struct db *db)
 {
 	if (db == NULL)
 		return;
 	exchange_forget(db);
-	PQfinish(db->conn);
+	if (!db->adopted)
+		PQfinish(db->conn);
 	free(db->prepared);
 	free(db);
 }

@@ -20,7 +20,8 @@ struct db;
 
 struct db_options {
 	const char *conninfo; /* of libpq: a URL or key=value; "" takes the environment */
-	const char *role;     /* "pump", "pinger": the middle of application_name locum/ROLE/UUID */
+	const char *role;     /* "pump", "pinger": the middle of application_name locum/ROLE/UUID;
+				 NULL: "locum", unless conninfo names another */
 	struct uuid incarnation; /* the end of application_name; none: left out */
 	bool prepared;           /* prepare statements on the server; off behind a pooler */
 	bool pinned;             /* pin plans for the session; off behind a pooler */
@@ -37,6 +38,10 @@ struct db_call {
  * (password refused), ERROR_INPUT for a malformed conninfo. */
 int db_open(struct db **db, const struct db_options *options, struct error *err);
 void db_close(struct db *db);
+
+/* Runs statements on somebody else's connection, which db_close leaves open: unprepared, each for as long as it
+ * takes. It is in pipeline mode and non-blocking while calls are made (db/loan.h). NULL when memory ends. */
+struct db *db_adopt(PGconn *conn, struct error *err);
 
 /* Runs the calls as one transaction and sets results[i], each the caller's to PQclear. Consumes the args
  * whatever happens. On failure no result is set; after ERROR_RETRY with a lost connection (db_is_lost) it is

@@ -28,6 +28,7 @@ struct db {
 	PGconn *conn;
 	int64_t answer_ms;
 	bool prepare;
+	bool adopted; /* somebody else closes the connection */
 	bool lost;
 	bool *prepared; /* by index of EMBEDDED_STATEMENTS */
 	char detail[DB_DETAIL_SIZE];

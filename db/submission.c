@@ -77,8 +77,8 @@ static int add_priority(struct submission *submission, int64_t priority, struct 
 	return column_add_int4(&submission->priorities, (int32_t)priority, err);
 }
 
-int submission_add(struct submission *submission, const struct submission_job *job,
-		   struct error *err)
+static int add_columns(struct submission *submission, const struct submission_job *job,
+		       struct error *err)
 {
 	if (column_add_text(&submission->handlers, job->handler, err) != 0 ||
 	    column_add_text(&submission->payloads, job->payload, err) != 0 ||
@@ -87,6 +87,21 @@ int submission_add(struct submission *submission, const struct submission_job *j
 	    column_add_text(&submission->keys, job->key, err) != 0 ||
 	    column_add_text(&submission->options, job->options, err) != 0)
 		return -1;
+	return 0;
+}
+
+int submission_add(struct submission *submission, const struct submission_job *job,
+		   struct error *err)
+{
+#define COLUMN_MARK(name, element) struct column_mark name = column_mark(&submission->name);
+	COLUMNS(COLUMN_MARK)
+#undef COLUMN_MARK
+	if (add_columns(submission, job, err) != 0) {
+#define COLUMN_TAKE_BACK(name, element) column_take_back(&submission->name, name);
+		COLUMNS(COLUMN_TAKE_BACK)
+#undef COLUMN_TAKE_BACK
+		return -1;
+	}
 	submission->count++;
 	submission->bytes += job->handler.length + job->payload.length + job->queue.length +
 			     job->key.length + job->options.length;

@@ -44,7 +44,7 @@ size_t submission_count(const struct submission *submission);
 /* Whether it holds LIMIT_SUBMIT_BATCH jobs, or as many bytes as are sent at a time. */
 bool submission_is_full(const struct submission *submission);
 
-/* Copies a job into a batch that is not full. */
+/* Copies a job into a batch that is not full; after -1 the batch is as it was. */
 int submission_add(struct submission *submission, const struct submission_job *job,
 		   struct error *err);
 

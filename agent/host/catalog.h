@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "base/handler.h"
 #include "base/wire.h"
-#include "include/locum.h"
+#include "include/locum/plugin.h"
 
 enum { CATALOG_REASON_SIZE = 512 };
 

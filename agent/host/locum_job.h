@@ -1,5 +1,5 @@
 /*
- * A job in a plugin host, from the RUN frame to the OUTCOME; include/locum.h is what handlers see of it.
+ * A job in a plugin host, from the RUN frame to the OUTCOME; include/locum/plugin.h is what handlers see of it.
  * It belongs to the desk's thread, except while it runs: then to the main thread, and only `stop` and
  * `announced` are the desk's.
  */
@@ -16,7 +16,7 @@
 #include "agent/slate.h"
 #include "base/limits.h"
 #include "base/wire.h"
-#include "include/locum.h"
+#include "include/locum/plugin.h"
 
 /* Why a job is to end. The first one stays. */
 enum locum_job_stop {

@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -175,6 +176,31 @@ static void what_is_left_of_a_batch_is_sent_as_if_it_were_the_whole(void **state
 	submission_free(batch);
 }
 
+static void a_job_that_does_not_fit_leaves_the_batch_as_it_was(void **state)
+{
+	enum { TOO_MANY = 16 * 1024 * 1024 };
+	static const char *const PAYLOADS[] = { "1", NULL };
+	struct database *d = *state;
+	struct submission *batch = batch_of(PAYLOADS);
+	struct submission_job job = { .handler = text("big"), .payload = text("2"), .priority = 1 };
+	char *many = calloc(TOO_MANY, 1);
+	int64_t ids[2];
+	struct submission_answer answer = { .ids = ids };
+
+	job.key = (struct args_text){ many, TOO_MANY };
+	assert_int_equal(submission_add(batch, &job, &d->err), -1);
+	assert_int_equal(d->err.kind, ERROR_INPUT);
+	free(many);
+	assert_int_equal(submission_count(batch), 1);
+	job.key = text("k");
+	job.handler = text("h");
+	assert_int_equal(submission_add(batch, &job, NULL), 0);
+	assert_int_equal(send_first(d, batch, 2, NONE, &answer), 0);
+	assert_sql(d, "h|1|5|-\nh|2|1|k",
+		   "select handler, payload, priority, key from locum.job order by id");
+	submission_free(batch);
+}
+
 static void a_batch_of_the_limit_is_full(void **state)
 {
 	struct submission_job job = { .handler = text("h"), .priority = SUBMISSION_PRIORITY_NONE };
@@ -201,6 +227,7 @@ int main(void)
 		DATABASE_TEST(the_same_request_again_gives_the_same_ids),
 		DATABASE_TEST(the_same_request_for_other_jobs_is_refused),
 		DATABASE_TEST(what_is_left_of_a_batch_is_sent_as_if_it_were_the_whole),
+		DATABASE_TEST(a_job_that_does_not_fit_leaves_the_batch_as_it_was),
 		DATABASE_TEST(a_batch_of_the_limit_is_full),
 	};
 

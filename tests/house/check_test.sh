@@ -95,6 +95,10 @@ test_includes() {
 	file tests/unit/test_pump.c '#include "dispatcher/pump.h"'
 	passes tests_may_include_everything
 
+	header dispatcher/pump.h LOCUM_DISPATCHER_PUMP_H
+	file lib/locum.c '#include "dispatcher/pump.h"'
+	fires lib_includes_no_program 'lib/locum.c:1: layer: '
+
 	file agent/slot.c '#include <libpq-fe.h>'
 	fires agent_may_not_include_libpq 'agent/slot.c:1: layer: '
 

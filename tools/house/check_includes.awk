@@ -13,6 +13,8 @@ function allowed(path) {
 		return " base "
 	if (path ~ /^db\//)
 		return " base db "
+	if (path ~ /^lib\//)
+		return " base db lib include "
 	if (path ~ /^agent\/host/)
 		return " base db agent include "
 	if (path ~ /^agent\//)

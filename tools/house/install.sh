@@ -1,8 +1,9 @@
 #!/bin/sh
-# install.sh BUILD_DIR PREFIX_DIR: copies the programs, the manual pages, the completion, the header and the examples.
+# install.sh BUILD_DIR DESTDIR PREFIX: copies the programs, the library, the manual pages, the completion, the headers
+# and the examples. DESTDIR, which may be empty, is where PREFIX is for now.
 set -eu
 build=$1
-prefix=$2
+prefix=$2$3
 
 install -d "$prefix/bin"
 for program in "$build"/bin/*; do
@@ -35,8 +36,23 @@ for plugin in examples/plugins/*.c; do
 	install -m 755 "$build/plugins/$name.so" "$prefix/lib/locum/"
 	install -m 644 "$plugin" "$prefix/share/locum/plugins/"
 done
-install -d "$prefix/include"
+
+install -d "$prefix/include/locum" "$prefix/lib/pkgconfig"
 install -m 644 include/locum.h "$prefix/include/"
+install -m 644 include/locum/*.h "$prefix/include/locum/"
+install -m 644 "$build/lib/liblocum.a" "$prefix/lib/"
+version=$(sed -n 's/.*LOCUM_VERSION "\(.*\)"/\1/p' base/version.h)
+install -m 755 "$build/lib/liblocum.so.$version" "$prefix/lib/"
+ln -sf "liblocum.so.$version" "$prefix/lib/liblocum.so.0"
+ln -sf liblocum.so.0 "$prefix/lib/liblocum.so"
+sed "s|@PREFIX@|$3|; s|@VERSION@|$version|" lib/locum.pc.in > "$prefix/lib/pkgconfig/locum.pc"
+chmod 644 "$prefix/lib/pkgconfig/locum.pc"
+
+for example in examples/clients/*; do
+	[ -f "$example" ] || continue
+	install -d "$prefix/share/locum/examples"
+	install -m 644 "$example" "$prefix/share/locum/examples/"
+done
 
 for example in examples/handlers/*; do
 	[ -f "$example" ] || continue
