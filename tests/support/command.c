@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -160,6 +161,19 @@ void command_type(struct command *command, const char *bytes, size_t length)
 			return; /* it wants no more */
 		assert_true(put > 0);
 		written += (size_t)put;
+	}
+}
+
+void command_await_taken(struct command *command)
+{
+	int64_t deadline_ms = clock_monotonic_ms() + COMMAND_PATIENCE_MS;
+	int left = 1;
+
+	while (left > 0) {
+		assert_int_equal(ioctl(command->in, FIONREAD, &left), 0);
+		if (clock_monotonic_ms() >= deadline_ms)
+			fail_msg("%d bytes were not read; it said: %s", left, command->said);
+		poll(NULL, 0, left > 0 ? 2 : 0);
 	}
 }
 

@@ -36,6 +36,8 @@ void command_add(struct command *command, ...) __attribute__((sentinel));
 
 void command_start(struct command *command);
 void command_type(struct command *command, const char *bytes, size_t length);
+/* Waits until it has read all that was typed. */
+void command_await_taken(struct command *command);
 void command_type_end(struct command *command);
 
 /* Reads on until stderr (or stdout) holds the text. */

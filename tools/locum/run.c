@@ -187,7 +187,6 @@ static int64_t deadline_of(int64_t wait_ms)
 static int run_job(struct watch *watch, struct error *err)
 {
 	struct cli *cli = watch->options->job.cli;
-	int status;
 
 	if (single_store(watch->single, &watch->id, err) != 0)
 		return -1;
@@ -195,18 +194,13 @@ static int run_job(struct watch *watch, struct error *err)
 		cli_say("job %" PRId64, watch->id);
 	single_warn(watch->single);
 	watch->deadline_ms = deadline_of(watch->options->wait_ms);
-	watch->stop_fd = cli->stop_fd();
-	watch->patience.stop_fd = watch->stop_fd;
-	status = wait_for_end(watch, err);
-	if (watch->stop_fd >= 0)
-		close(watch->stop_fd);
-	return status;
+	return wait_for_end(watch, err);
 }
 
 static int run(struct options *options, struct error *err)
 {
 	struct watch watch = { .options = options };
-	int status;
+	int status = -1;
 
 	if (options->job.handler == NULL)
 		return cli_usage(options->job.cli, err, "which handler? Name one");
@@ -215,14 +209,16 @@ static int run(struct options *options, struct error *err)
 		return error_prefix(err, "--wait");
 	if (job_flags_read(&options->job, err) != 0)
 		return -1;
+	watch.stop_fd = options->job.cli->stop_fd();
 	watch.patience = (struct patience){ .cli = options->job.cli,
 					    .limit_ms = options->job.retry_for_ms,
-					    .stop_fd = -1 };
-	watch.single = single_open(&options->job, err);
-	if (watch.single == NULL)
-		return -1;
-	status = run_job(&watch, err);
+					    .stop_fd = watch.stop_fd };
+	watch.single = single_open(&options->job, watch.stop_fd, err);
+	if (watch.single != NULL)
+		status = run_job(&watch, err);
 	single_close(watch.single);
+	if (watch.stop_fd >= 0)
+		close(watch.stop_fd);
 	return status;
 }
 

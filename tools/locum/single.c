@@ -31,7 +31,7 @@ static int prepare(struct single *single, struct error *err)
 	return cli_open(single->flags->cli, &single->db, err);
 }
 
-struct single *single_open(const struct job_flags *flags, struct error *err)
+struct single *single_open(const struct job_flags *flags, int stop_fd, struct error *err)
 {
 	struct single *single = calloc(1, sizeof(*single));
 
@@ -44,7 +44,7 @@ struct single *single_open(const struct job_flags *flags, struct error *err)
 								: flags->request_ident;
 	single->patience = (struct patience){ .cli = flags->cli,
 					      .limit_ms = flags->retry_for_ms,
-					      .stop_fd = -1 };
+					      .stop_fd = stop_fd };
 	single->unserved.strict = flags->strict;
 	if (prepare(single, err) == 0)
 		return single;

@@ -10,8 +10,9 @@
 
 struct single;
 
-/* Connects. The flags, which have been read, are borrowed. NULL on failure. */
-struct single *single_open(const struct job_flags *flags, struct error *err);
+/* Connects. The flags, which have been read, are borrowed. stop_fd ends the patience; -1: nothing does. NULL on
+ * failure. */
+struct single *single_open(const struct job_flags *flags, int stop_fd, struct error *err);
 void single_close(struct single *single);
 
 /* Stores the job and sets *id. Tries again as long as the flags say; a job whose answer was lost is not stored

@@ -48,6 +48,15 @@ static bool is_resumable(const struct stream *stream)
 	return stream->options.room == 0 || stream->options.when_full == INTAKE_BLOCK;
 }
 
+static void append_unknown(const struct stream *stream, char *text, size_t size)
+{
+	size_t used = strlen(text);
+
+	snprintf(text + used, size - used,
+		 "; it is unknown whether lines %" PRId64 " to %" PRId64 " were stored, too",
+		 stream->line + 1, stream->transaction.line);
+}
+
 static void append_resume(const struct stream *stream, char *text, size_t size)
 {
 	size_t used = strlen(text);
@@ -105,9 +114,7 @@ static int fail(const struct stream *stream, struct error *err)
 
 	describe_stored(stream, stored, sizeof(stored));
 	if (stream->transaction.unknown)
-		snprintf(stored, sizeof(stored),
-			 "it is unknown whether lines %" PRId64 " to %" PRId64 " were stored",
-			 stream->line + 1, stream->transaction.line);
+		append_unknown(stream, stored, sizeof(stored));
 	if (stream->jobs > 0 || stream->transaction.unknown)
 		append_resume(stream, stored, sizeof(stored));
 	error_set(err, what.kind, "%.600s; %s", what.text, stored);

@@ -80,7 +80,7 @@ static int print_id(struct cli *cli, int64_t id, struct error *err)
 /* The id goes out before the warning: the job is stored, whatever happens to the connection then. */
 static int submit_one(struct options *options, struct error *err)
 {
-	struct single *single = single_open(&options->job, err);
+	struct single *single = single_open(&options->job, -1, err);
 	int status = -1;
 	int64_t id;
 
