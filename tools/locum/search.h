@@ -5,7 +5,7 @@
 #include "db/view.h"
 
 /* Jobs, unfinished or finished, that are looked at in vain before a search gives up. */
-enum { SEARCH_MOST = 500000, SEARCH_MOST_COSTLY = 100000 };
+enum { SEARCH_MOST = 500000, SEARCH_MOST_COSTLY = 20000 };
 
 struct search {
 	const struct view_filter *filter; /* borrowed */
