@@ -320,6 +320,22 @@ void server_take(struct server *server, const char *bytes, size_t length)
 
 /* --- orders ------------------------------------------------------------------------------------ */
 
+static void let_memory_go(struct server *server)
+{
+	free(server->guests);
+	buffer_free(&server->in);
+	buffer_free(&server->out);
+	free(server);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	struct server *server = handle->data;
+
+	if (--server->handles == 0)
+		let_memory_go(server);
+}
+
 static void on_writable(uv_poll_t *handle, int status, int events)
 {
 	struct server *server = handle->data;
@@ -338,9 +354,13 @@ static void drop_orders(struct server *server)
 	be_deaf(server);
 }
 
+/* The handle first: closed later it would unwatch whoever has the descriptor's number by then. */
 static void close_orders(struct server *server)
 {
-	uv_poll_stop(&server->orders_poll);
+	uv_handle_t *handle = (uv_handle_t *)&server->orders_poll;
+
+	if (handle->data != NULL && !uv_is_closing(handle))
+		uv_close(handle, on_closed);
 	pipes_close_orders(&server->run->pipes);
 }
 
@@ -400,14 +420,6 @@ static struct server *make(struct roster *roster, const struct program *program)
 		return server;
 	free(server);
 	return NULL;
-}
-
-static void let_memory_go(struct server *server)
-{
-	free(server->guests);
-	buffer_free(&server->in);
-	buffer_free(&server->out);
-	free(server);
 }
 
 static int watch(struct server *server, struct error *err)
@@ -480,17 +492,7 @@ void server_end(struct server *server)
 	server->state = SERVER_GONE;
 }
 
-static void on_closed(uv_handle_t *handle)
-{
-	struct server *server = handle->data;
-
-	if (--server->handles == 0)
-		let_memory_go(server);
-}
-
 void server_free(struct server *server)
 {
 	uv_close((uv_handle_t *)&server->timer, on_closed);
-	if (server->orders_poll.data != NULL)
-		uv_close((uv_handle_t *)&server->orders_poll, on_closed);
 }
