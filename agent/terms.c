@@ -122,6 +122,7 @@ static void change(struct agent *agent, struct wire_hello *terms)
 {
 	agent->hello.slots = terms->slots;
 	agent->hello.log_level = terms->log_level;
+	agent->hello.log_format = terms->log_format;
 	if (agent->hello.database == NULL) {
 		agent->hello.database = terms->database;
 		terms->database = NULL;
@@ -142,6 +143,7 @@ int terms_take(struct agent *agent, const struct wire_frame *frame, struct error
 	else
 		change(agent, &terms);
 	log_set_level(agent->hello.log_level);
+	log_set_format(agent->hello.log_format);
 	if (status == 0)
 		status = report_ready(&agent->report, err);
 	if (status == 0)

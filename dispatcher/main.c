@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/fence.h"
 #include "base/log.h"
+#include "base/log_limit.h"
 #include "base/version.h"
 #include "dispatcher/config.h"
 #include "dispatcher/config_reload.h"
@@ -122,9 +123,12 @@ static void begin_end(struct daemon *daemon, bool at_once)
 static void apply_log(const struct config *config)
 {
 	enum log_level level = LOG_LEVEL_INFO;
+	enum log_format format = LOG_FORMAT_LOGFMT;
 
 	log_level_read(config->log_level, &level);
+	log_format_read(config->log_format, &format);
 	log_set_level(level);
+	log_set_format(format);
 }
 
 /* Reads the configuration again. The settings that cannot change are those of the start. */
@@ -211,16 +215,15 @@ static void take_signals(struct daemon *daemon)
 	}
 }
 
-/* Who ends starts no agents any more. */
+/* Who ends starts no agents any more. Never longer than lines may be held back. */
 static int wait_ms(const struct daemon *daemon)
 {
-	int64_t due_ms = crew_due_ms(daemon->crew);
-	int64_t left_ms;
+	int64_t due_ms = daemon->draining ? INT64_MAX : crew_due_ms(daemon->crew);
+	int64_t now_ms = clock_monotonic_ms();
 
-	if (due_ms == INT64_MAX || daemon->draining)
-		return -1;
-	left_ms = due_ms - clock_monotonic_ms();
-	return left_ms < 0 ? 0 : (int)left_ms;
+	if (due_ms > now_ms + LOG_LIMIT_MS)
+		due_ms = now_ms + LOG_LIMIT_MS;
+	return due_ms < now_ms ? 0 : (int)(due_ms - now_ms);
 }
 
 /* Until the pump has drained. */
@@ -236,6 +239,7 @@ static void loop(struct daemon *daemon)
 	while (fds[1].revents == 0) {
 		if (poll(fds, sizeof(fds) / sizeof(fds[0]), wait_ms(daemon)) < 0)
 			continue;
+		log_settle(false);
 		if (fds[0].revents != 0)
 			take_signals(daemon);
 		if (fds[3].revents != 0)
@@ -268,6 +272,7 @@ static void stop(struct daemon *daemon)
 	if (daemon->draining)
 		log_info(remaining == 0 ? "stopped" : "stopped by force",
 			 log_number("remaining", (int64_t)remaining));
+	log_settle(true);
 	config_fini(&daemon->config);
 }
 

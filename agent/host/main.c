@@ -139,6 +139,8 @@ static void open_host(struct host *host)
 	    desk_open(&host->desk, WIRE_SOCKET_FD, host->slate, &host->hello, &err) != 0 ||
 	    catalog_open(&host->catalog, &host->hello, &err) != 0)
 		stop_with(&err);
+	log_set_level(host->hello.log_level);
+	log_set_format(host->hello.log_format);
 	host->store = store_open(host->hello.database == NULL ? "" : host->hello.database);
 	if (host->store == NULL) {
 		error_set(&err, ERROR_FATAL, "out of memory");
