@@ -399,16 +399,6 @@ static int open_deaths(struct agent *agent, int deaths_fd, struct error *err)
 	return 0;
 }
 
-static void open_cgroup(struct cgroup *cgroup)
-{
-	struct error err;
-
-	if (cgroup_open(cgroup, &err) == 0)
-		log_info("control groups are used", log_text("in", cgroup->path));
-	else
-		log_info("control groups are not used", log_text("reason", err.text));
-}
-
 static void open_handles(struct agent *agent)
 {
 	uv_prepare_init(&agent->loop, &agent->turn);
@@ -434,7 +424,7 @@ int agent_open(struct agent **agent, int socket_fd, const struct fence *fence, i
 	TAILQ_INIT(&made->shared.notes);
 	report_init(&made->report, &made->shared.notes, &made->channel.out);
 	open_handles(made);
-	open_cgroup(&made->shared.cgroup);
+	made->shared.cgroup.fd = -1; /* until HELLO */
 	if (open_deaths(made, deaths_fd, err) != 0 ||
 	    guard_open(&made->shared.guard, &made->loop, fence, on_fence, made, err) != 0 ||
 	    shim_open(&made->shared.shim, err) != 0 || stray_open(&made->finder, err) != 0 ||

@@ -104,6 +104,16 @@ static int change_handlers(struct agent *agent, struct wire_hello *terms, struct
 	return pools_change(agent, err);
 }
 
+static void open_cgroup(struct cgroup *cgroup)
+{
+	struct error err;
+
+	if (cgroup_open(cgroup, &err) == 0)
+		log_info("control groups are used", log_text("in", cgroup->path));
+	else
+		log_info("control groups are not used", log_text("reason", err.text));
+}
+
 /* What the first terms alone decide. */
 static int begin(struct agent *agent, struct wire_hello *terms, struct error *err)
 {
@@ -114,6 +124,7 @@ static int begin(struct agent *agent, struct wire_hello *terms, struct error *er
 	terms->database = NULL;
 	agent->shared.kill_grace_ms = agent->hello.kill_grace_ms;
 	guard_set_grace(&agent->shared.guard, agent->hello.kill_grace_ms);
+	open_cgroup(&agent->shared.cgroup);
 	agent->state = AGENT_SERVING;
 	return pools_open(agent, err);
 }
