@@ -58,7 +58,7 @@ static void what_comes_slowly_is_not_limited(void **state)
 
 static void more_kinds_than_there_is_room_for_are_all_written(void **state)
 {
-	static char names[2 * LOG_LIMIT_KINDS][16];
+	static char names[2 * LOG_LIMIT_KINDS][32];
 	struct log_limit limit = { 0 };
 
 	(void)state;
