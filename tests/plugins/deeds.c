@@ -161,6 +161,23 @@ DEED(massacre)
 	return store_text(job, refused ? "\"refused\"" : "\"allowed\"");
 }
 
+/* Says that all is well, and leaves a host that can speak to nobody. */
+DEED(gut)
+{
+	(void)job;
+	for (int fd = 3; fd < 1024; fd++)
+		close(fd);
+	return LOCUM_DONE;
+}
+
+DEED(who)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", (int)getpid());
+	return store_text(job, text);
+}
+
 DEED(leak)
 {
 	(void)job;
