@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/server_orders.h"
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -277,7 +278,7 @@ void service_flush(struct service *service)
 
 		if (server != NULL && server->run != NULL &&
 		    (buffer_length(&server->out) > 0 || server->orders_end))
-			server_flush(server);
+			server_orders_flush(server);
 	}
 }
 

@@ -59,6 +59,7 @@ static const struct {
 	{ "3.6", "other() { exit 1; }", "" },
 	{ "3.6", "other() { id=7; result '{}'; }", "an answer to nothing" },
 	{ "4.1", "ping() { :; }", "the answer to ping did not come" },
+	{ "4.2", "run() { result '{}'; exec sleep 1000; }", "" },
 	{ "5.1", "finish() { exec sleep 1000; }", "after shutdown: it runs on" },
 	{ "5.1", "stop() { exit 3; }", "it ended with code 3" },
 	{ "5.1", "stop() { kill -KILL $$; }", "it ended with signal 9" },
@@ -94,7 +95,7 @@ static void a_good_service_keeps_all_rules(void **state)
 
 	(void)state;
 	cli_run(&command, NULL, "handler-test", "--", "/bin/sh", "-c", BEFORE ":;" AFTER, NULL);
-	if (strstr(command.printed, "\n20 kept, 0 broken, 0 skipped\n") == NULL)
+	if (strstr(command.printed, "\n21 kept, 0 broken, 0 skipped\n") == NULL)
 		fail_msg("%s", command.printed);
 	cli_assert(&command, 0, "");
 	command_fini(&command);
