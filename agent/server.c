@@ -93,6 +93,17 @@ static struct run *find_guest(const struct server *server, int64_t job)
 	return NULL;
 }
 
+/* NULL also when the message is about another run of this job than the one that is here. */
+static struct run *find_claim(const struct server *server, int64_t job,
+			      const struct rpc_fence *fence)
+{
+	struct run *guest = find_guest(server, job);
+
+	if (guest != NULL && fence->is_given && !uuid_same(fence->claim_id, guest->job.claim_id))
+		return NULL;
+	return guest;
+}
+
 bool server_can_take(const struct server *server, int64_t job)
 {
 	return server->state == SERVER_READY && server->run->state == RUN_RUNNING &&
@@ -185,21 +196,22 @@ static int take_own_answer(struct server *server, const struct rpc_message *mess
 static int take_answer(struct server *server, const struct rpc_message *message, struct error *err)
 {
 	struct rpc_failure failure;
-	struct json_span value;
+	struct rpc_value value;
 	struct run *guest;
 	int64_t job;
 
 	if (!json_scan_int(message->id, &job))
 		return take_own_answer(server, message, err);
-	guest = find_guest(server, job);
 	if (message->kind == RPC_RESULT) {
 		if (rpc_read_value(message->body, &value, err) != 0)
 			return -1;
+		guest = find_claim(server, job, &value.fence);
 		if (guest != NULL)
-			guest_answer(guest, value);
+			guest_answer(guest, &value);
 	} else {
 		if (rpc_read_failure(message->body, &failure, err) != 0)
 			return -1;
+		guest = find_claim(server, job, &failure.fence);
 		if (guest != NULL)
 			guest_fail(guest, &failure);
 	}
@@ -225,7 +237,7 @@ static int take_notice(struct server *server, const struct rpc_message *message,
 		return 0;
 	if (rpc_read_notice(message->body, &notice, err) != 0)
 		return -1;
-	guest = find_guest(server, notice.job);
+	guest = find_claim(server, notice.job, &notice.fence);
 	if (guest == NULL) {
 		server->stale++;
 		return 0;

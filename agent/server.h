@@ -50,7 +50,7 @@ struct server {
 	uv_timer_t timer; /* for what it has to answer */
 	/* What its service wants to know: */
 	uint64_t successes; /* jobs that ended with an answer */
-	uint64_t stale;     /* answers about no job of its */
+	uint64_t stale;     /* messages about no job of its, not told of yet */
 	bool crashed;
 	int64_t lived_ms;
 	char fault[512]; /* how */

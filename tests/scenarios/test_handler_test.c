@@ -49,6 +49,10 @@ static const struct {
 	{ "2.1", "run() { result '[1]'; }", "the result of a job" },
 	{ "2.1", "run() { printf '\\377\\n' >&4; }", "no object" },
 	{ "2.1", "run() { head -c 5000000 /dev/zero | tr '\\0' ' ' >&4; }", "a line of more than" },
+	{ "2.1",
+	  "nest() { head -c 600 /dev/zero | tr '\\0' \"$1\"; }; "
+	  "run() { result '{\"value\":'\"$(nest '[')$(nest ']')\"'}'; }",
+	  "a value of more than 512 levels" },
 	{ "2.1", "ready() { result '{}'; result '{}'; }", "initialize is answered twice" },
 	{ "3.1", "run() { result '{}'; result '{}'; }", "is answered twice" },
 	{ "3.1", "run() { id=99999; result '{}'; }", "an answer to nothing that was asked" },
