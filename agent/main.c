@@ -134,11 +134,11 @@ int main(int argc, char **argv)
 	int deaths_fd;
 	int status;
 
+	hide();
 	read_options(argc, argv);
 	check_descriptors();
 	set_up_log();
 	set_up_descriptors();
-	hide();
 	become_subreaper();
 	deaths_fd = set_up_signals();
 	if (fence_attach(&fence, WIRE_FENCE_FD, &err) != 0 ||

@@ -100,14 +100,14 @@ static int set_actions(posix_spawn_file_actions_t *actions, const int fds[3])
 	       posix_spawn_file_actions_addclosefrom_np(actions, WIRE_LOCK_FD + 1);
 }
 
-static bool is_of_log(const char *pair)
+/* What an agent has no use for may hold a password: it gets the database by HELLO. */
+static bool is_for_agent(const char *pair)
 {
-	return strncmp(pair, LOG_LEVEL, strlen(LOG_LEVEL)) == 0 ||
-	       strncmp(pair, LOG_FORMAT, strlen(LOG_FORMAT)) == 0;
+	return strncmp(pair, "PG", 2) != 0 && strncmp(pair, "LOCUM_", 6) != 0;
 }
 
-/* Our own, but how to log is as the configuration has it: an agent has lines to write before it is greeted. The texts
- * are borrowed. NULL when memory ends. */
+/* Of our own what it needs. How to log is as the configuration has it: an agent has lines to write before it is
+ * greeted. The texts are borrowed. NULL when memory ends. */
 static char **make_environment(struct crew *crew)
 {
 	char **made;
@@ -120,7 +120,7 @@ static char **make_environment(struct crew *crew)
 		return NULL;
 	count = 0;
 	for (char **pair = environ; *pair != NULL; pair++)
-		if (!is_of_log(*pair))
+		if (is_for_agent(*pair))
 			made[count++] = *pair;
 	made[count++] = crew->log_level;
 	made[count] = crew->log_format;

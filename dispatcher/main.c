@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 #include "base/log.h"
 #include "base/log_limit.h"
 #include "base/version.h"
+#include "dispatcher/arguments.h"
 #include "dispatcher/config.h"
 #include "dispatcher/config_reload.h"
 #include "dispatcher/crew.h"
@@ -312,7 +314,7 @@ static int run(struct daemon *daemon)
 	return daemon->exit_code;
 }
 
-int main(int argc, char **argv)
+static int act(int argc, char **argv)
 {
 	struct daemon daemon = {
 		.fence_fd = -1, .signal_fd = -1, .done_fd = -1, .drain_fd = -1, .gone_fd = -1
@@ -340,4 +342,19 @@ int main(int argc, char **argv)
 		return status == 0 ? EX_OK : complain(&err, EX_CONFIG);
 	}
 	return run(&daemon);
+}
+
+int main(int argc, char **argv)
+{
+	char **copy;
+	int status;
+
+	/* Its memory, its environment and its arguments may hold a password, which is not for others of its user. */
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	copy = arguments_take(argc, argv);
+	if (copy == NULL)
+		return EX_OSERR;
+	status = act(argc, copy);
+	arguments_free(copy);
+	return status;
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -155,6 +156,8 @@ int main(int argc, char **argv)
 {
 	struct host host = { .jobs = 0 };
 
+	/* The password of the database is for no other process of its user. */
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	log_set_program("locum-host");
 	read_options(argc, argv);
 	set_up_signals();
