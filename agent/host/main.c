@@ -84,7 +84,7 @@ static void run(struct host *host, struct locum_job *job)
 	if (entry->handler->kind == HANDLER_SQL)
 		function_run(entry, job, &host->settler);
 	else if (catalog_load(entry) == 0)
-		plugin_run(entry->function, job, &host->settler);
+		plugin_run(entry, job, &host->settler);
 	entry->runs++;
 	if (entry->broken)
 		run_broken(host, entry, job);

@@ -44,14 +44,18 @@ void settler_settle(struct settler *settler, struct locum_job *job)
 	case STORE_SETTLED:
 		locum_job_end(job, VERDICT_SETTLED, NULL);
 		break;
-	case STORE_LOST:
-		locum_job_end(job, VERDICT_LOST, NULL);
-		break;
 	case STORE_UNDONE:
+	case STORE_MISSING:
 		end_undone(job, &err);
 		break;
+	case STORE_LOST:
 	case STORE_UNKNOWN:
 		settler_look_up(settler, job, &err);
+		break;
+	case STORE_SPOILT:
+		job->delay_ms = 0;
+		locum_job_end(job, VERDICT_SNOOZED,
+			      "the handler took the host's prepared statements away: %s", err.text);
 		break;
 	}
 }
@@ -70,7 +74,11 @@ static void end_looked_up(struct locum_job *job, enum job_lookup lookup, const s
 		locum_job_end(job, VERDICT_SETTLED, NULL);
 		break;
 	case JOB_HELD:
-		locum_job_end(job, VERDICT_INTERRUPTED, "not completed: %s", why->text);
+		if (why->kind == ERROR_LOST) /* only the handler itself said so */
+			locum_job_end(job, VERDICT_RETRY, "%s (SQLSTATE %s)", why->text,
+				      why->sqlstate);
+		else
+			locum_job_end(job, VERDICT_INTERRUPTED, "not completed: %s", why->text);
 		break;
 	case JOB_LOST:
 	case JOB_GONE:
@@ -84,12 +92,12 @@ void settler_look_up(struct settler *settler, struct locum_job *job, const struc
 	struct gate_claim claim = locum_job_gate_claim(job);
 	int64_t deadline_ms = clock_monotonic_ms() + LOOK_UP_MS;
 	struct error failure = { .kind = ERROR_NONE };
-	enum job_lookup lookup;
+	struct job_fate fate;
 
 	do {
-		if (store_look_up(settler->store, &claim, &lookup, &failure) != 0)
+		if (store_look_up(settler->store, &claim, &fate, &failure) != 0)
 			continue;
-		end_looked_up(job, lookup, err);
+		end_looked_up(job, fate.lookup, err);
 		return;
 	} while (desk_pause(settler->desk, LOOK_UP_PAUSE_MS) && clock_monotonic_ms() < deadline_ms);
 	/* Should the commit have happened after all, the dispatcher's completion finds it. */
@@ -97,9 +105,14 @@ void settler_look_up(struct settler *settler, struct locum_job *job, const struc
 		      err->text);
 }
 
-void settler_snooze(struct locum_job *job, const char *why)
+void settler_snooze(struct catalog_entry *entry, struct locum_job *job, enum error_kind kind,
+		    const char *why)
 {
+	if (kind == ERROR_FATAL) {
+		catalog_break(entry, why);
+		locum_job_end(job, VERDICT_RELEASED, "released: %s", why);
+		return;
+	}
 	job->delay_ms = SNOOZE_MS;
-	locum_job_end(job, VERDICT_SNOOZED, "the database cannot be had: %s",
-		      why == NULL ? "unknown reason" : why);
+	locum_job_end(job, VERDICT_SNOOZED, "the database cannot be had: %s", why);
 }

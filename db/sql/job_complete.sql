@@ -1,4 +1,4 @@
--- job_complete(incarnation uuid, completion_id uuid, confirmed uuid[], ids bigint[], claim_ids uuid[], outcomes text[], results text[], errors text[], logs text[], started_ago_ms bigint[], delay_ms bigint[])
+-- job_complete(incarnation uuid, completion_id uuid, confirmed uuid[], ids bigint[], claim_ids uuid[], outcomes text[], results text[], errors text[], logs text[], started_ago_ms bigint[], delay_ms bigint[], skip boolean)
 --   -> id, state
 -- Ends runs by compare-and-swap on the claim; the rows that come back were accepted, the rest are for
 -- completion_lookup. An outcome is a terminal state, or
@@ -10,18 +10,36 @@
 -- started_ago_ms is -1 for a run that never started. A run that would go on is cancelled when somebody
 -- asked for it. Leaves a receipt, or adds to the one of an earlier part of the same completion, and drops
 -- those that the owner confirms. The follow-ups of what ended are stored with it. Ids ascend: the lock order.
-with given as materialized (
+-- Rows that somebody else holds locked are left out. With skip that is found out by locking each of the others, which
+-- costs more; without, by the look of the row: its xmax is that of a transaction that runs, and no dispatcher's, for
+-- those are short. What looks otherwise is waited for, for at most LIMIT_LOCK_WAIT_MS ms (55P03), as is whoever is about
+-- to submit a job with the key of a follow-up.
+with quick as materialized (
+	select set_config('lock_timeout', LIMIT_LOCK_WAIT_MS::text, true)
+), free as materialized (
+	select job.id
+	from unnest($4::bigint[], $5::uuid[]) as g (id, claim_id)
+	join locum.job on job.id = g.id and job.claim_id = g.claim_id
+	where $12::boolean
+	for update of job skip locked
+), given as materialized (
 	select id, claim_id, outcome, result, error, log, ago_ms,
 		case when outcome in ('retry', 'snooze') then coalesce(delay_ms, -1) end as delay_ms,
 		outcome in ('completed', 'failed', 'cancelled') as ends,
 		outcome = 'interrupt' or (outcome = 'recover' and ago_ms >= 0) as interrupts
-	from unnest($4::bigint[], $5::uuid[], $6::text[], $7::text[], $8::text[], $9::text[],
+	from quick
+	cross join unnest($4::bigint[], $5::uuid[], $6::text[], $7::text[], $8::text[], $9::text[],
 		$10::bigint[], $11::bigint[])
 		as g (id, claim_id, outcome, result, error, log, ago_ms, delay_ms)
+	where not $12::boolean or id in (select free.id from free)
 ), done as (
 	delete from locum.job
 	using given
 	where job.id = given.id and job.claim_id = given.claim_id
+		and ($12::boolean or job.xmax = job.xmin or job.xmax = '0' or job.xmax <> all (array(
+			select backend_xid from pg_stat_get_activity(null)
+			where backend_xid is not null
+				and (application_name like 'locum/job/%' or application_name not like 'locum/%'))))
 		and (given.ends or job.cancel_requested or (given.interrupts
 			and locum.interruption_ends(job.on_interrupt, job.interruptions)))
 	returning job.*, case when given.outcome = 'completed' then 'completed'::locum.job_state
@@ -69,6 +87,10 @@ with given as materialized (
 	from given
 	where not given.ends
 		and job.id = given.id and job.claim_id = given.claim_id and not job.cancel_requested
+		and ($12::boolean or job.xmax = job.xmin or job.xmax = '0' or job.xmax <> all (array(
+			select backend_xid from pg_stat_get_activity(null)
+			where backend_xid is not null
+				and (application_name like 'locum/job/%' or application_name not like 'locum/%'))))
 		and not (given.interrupts
 			and locum.interruption_ends(job.on_interrupt, job.interruptions))
 	returning job.id, job.state

@@ -41,6 +41,7 @@ static const char *const DEEDS[] = {
 	"effect_wait",
 	"effect_slow",
 	"settings",
+	"meddle",
 };
 
 static void start(struct host_fixture *f, void **state)

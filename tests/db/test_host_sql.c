@@ -118,7 +118,7 @@ static void a_stolen_job_is_lost_and_one_that_only_says_so_is_not(void **state)
 	struct wire_job job;
 
 	start(&f, state);
-	host_fixture_assert(call(&f, "pretends", "1"), VERDICT_INTERRUPTED, "not completed: mine");
+	host_fixture_assert(call(&f, "pretends", "1"), VERDICT_RETRY, "mine (SQLSTATE LC001)");
 	job = host_fixture_claim(&f, "settle", "1");
 	database_do(f.d, "update locum.job set claim_id = gen_random_uuid()");
 	host_fixture_assert(host_fixture_run(&f, &job), VERDICT_LOST, NULL);

@@ -319,3 +319,18 @@ DEED(settings)
 	PQclear(result);
 	return store_text(job, text);
 }
+
+/* Does to the session what its payload says, as SQL. */
+DEED(meddle)
+{
+	char sql[256];
+	size_t length;
+	const char *payload = locum_job_payload(job, &length);
+
+	/* A JSON string without escapes. */
+	snprintf(sql, sizeof(sql), "%.*s", (int)length - 2, payload + 1);
+	if (book(job) != 0)
+		return LOCUM_RETRY;
+	run(job, sql);
+	return LOCUM_DONE;
+}
