@@ -150,6 +150,21 @@ static void a_handler_that_ends_the_transaction_and_begins_another_is_found_out(
 	host_fixture_close(&f);
 }
 
+/* By locum.complete, in the very transaction that the host is to end. */
+static void a_handler_may_complete_its_job_itself(void **state)
+{
+	static const char COMPLETE[] =
+		"\"select locum.complete(id, claim_id, '7') from locum.job\"";
+	struct host_fixture f;
+
+	start(&f, state);
+	host_fixture_assert(do_job(&f, "meddle", COMPLETE), VERDICT_SETTLED, NULL);
+	host_fixture_assert(do_job(&f, "sql meddle", COMPLETE), VERDICT_SETTLED, NULL);
+	assert_sql(f.d, "completed|7\ncompleted|7", "select state, result from locum.finished");
+	assert_sql(f.d, "2", "select count(*) from effect");
+	host_fixture_close(&f);
+}
+
 /* The function's own errors, whatever they look like, are counted and keep their text. */
 static void an_sqlstate_of_the_functions_own_is_never_the_hosts(void **state)
 {
@@ -231,6 +246,7 @@ int main(void)
 		DATABASE_TEST(prepared_statements_that_were_taken_away_are_made_again),
 		DATABASE_TEST(a_prepared_statement_of_the_hosts_name_does_no_harm),
 		DATABASE_TEST(a_handler_that_ends_the_transaction_and_begins_another_is_found_out),
+		DATABASE_TEST(a_handler_may_complete_its_job_itself),
 		DATABASE_TEST(an_sqlstate_of_the_functions_own_is_never_the_hosts),
 		DATABASE_TEST(a_refusal_of_the_server_counts),
 		DATABASE_TEST(a_role_that_may_not_log_in_breaks_the_handler_here),
