@@ -13,6 +13,7 @@
 
 #include "tests/support/cli.h"
 #include "tests/support/database.h"
+#include "tests/support/pooler.h"
 #include "tests/support/scenario.h"
 #include "tests/support/scenario_server.h"
 
@@ -183,6 +184,32 @@ an_asynchronous_failover_tells_each_lost_completion_and_runs_what_is_in_line(voi
 	assert_non_null(strstr(s->text, " lost=6 "));
 }
 
+/* The dispatcher's own connection to the pooler lasts. */
+static void a_failover_behind_a_pooler_is_noticed_too(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *daemon;
+	struct pooler pooler;
+
+	scenario_gated(s);
+	scenario_server_replicate(s);
+	pooler_open(&pooler, s);
+	daemon = scenario_daemon(s, "one", "%s", PATIENT);
+	scenario_launch(s, daemon, "--no-listen", "--no-prepared", NULL);
+	scenario_await_logged(s, daemon, 1, "agent ready");
+	scenario_await(s, "select count(*) = 1 from locum.agent");
+	end_unseen(s);
+	scenario_server_stop(s, SIGQUIT);
+	scenario_server_promote(s);
+	pooler_redirect(&pooler);
+	scenario_await_logged(s, daemon, 1, "acknowledged=9 lost=6");
+	assert_int_equal(scenario_logged(s, daemon, "the database failed over"), 1);
+	scenario_await_noted(s, 2 * GATED, "start ");
+	scenario_let(s, "gate", GATED);
+	scenario_await_finished(s, KEPT + GATED, "completed");
+	scenario_drain(s, daemon);
+}
+
 /* --- the wrong one ----------------------------------------------------------------------------- */
 
 static void another_database_in_the_place_of_ours_is_refused(void **state)
@@ -243,6 +270,7 @@ int main(void)
 		SCENARIO_TEST(a_synchronous_failover_loses_nothing_and_repeats_nothing),
 		SCENARIO_TEST(
 			an_asynchronous_failover_tells_each_lost_completion_and_runs_what_is_in_line),
+		SCENARIO_TEST(a_failover_behind_a_pooler_is_noticed_too),
 		SCENARIO_TEST(another_database_in_the_place_of_ours_is_refused),
 		SCENARIO_TEST(a_former_primary_that_comes_back_is_refused),
 	};
