@@ -15,6 +15,7 @@
 #include "dispatcher/observer.h"
 #include "dispatcher/outbox.h"
 #include "dispatcher/pump.h"
+#include "dispatcher/recent.h"
 
 enum { PUMP_RECEIPTS_MAX = 64, PUMP_EXTRA = 1 };
 
@@ -22,6 +23,7 @@ enum { PUMP_RECEIPTS_MAX = 64, PUMP_EXTRA = 1 };
 struct connection {
 	struct db *db;     /* NULL: none at the moment */
 	struct turn *turn; /* NULL: none */
+	int64_t timeline;  /* of the database when it was opened */
 	int64_t retry_due_ms;
 	int64_t used_ms; /* when its last turn began */
 };
@@ -31,6 +33,7 @@ struct pump_counts {
 	uint64_t completed; /* outcomes that the database accepted */
 	uint64_t reassigned;
 	uint64_t gone;
+	uint64_t lost; /* acknowledged, and did not survive a failover */
 };
 
 struct pump {
@@ -49,6 +52,9 @@ struct pump {
 
 	struct connection main;              /* does everything; */
 	struct connection extra[PUMP_EXTRA]; /* these, turns that main would be too slow for */
+	int64_t checked_timeline;            /* what was acknowledged before it was looked for */
+	bool refused;                        /* the database, as the log says */
+	bool pooler_said;                    /* that one is not configured for */
 	int failures;                        /* to reach the database, in a row */
 	int64_t retry_due_ms;
 	int troubles;             /* transactions that failed, in a row */
@@ -65,6 +71,7 @@ struct pump {
 
 	struct ledger *ledger;
 	struct outbox *outbox;
+	struct recent *recent;
 	struct notes notes;
 	struct observer *observer;
 	struct uuid receipts[PUMP_RECEIPTS_MAX]; /* of accepted batches, to be confirmed */
