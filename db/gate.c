@@ -169,3 +169,21 @@ int gate_call(struct db *db, const struct gate_claim *claim, const char *functio
 	clear(results, 2);
 	return 1;
 }
+
+int gate_end(struct db *db, struct uuid incarnation, const int64_t *ids, size_t count,
+	     struct error *err)
+{
+	struct args args;
+	PGresult *rows;
+	int ended;
+
+	args_init(&args);
+	args_uuid(&args, incarnation);
+	args_int8_array(&args, ids, count);
+	rows = db_call(db, "gate_end", &args, err);
+	if (rows == NULL)
+		return -1;
+	ended = rows_count(rows);
+	PQclear(rows);
+	return ended;
+}

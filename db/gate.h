@@ -44,4 +44,9 @@ int gate_undo(struct db *db, struct error *err);
 int gate_call(struct db *db, const struct gate_claim *claim, const char *function,
 	      const char *payload, struct error *err);
 
+/* Ends the connections that hold the gates of these jobs, whose runs are over: their hosts are gone, and the server has
+ * not noticed. Returns how many it ended, or -1. */
+int gate_end(struct db *db, struct uuid incarnation, const int64_t *ids, size_t count,
+	     struct error *err);
+
 #endif

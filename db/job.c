@@ -1,5 +1,6 @@
 #include "db/job.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -153,6 +154,7 @@ void job_complete_call(struct db_call *call, const struct job_completion *comple
 	add_texts(args, completion->logs, completion->count);
 	args_int8_array(args, completion->started_ago_ms, completion->count);
 	args_int8_array(args, completion->delay_ms, completion->count);
+	args_bool(args, completion->skip);
 }
 
 static enum job_lookup lookup_verdict(const char *name)
@@ -166,30 +168,38 @@ static enum job_lookup lookup_verdict(const char *name)
 	return JOB_GONE;
 }
 
+static void read_fate(const PGresult *rows, int row, const int *at, struct job_fate *fate)
+{
+	const char *state = rows_text(rows, row, at[2]);
+
+	fate->lookup = lookup_verdict(rows_text(rows, row, at[1]));
+	snprintf(fate->state, sizeof(fate->state), "%s", state == NULL ? "" : state);
+}
+
 int completion_lookup(struct db *db, struct uuid completion_id, const int64_t *ids,
-		      const struct uuid *claim_ids, size_t count, enum job_lookup *verdicts,
+		      const struct uuid *claim_ids, size_t count, struct job_fate *fates,
 		      struct error *err)
 {
-	static const char *const NAMES[] = { "id", "verdict" };
+	static const char *const NAMES[] = { "id", "verdict", "state" };
 	struct args args;
 	PGresult *rows;
-	int at[2];
+	int at[3];
 
 	args_init(&args);
 	args_uuid(&args, completion_id);
 	args_int8_array(&args, ids, count);
 	args_uuid_array(&args, claim_ids, count);
 	rows = db_call(db, "completion_lookup", &args, err);
-	if (rows == NULL || rows_columns(rows, NAMES, 2, at, err) != 0) {
+	if (rows == NULL || rows_columns(rows, NAMES, 3, at, err) != 0) {
 		PQclear(rows);
 		return -1;
 	}
 	for (size_t i = 0; i < count; i++)
-		verdicts[i] = JOB_GONE;
+		fates[i] = (struct job_fate){ .lookup = JOB_GONE };
 	for (int row = 0; row < rows_count(rows); row++)
 		for (size_t i = 0; i < count; i++)
 			if (ids[i] == rows_int(rows, row, at[0]))
-				verdicts[i] = lookup_verdict(rows_text(rows, row, at[1]));
+				read_fate(rows, row, at, &fates[i]);
 	PQclear(rows);
 	return 0;
 }

@@ -76,6 +76,7 @@ struct job_completion {
 	struct args_text *logs;
 	int64_t *started_ago_ms; /* -1: never started */
 	int64_t *delay_ms;       /* of a retry or a snooze; -1: the job's policy says */
+	bool skip;               /* leaves out at once what somebody else holds locked */
 };
 
 void job_complete_call(struct db_call *call, const struct job_completion *completion);
@@ -83,9 +84,14 @@ void job_complete_call(struct db_call *call, const struct job_completion *comple
 /* The verdicts of completion_lookup. */
 enum job_lookup { JOB_MINE, JOB_HELD, JOB_LOST, JOB_GONE };
 
-/* Asks what became of jobs that a completion did not accept; verdicts[i] belongs to ids[i]. */
+struct job_fate {
+	enum job_lookup lookup;
+	char state[16]; /* the one that is stored, or "" */
+};
+
+/* Asks what became of jobs that a completion did not accept; fates[i] belongs to ids[i]. */
 int completion_lookup(struct db *db, struct uuid completion_id, const int64_t *ids,
-		      const struct uuid *claim_ids, size_t count, enum job_lookup *verdicts,
+		      const struct uuid *claim_ids, size_t count, struct job_fate *fates,
 		      struct error *err);
 
 void receipt_confirm_call(struct db_call *call, const struct uuid *confirmed, size_t count);

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "db/gate.h"
 #include "db/house.h"
 #include "db/job.h"
 
@@ -46,6 +47,7 @@ void completer_call(struct pump *pump, const struct outbox_batch *batch,
 		.confirmed = confirmed,
 		.confirmed_count = confirmed_count,
 		.count = batch->count,
+		.skip = batch->skip,
 	};
 
 	if (columns == NULL) {
@@ -76,14 +78,17 @@ static void drop_holding(struct pump *pump, const struct ended *ended)
 		ledger_drop(pump->ledger, holding);
 }
 
-static void accept(struct pump *pump, const struct ended *ended)
+/* State is the one that is stored: the run's own transaction may have been quicker than the outcome that it got, and a
+ * job that was to be tried again may have been cancelled. */
+static void accept(struct pump *pump, const struct ended *ended, const char *state)
 {
 	pump->counts.completed++;
-	if (strcmp(ended->outcome, "completed") == 0)
+	if (strcmp(state, "completed") == 0 && strcmp(ended->outcome, "completed") == 0)
 		log_debug("job completed", log_number("job", ended->id));
 	else
 		log_info("job ended", log_number("job", ended->id),
-			 log_text("outcome", ended->outcome), log_text("reason", ended->error));
+			 log_text("outcome", ended->outcome), log_text("state", state),
+			 log_text("reason", ended->error));
 	drop_holding(pump, ended);
 }
 
@@ -100,16 +105,30 @@ static void abandon(struct pump *pump, const struct ended *ended)
 	drop_holding(pump, ended);
 }
 
+/* Ends what holds these jobs locked though their runs are over. What cannot be ended so goes with time. */
+static void end_gates(struct pump *pump, struct db *db, const int64_t *ids, size_t count)
+{
+	struct error err = { ERROR_NONE, "", "" };
+	int ended = count == 0 ? 0 : gate_end(db, pump->incarnation, ids, count, &err);
+
+	if (ended < 0)
+		log_debug("connections cannot be ended", log_err(&err));
+	else if (ended > 0)
+		log_info("connections of runs that are over were ended",
+			 log_number("connections", ended));
+}
+
 /* What became of the entries that were not accepted. Returns -1 when that could not be found out. */
 static int look_up(struct pump *pump, struct db *db, struct outbox_batch *batch, const size_t *open,
 		   size_t count, struct error *err)
 {
 	int64_t *ids = calloc(count, sizeof(*ids));
 	struct uuid *claim_ids = calloc(count, sizeof(*claim_ids));
-	enum job_lookup *verdicts = calloc(count, sizeof(*verdicts));
+	struct job_fate *fates = calloc(count, sizeof(*fates));
+	size_t held = 0;
 	int status = -1;
 
-	if (ids == NULL || claim_ids == NULL || verdicts == NULL) {
+	if (ids == NULL || claim_ids == NULL || fates == NULL) {
 		error_set(err, ERROR_RETRY, "out of memory");
 		goto out;
 	}
@@ -117,16 +136,17 @@ static int look_up(struct pump *pump, struct db *db, struct outbox_batch *batch,
 		ids[i] = batch->ended[open[i]]->id;
 		claim_ids[i] = batch->ended[open[i]]->claim_id;
 	}
-	status = completion_lookup(db, batch->completion_id, ids, claim_ids, count, verdicts, err);
+	status = completion_lookup(db, batch->completion_id, ids, claim_ids, count, fates, err);
 	for (size_t i = 0; status == 0 && i < count; i++) {
 		struct ended *ended = batch->ended[open[i]];
 
-		switch (verdicts[i]) {
+		switch (fates[i].lookup) {
 		case JOB_MINE:
-			accept(pump, ended);
+			accept(pump, ended, fates[i].state);
 			break;
 		case JOB_HELD:
-			outbox_again(pump->outbox, batch, open[i]);
+			ids[held++] = ended->id;
+			outbox_again(pump->outbox, batch, open[i], clock_monotonic_ms());
 			break;
 		case JOB_LOST:
 			abandon(pump, ended);
@@ -138,32 +158,49 @@ static int look_up(struct pump *pump, struct db *db, struct outbox_batch *batch,
 			break;
 		}
 	}
+	if (status == 0)
+		end_gates(pump, db, ids, held);
 out:
 	free(ids);
 	free(claim_ids);
-	free(verdicts);
+	free(fates);
 	return status;
 }
 
+/* A row of the answer; the state is the answer's. */
+struct accepted {
+	int64_t id;
+	const char *state;
+};
+
 static int by_number(const void *a, const void *b)
 {
-	const int64_t *left = a;
-	const int64_t *right = b;
+	const struct accepted *left = a;
+	const struct accepted *right = b;
 
-	return (*left > *right) - (*left < *right);
+	return (left->id > right->id) - (left->id < right->id);
 }
 
-/* The ids that an answer holds, in order. */
-static int64_t *accepted_ids(const PGresult *rows, size_t *count)
+/* The jobs that an answer holds, by their ids. */
+static struct accepted *read_accepted(const PGresult *rows, size_t *count)
 {
-	int64_t *ids = calloc((size_t)rows_count(rows) + 1, sizeof(*ids));
+	struct accepted *accepted = calloc((size_t)rows_count(rows) + 1, sizeof(*accepted));
 
 	*count = (size_t)rows_count(rows);
-	for (size_t i = 0; ids != NULL && i < *count; i++)
-		ids[i] = rows_int(rows, (int)i, 0);
-	if (ids != NULL)
-		qsort(ids, *count, sizeof(*ids), by_number);
-	return ids;
+	for (size_t i = 0; accepted != NULL && i < *count; i++)
+		accepted[i] = (struct accepted){ rows_int(rows, (int)i, 0),
+						 rows_text(rows, (int)i, 1) };
+	if (accepted != NULL)
+		qsort(accepted, *count, sizeof(*accepted), by_number);
+	return accepted;
+}
+
+static const struct accepted *find_accepted(const struct accepted *accepted, size_t count,
+					    int64_t id)
+{
+	struct accepted key = { .id = id };
+
+	return bsearch(&key, accepted, count, sizeof(*accepted), by_number);
 }
 
 /* The batch was accepted in part or whole; its receipt waits to be confirmed. */
@@ -179,8 +216,8 @@ void completer_take(struct pump *pump, struct connection *connection, struct out
 {
 	struct uuid completion_id = batch->completion_id;
 	struct error err = { ERROR_NONE, "", "" };
-	size_t accepted_count;
-	int64_t *accepted = accepted_ids(rows, &accepted_count);
+	size_t count;
+	struct accepted *accepted = read_accepted(rows, &count);
 	size_t *open = calloc(batch->count + 1, sizeof(*open));
 	size_t open_count = 0;
 
@@ -189,16 +226,19 @@ void completer_take(struct pump *pump, struct connection *connection, struct out
 		goto failed;
 	}
 	for (size_t i = 0; i < batch->count; i++)
-		if (bsearch(&batch->ended[i]->id, accepted, accepted_count, sizeof(*accepted),
-			    by_number) == NULL)
+		if (find_accepted(accepted, count, batch->ended[i]->id) == NULL)
 			open[open_count++] = i;
 	if (open_count > 0 && look_up(pump, connection->db, batch, open, open_count, &err) != 0)
 		goto failed;
-	for (size_t i = 0; i < batch->count; i++)
-		if (batch->ended[i] != NULL &&
-		    bsearch(&batch->ended[i]->id, accepted, accepted_count, sizeof(*accepted),
-			    by_number) != NULL)
-			accept(pump, batch->ended[i]);
+	for (size_t i = 0; i < batch->count; i++) {
+		const struct ended *ended = batch->ended[i];
+		const struct accepted *row = ended == NULL
+						     ? NULL
+						     : find_accepted(accepted, count, ended->id);
+
+		if (row != NULL)
+			accept(pump, ended, row->state);
+	}
 	outbox_settle(pump->outbox, batch);
 	remember_receipt(pump, completion_id);
 	goto out;

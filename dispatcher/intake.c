@@ -48,8 +48,8 @@ static void hold_back(struct pump *pump, int agent, struct job_claimed *jobs, si
 }
 
 /* Commits the start of eager jobs. Keeps in jobs only those whose claim still stands. */
-static int commit_starts(struct db *db, struct uuid claim_id, struct job_claimed *jobs,
-			 size_t *count, struct error *err)
+static int commit_starts(struct pump *pump, struct db *db, struct uuid claim_id,
+			 struct job_claimed *jobs, size_t *count, struct error *err)
 {
 	struct claims *eager = calloc(1, sizeof(*eager));
 	struct db_call call;
@@ -72,8 +72,11 @@ static int commit_starts(struct db *db, struct uuid claim_id, struct job_claimed
 	for (size_t i = 0; status == 0 && i < *count; i++)
 		if (!is_eager(&jobs[i]) || job_rows_have(rows, jobs[i].id))
 			jobs[kept++] = jobs[i];
-	if (status == 0)
+	if (status == 0) {
+		/* Those that are not with us now are locked, for a moment, or lost. */
+		pump->reconcile = pump->reconcile || kept < *count;
 		*count = kept;
+	}
 out:
 	PQclear(rows);
 	free(eager);
@@ -185,7 +188,7 @@ int intake_take(struct pump *pump, struct db *db, const struct intake *intake,
 		qsort(jobs, count, sizeof(*jobs), by_line);
 	hold_back(pump, intake->agent, jobs, &count);
 	if (status == 0 && count > 0)
-		status = commit_starts(db, intake->claim_id, jobs, &count, err);
+		status = commit_starts(pump, db, intake->claim_id, jobs, &count, err);
 	if (status == 0 && count > 0)
 		status = send_all(pump, db, intake, jobs, count, err);
 	if (status == 0)

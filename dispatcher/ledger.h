@@ -25,9 +25,11 @@ struct holding {
 	enum holding_stage stage;
 	int attempt; /* of this run, from 1 */
 	int max_attempts;
-	bool written;       /* the database says active, or need not */
-	int64_t started_ms; /* CLOCK_BOOTTIME; 0: not yet */
-	int64_t recall_ms;  /* CLOCK_MONOTONIC: called back then unless it has started; 0: never */
+	bool written;         /* the database says active, or need not */
+	bool cancelled;       /* somebody asked for its end */
+	int64_t write_ago_ms; /* written once it has run so long */
+	int64_t started_ms;   /* CLOCK_BOOTTIME; 0: not yet */
+	int64_t recall_ms; /* CLOCK_MONOTONIC: called back then unless it has started; 0: never */
 	bool recalled;
 	struct holding *next;
 };

@@ -6,11 +6,14 @@
 #include "base/limits.h"
 #include "dispatcher/policy.h"
 
+enum { PAUSE_FIRST_MS = 20, PAUSE_MOST_MS = 1000 };
+
 struct outbox {
 	struct ended *first;
 	struct ended *last;
 	size_t count;
 	struct outbox_batch *batches; /* the oldest first */
+	struct ended *held_up;        /* not in line until they are due */
 };
 
 struct outbox *outbox_open(void)
@@ -45,6 +48,23 @@ static void append(struct outbox *outbox, struct ended *ended)
 	outbox->count++;
 }
 
+/* Puts those whose pause is over into the line. */
+static void resume(struct outbox *outbox, int64_t now_ms)
+{
+	struct ended **link = &outbox->held_up;
+
+	while (*link != NULL) {
+		struct ended *ended = *link;
+
+		if (ended->due_ms > now_ms) {
+			link = &ended->next;
+			continue;
+		}
+		*link = ended->next;
+		append(outbox, ended);
+	}
+}
+
 static struct ended *take_first(struct outbox *outbox)
 {
 	struct ended *ended = outbox->first;
@@ -75,6 +95,15 @@ static int copy_bytes(struct wire_bytes bytes, size_t limit, char **copy, size_t
 	return 0;
 }
 
+/* What would go on ends when somebody asked for it. The database sees to that itself, unless it could not note the wish
+ * because the run's own transaction held the job. */
+static const char *settled_outcome(const struct holding *holding, const char *outcome)
+{
+	bool ends = strcmp(outcome, "completed") == 0 || strcmp(outcome, "failed") == 0;
+
+	return holding->cancelled && !ends ? "cancelled" : outcome;
+}
+
 int outbox_add(struct outbox *outbox, const struct holding *holding,
 	       const struct wire_outcome *outcome, struct error *err)
 {
@@ -84,7 +113,8 @@ int outbox_add(struct outbox *outbox, const struct holding *holding,
 		return error_set(err, ERROR_RETRY, "out of memory for an outcome");
 	ended->id = holding->id;
 	ended->claim_id = holding->claim_id;
-	ended->outcome = policy_outcome(outcome->verdict, holding->attempt, holding->max_attempts);
+	ended->outcome = settled_outcome(
+		holding, policy_outcome(outcome->verdict, holding->attempt, holding->max_attempts));
 	ended->started_ms = outcome->started_ms;
 	ended->delay_ms = outcome->delay_ms;
 	if (copy_bytes(outcome->result, LIMIT_RESULT_BYTES, &ended->result,
@@ -112,7 +142,7 @@ int outbox_add_plain(struct outbox *outbox, const struct holding *holding, const
 	}
 	ended->id = holding->id;
 	ended->claim_id = holding->claim_id;
-	ended->outcome = outcome;
+	ended->outcome = settled_outcome(holding, outcome);
 	ended->error_length = error == NULL ? 0 : strlen(error);
 	ended->started_ms = holding->started_ms;
 	append(outbox, ended);
@@ -122,6 +152,16 @@ int outbox_add_plain(struct outbox *outbox, const struct holding *holding, const
 size_t outbox_count(const struct outbox *outbox)
 {
 	return outbox->count;
+}
+
+int64_t outbox_due_ms(const struct outbox *outbox)
+{
+	int64_t due_ms = INT64_MAX;
+
+	for (const struct ended *ended = outbox->held_up; ended != NULL; ended = ended->next)
+		if (ended->due_ms < due_ms)
+			due_ms = ended->due_ms;
+	return due_ms;
 }
 
 static int by_id(const void *a, const void *b)
@@ -173,8 +213,10 @@ static struct outbox_batch *make_batch(struct outbox *outbox, size_t count, stru
 		error_set(err, ERROR_RETRY, "out of memory for a completion");
 		return NULL;
 	}
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		batch->ended[i] = take_first(outbox);
+		batch->skip = batch->skip || batch->ended[i]->held_up > 0;
+	}
 	batch->count = count;
 	batch->completion_id = uuid_make();
 	qsort(batch->ended, count, sizeof(struct ended *), by_id);
@@ -182,7 +224,7 @@ static struct outbox_batch *make_batch(struct outbox *outbox, size_t count, stru
 	return batch;
 }
 
-struct outbox_batch *outbox_send(struct outbox *outbox, struct error *err)
+struct outbox_batch *outbox_send(struct outbox *outbox, int64_t now_ms, struct error *err)
 {
 	struct outbox_batch *batch = outbox->batches;
 	size_t count;
@@ -190,6 +232,7 @@ struct outbox_batch *outbox_send(struct outbox *outbox, struct error *err)
 	while (batch != NULL && batch->sent)
 		batch = batch->next;
 	if (batch == NULL) {
+		resume(outbox, now_ms);
 		count = batch_size(outbox);
 		batch = count == 0 ? NULL : make_batch(outbox, count, err);
 	}
@@ -222,10 +265,43 @@ void outbox_settle(struct outbox *outbox, struct outbox_batch *batch)
 	batch_free(batch);
 }
 
-void outbox_again(struct outbox *outbox, struct outbox_batch *batch, size_t i)
+void outbox_again(struct outbox *outbox, struct outbox_batch *batch, size_t i, int64_t now_ms)
 {
-	append(outbox, batch->ended[i]);
+	struct ended *ended = batch->ended[i];
+	int64_t pause_ms = PAUSE_MOST_MS;
+
+	if (ended->held_up < 16 && (int64_t)PAUSE_FIRST_MS << ended->held_up < PAUSE_MOST_MS)
+		pause_ms = (int64_t)PAUSE_FIRST_MS << ended->held_up;
+	ended->held_up++;
+	ended->due_ms = now_ms + pause_ms;
+	ended->next = outbox->held_up;
+	outbox->held_up = ended;
 	batch->ended[i] = NULL;
+}
+
+/* Leaves the first half in the batch. Nothing of it was stored, so that its id is free for other contents: but a new one
+ * costs nothing. */
+static void halve(struct outbox *outbox, struct outbox_batch *batch)
+{
+	size_t half = batch->count / 2;
+
+	batch->completion_id = uuid_make();
+	for (size_t i = half; i < batch->count; i++)
+		append(outbox, batch->ended[i]);
+	batch->count = half;
+}
+
+void outbox_hold_up(struct outbox *outbox, struct outbox_batch *batch, int64_t now_ms)
+{
+	batch->sent = false;
+	if (!batch->skip) {
+		batch->skip = true;
+	} else if (batch->count > 1) {
+		halve(outbox, batch);
+	} else {
+		outbox_again(outbox, batch, 0, now_ms);
+		outbox_settle(outbox, batch);
+	}
 }
 
 /* The one job of a batch whose values the server refused. */
@@ -260,23 +336,20 @@ static int blame(struct ended *ended, const char *reason, struct error *err)
 int outbox_bisect(struct outbox *outbox, struct outbox_batch *batch, const char *reason,
 		  struct error *err)
 {
-	size_t half = batch->count / 2;
-
 	batch->sent = false;
-	/* Nothing was stored, so that the id is free for other contents: but a new one costs nothing. */
+	if (batch->count > 1) {
+		halve(outbox, batch);
+		return 0;
+	}
 	batch->completion_id = uuid_make();
-	if (batch->count == 1)
-		return blame(batch->ended[0], reason, err);
-	for (size_t i = half; i < batch->count; i++)
-		append(outbox, batch->ended[i]);
-	batch->count = half;
-	return 0;
+	return blame(batch->ended[0], reason, err);
 }
 
 void outbox_clear(struct outbox *outbox)
 {
 	while (outbox->batches != NULL)
 		outbox_settle(outbox, outbox->batches);
+	resume(outbox, INT64_MAX);
 	while (outbox->first != NULL)
 		ended_free(take_first(outbox));
 }

@@ -29,6 +29,8 @@ struct ended {
 	int64_t started_ms; /* CLOCK_BOOTTIME; 0: never */
 	int64_t delay_ms;   /* of a retry or a snooze; -1: the job's policy says */
 	bool blamed;        /* a value was refused, and all were replaced */
+	int held_up;        /* how often somebody held the job locked */
+	int64_t due_ms;     /* CLOCK_MONOTONIC; not sent before */
 	struct ended *next;
 };
 
@@ -38,6 +40,7 @@ struct outbox_batch {
 	size_t count;
 	struct ended **ended; /* ids ascend */
 	bool sent;            /* on a connection that has not answered yet */
+	bool skip;            /* to leave out what somebody holds locked */
 	struct outbox_batch *next;
 };
 
@@ -55,13 +58,16 @@ int outbox_add(struct outbox *outbox, const struct holding *holding,
 int outbox_add_plain(struct outbox *outbox, const struct holding *holding, const char *outcome,
 		     const char *error, struct error *err);
 
-/* How many wait, those of batches not counted. */
+/* How many may be sent at once, those of batches not counted. */
 size_t outbox_count(const struct outbox *outbox);
+
+/* When the first of those that were held up is to be sent again; INT64_MAX: there is none. */
+int64_t outbox_due_ms(const struct outbox *outbox);
 
 /* The batch to send: the oldest that came back unresolved (outbox_unsent), else a new one of at most
  * LIMIT_COMPLETION_JOBS jobs and LIMIT_COMPLETION_BYTES bytes. It counts as sent from now on. NULL when there
  * is nothing to send. */
-struct outbox_batch *outbox_send(struct outbox *outbox, struct error *err);
+struct outbox_batch *outbox_send(struct outbox *outbox, int64_t now_ms, struct error *err);
 
 /* It is unknown what became of the batch, or nothing became of it: it is sent again as it is. */
 void outbox_unsent(struct outbox_batch *batch);
@@ -69,8 +75,13 @@ void outbox_unsent(struct outbox_batch *batch);
 /* The batch was resolved: frees it with all that is in it. */
 void outbox_settle(struct outbox *outbox, struct outbox_batch *batch);
 
-/* Takes entry i out of a batch and puts it back into the line, to be sent again. */
-void outbox_again(struct outbox *outbox, struct outbox_batch *batch, size_t i);
+/* Somebody holds the job of entry i locked: takes it out of the batch, to be sent again after a pause, longer each
+ * time. */
+void outbox_again(struct outbox *outbox, struct outbox_batch *batch, size_t i, int64_t now_ms);
+
+/* The batch had to wait for a lock for too long, and nothing of it was stored: it is to be sent again, leaving out
+ * locked jobs. Waiting even so, for what goes with some job, it is halved; a batch of one waits as by outbox_again. */
+void outbox_hold_up(struct outbox *outbox, struct outbox_batch *batch, int64_t now_ms);
 
 /* The server refused a value in the batch, so that nothing of it was stored: halves it; a batch of one loses
  * what may have been refused, gets the server's words as its error, and fails if it had completed. -1 when it

@@ -128,6 +128,7 @@ static void take_signal(struct pump *pump, const struct signal *signal)
 		return;
 	switch (signal->kind) {
 	case SIGNAL_CANCEL:
+		holding->cancelled = true;
 		courier_cancel(pump, holding, WIRE_CANCEL_REQUESTED);
 		return;
 	case SIGNAL_DRAIN:

@@ -75,6 +75,7 @@ struct pump {
 	int64_t scan_due_ms;
 	int64_t sweep_due_ms;
 	int64_t due_due_ms;    /* next time that scheduled jobs are looked at */
+	int64_t expire_due_ms; /* jobs that expired are left alone until then */
 	int64_t recall_due_ms; /* next time that a job expires before it has started */
 	int64_t queues_due_ms;
 	int64_t status_due_ms;

@@ -11,6 +11,8 @@
 #include "dispatcher/completer.h"
 #include "dispatcher/intake.h"
 
+#define LOCK_NOT_AVAILABLE "55P03"
+
 enum {
 	WRITE_INTERVAL_MS = 250, /* between two writings of what has started */
 	WRITE_AGE_MS = 200,      /* what runs no longer than this is never written as active */
@@ -62,7 +64,7 @@ static void collect_started(struct holding *holding, void *context)
 	int64_t ago_ms = collection->boot_ms - holding->started_ms;
 
 	if (holding->written || holding->stage != HOLDING_STARTED || ago_ms < WRITE_AGE_MS ||
-	    started->count == WRITE_MOST)
+	    ago_ms < holding->write_ago_ms || started->count == WRITE_MOST)
 		return;
 	started->ids[started->count] = holding->id;
 	started->claim_ids[started->count] = holding->claim_id;
@@ -134,13 +136,14 @@ static void add_sweeps(struct pump *pump, struct turn *turn, bool claims, int64_
 		return;
 	pump->due_due_ms = now_ms + SWEEP_INTERVAL_MS;
 	job_due_call(add_part(turn, PART_DUE), DUE_MOST);
-	job_expire_call(add_part(turn, PART_EXPIRE), EXPIRE_MOST);
+	if (now_ms >= pump->expire_due_ms)
+		job_expire_call(add_part(turn, PART_EXPIRE), EXPIRE_MOST);
 }
 
 /* There is more than one sweep took. */
 static void take_sweeps(struct pump *pump, const PGresult *due, const PGresult *expired)
 {
-	if (rows_count(due) == DUE_MOST || rows_count(expired) == EXPIRE_MOST)
+	if (rows_count(due) == DUE_MOST || (expired != NULL && rows_count(expired) == EXPIRE_MOST))
 		pump->due_due_ms = 0;
 }
 
@@ -189,11 +192,11 @@ static void give_receipts_back(struct pump *pump, const struct turn *turn)
 		pump->receipts[pump->receipt_count++] = turn->receipts[i];
 }
 
-static void add_completion(struct pump *pump, struct turn *turn)
+static void add_completion(struct pump *pump, struct turn *turn, int64_t now_ms)
 {
 	struct error err = { ERROR_NONE, "", "" };
 
-	turn->batch = outbox_send(pump->outbox, &err);
+	turn->batch = outbox_send(pump->outbox, now_ms, &err);
 	if (turn->batch == NULL) {
 		pump->careful = false;
 		return;
@@ -203,15 +206,17 @@ static void add_completion(struct pump *pump, struct turn *turn)
 		       add_part(turn, PART_COMPLETE));
 }
 
-static void mark_written(struct pump *pump, const struct started *started)
+/* One that the database did not take is locked, or lost; a signal or its own end will say so. */
+static void mark_written(struct pump *pump, const struct started *started, const PGresult *rows)
 {
 	for (size_t i = 0; i < started->count; i++) {
 		struct holding *holding = ledger_find(pump->ledger, started->ids[i],
 						      started->claim_ids[i]);
 
-		/* One that the database did not take was lost; a signal or the commit will say so. */
-		if (holding != NULL)
-			holding->written = true;
+		if (holding == NULL)
+			continue;
+		holding->written = job_rows_have(rows, holding->id);
+		holding->write_ago_ms = 2 * started->ago_ms[i];
 	}
 }
 
@@ -255,10 +260,11 @@ static void take_parts(struct pump *pump, struct connection *connection, struct 
 	if (turn->place[PART_COMPLETE] >= 0)
 		completer_take(pump, connection, turn->batch, results[turn->place[PART_COMPLETE]]);
 	if (turn->place[PART_START] >= 0)
-		mark_written(pump, turn->started);
+		mark_written(pump, turn->started, results[turn->place[PART_START]]);
 	if (turn->place[PART_DUE] >= 0)
 		take_sweeps(pump, results[turn->place[PART_DUE]],
-			    results[turn->place[PART_EXPIRE]]);
+			    turn->place[PART_EXPIRE] < 0 ? NULL
+							 : results[turn->place[PART_EXPIRE]]);
 	if (turn->place[PART_HORIZON] >= 0)
 		claimer_set_horizon(pump->claimers[intake->agent],
 				    rows_int(results[turn->place[PART_HORIZON]], 0, 0));
@@ -275,6 +281,21 @@ static void take_parts(struct pump *pump, struct connection *connection, struct 
 	}
 }
 
+/* Somebody holds something locked that the turn would have changed. All the rest goes at once. */
+static void hold_up(struct pump *pump, const struct turn *turn, const struct error *err)
+{
+	int64_t now_ms = clock_monotonic_ms();
+
+	log_debug("a transaction had to wait and comes again", log_err(err));
+	/* It may be the one as well as the other; a batch that is not at fault is not to be taken apart. */
+	if (turn->batch != NULL && (!turn->batch->skip || turn->place[PART_EXPIRE] < 0))
+		outbox_hold_up(pump->outbox, turn->batch, now_ms);
+	if (turn->place[PART_EXPIRE] >= 0)
+		pump->expire_due_ms = now_ms + SWEEP_INTERVAL_MS;
+	if (turn->place[PART_DUE] >= 0)
+		pump->due_due_ms = 0;
+}
+
 static void fail_turn(struct pump *pump, struct connection *connection, struct turn *turn,
 		      struct error *err)
 {
@@ -288,6 +309,8 @@ static void fail_turn(struct pump *pump, struct connection *connection, struct t
 		if (turn->count == 1)
 			completer_refused(pump, connection, turn->batch, err);
 		pump->careful = true;
+	} else if (!lost && strcmp(err->sqlstate, LOCK_NOT_AVAILABLE) == 0) {
+		hold_up(pump, turn, err);
 	} else {
 		pump_fail(pump, connection, err);
 	}
@@ -352,7 +375,7 @@ bool turn_begin(struct pump *pump, int64_t now_ms)
 
 	if (turn == NULL)
 		return false;
-	add_completion(pump, turn);
+	add_completion(pump, turn, now_ms);
 	if (!pump->careful) {
 		add_started(pump, turn, now_ms);
 		add_claim(pump, turn, 1, now_ms);
@@ -381,7 +404,7 @@ bool turn_begin_extra(struct pump *pump, struct connection *connection, int64_t 
 	if (turn == NULL)
 		return false;
 	if (outbox_count(pump->outbox) >= EXTRA_JOBS)
-		add_completion(pump, turn);
+		add_completion(pump, turn, now_ms);
 	add_claim(pump, turn, EXTRA_JOBS, now_ms);
 	return begin(pump, connection, turn, now_ms);
 }
@@ -401,7 +424,8 @@ int64_t turn_due_ms(const struct pump *pump)
 
 	if (ledger_count(pump->ledger) > 0 && pump->write_due_ms < due_ms)
 		due_ms = pump->write_due_ms;
-
+	if (outbox_due_ms(pump->outbox) < due_ms)
+		due_ms = outbox_due_ms(pump->outbox);
 	for (int i = 0; may_claim(pump) && i < pump->agent_count; i++) {
 		int64_t claim_ms = claimer_due_ms(pump->claimers[i]);
 

@@ -84,12 +84,12 @@ void settler_look_up(struct settler *settler, struct locum_job *job, const struc
 	struct gate_claim claim = locum_job_gate_claim(job);
 	int64_t deadline_ms = clock_monotonic_ms() + LOOK_UP_MS;
 	struct error failure = { .kind = ERROR_NONE };
-	enum job_lookup lookup;
+	struct job_fate fate;
 
 	do {
-		if (store_look_up(settler->store, &claim, &lookup, &failure) != 0)
+		if (store_look_up(settler->store, &claim, &fate, &failure) != 0)
 			continue;
-		end_looked_up(job, lookup, err);
+		end_looked_up(job, fate.lookup, err);
 		return;
 	} while (desk_pause(settler->desk, LOOK_UP_PAUSE_MS) && clock_monotonic_ms() < deadline_ms);
 	/* Should the commit have happened after all, the dispatcher's completion finds it. */

@@ -179,13 +179,13 @@ const char *store_detail(const struct store *store)
 	return store->db == NULL ? "" : db_error_detail(store->db);
 }
 
-int store_look_up(struct store *store, const struct gate_claim *claim, enum job_lookup *lookup,
+int store_look_up(struct store *store, const struct gate_claim *claim, struct job_fate *fate,
 		  struct error *err)
 {
 	static const struct uuid NO_COMPLETION;
 
 	if (connect(store, err) != 0)
 		return -1;
-	return completion_lookup(store->db, NO_COMPLETION, &claim->id, &claim->claim_id, 1, lookup,
+	return completion_lookup(store->db, NO_COMPLETION, &claim->id, &claim->claim_id, 1, fate,
 				 err);
 }

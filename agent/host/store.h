@@ -48,8 +48,8 @@ enum store_end store_call(struct store *store, const struct gate_claim *claim, c
 /* The DETAIL of the last error of the server, or "". */
 const char *store_detail(const struct store *store);
 
-/* After STORE_UNKNOWN, on a new connection: 0 with *lookup set, or -1 when the database cannot be had yet. */
-int store_look_up(struct store *store, const struct gate_claim *claim, enum job_lookup *lookup,
+/* After STORE_UNKNOWN, on a new connection: 0 with *fate set, or -1 when the database cannot be had yet. */
+int store_look_up(struct store *store, const struct gate_claim *claim, struct job_fate *fate,
 		  struct error *err);
 
 /* The desk's thread: prepares to cancel what runs now, returning whether there is a connection; then, holding no

@@ -55,13 +55,25 @@ $$;
 revoke all on function locum.finish(locum.job, locum.job_state, json, text, timestamptz) from public;
 
 -- locum.cancel(job bigint): cancels a job that is not claimed at once; asks the worker of a claimed one to
--- end it. Returns true when the job was unfinished. Never touches a claim.
+-- end it. Returns true when the job was unfinished. Never touches a claim, and waits for no transaction that runs in it.
+-- Errors: 55P03 when somebody else's transaction holds a job locked that is not claimed.
 create or replace function locum.cancel(job bigint) returns boolean
-language plpgsql set search_path = pg_catalog, locum, pg_temp as $$
+language plpgsql set search_path = pg_catalog, locum, pg_temp set lock_timeout = LIMIT_CANCEL_WAIT_MS as $$
 declare
 	target locum.job;
 begin
-	select * into target from locum.job j where j.id = cancel.job for update;
+	begin
+		select * into target from locum.job j where j.id = cancel.job for update;
+	exception when lock_not_available then
+		-- The run's own transaction holds it; the worker need not see the row to end the run.
+		insert into locum.signal (incarnation, job_id, claim_id, kind)
+		select j.incarnation, j.id, j.claim_id, 'cancel' from locum.job j
+		where j.id = cancel.job and j.claim_id is not null;
+		if not found then
+			raise;
+		end if;
+		return true;
+	end;
 	if target.id is null then
 		return false;
 	elsif target.claim_id is not null then

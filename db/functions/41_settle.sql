@@ -42,8 +42,8 @@ begin
 	if handler is null then
 		raise 'there is no function %(bigint, json)', function using errcode = 'LC003';
 	end if;
-	-- The name is for backend_terminate, as in job_gate.
-	perform set_config('application_name', 'locum/host/' || j.incarnation, true)
+	-- The name is as in job_gate.
+	perform set_config('application_name', format('locum/job/%s/%s', j.id, j.incarnation), true)
 	from locum.job j where j.id = call_handler.job and j.claim_id = call_handler.claim_id for update;
 	if not found then
 		raise 'job was reassigned' using errcode = 'LC001';

@@ -12,48 +12,8 @@
 #include <cmocka.h>
 
 #include "tests/support/database.h"
+#include "tests/support/hosts.h"
 #include "tests/support/scenario.h"
-
-enum { HOSTS_MAX = 64 };
-
-static const char *plugins(void)
-{
-	static char path[512];
-	const char *directory = getenv("LOCUM_TEST_BIN");
-	char own[256] = "";
-	char *end;
-
-	assert_true(readlink("/proc/self/exe", own, sizeof(own) - 1) > 0);
-	end = strstr(own, "/tests/");
-	if (end != NULL)
-		*end = '\0';
-	if (directory != NULL)
-		snprintf(path, sizeof(path), "%s/../plugins", directory);
-	else
-		snprintf(path, sizeof(path), "%s/plugins", own);
-	return path;
-}
-
-static void add_section(struct scenario *s, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-
-static void add_section(struct scenario *s, const char *format, ...)
-{
-	size_t used = strlen(s->handlers);
-	va_list list;
-
-	va_start(list, format);
-	vsnprintf(s->handlers + used, sizeof(s->handlers) - used, format, list);
-	va_end(list);
-}
-
-static void add_plugin(struct scenario *s, const char *symbol, const char *settings)
-{
-	add_section(
-		s,
-		"handler \"%s\" { kind = \"plugin\" path = \"%s/deeds.so\" symbol = \"%s\" %s }\n",
-		symbol, plugins(), symbol, settings);
-}
 
 /* The table of effects, and handlers of both kinds that write to it. */
 static void set_up(struct scenario *s)
@@ -66,13 +26,13 @@ static void set_up(struct scenario *s)
 	database_do(s->database,
 		    "create function app.raises(job bigint, payload json) returns json "
 		    "language plpgsql as $$ begin raise 'boom' using detail = 'why'; end $$");
-	add_plugin(s, "effect", "");
-	add_plugin(s, "crash", "");
-	add_plugin(s, "done", "");
-	add_plugin(s, "echo", "");
-	add_plugin(s, "effect_wait", "");
-	add_section(s, "handler \"settle\" { kind = \"sql\" function = \"app.settle\" }\n");
-	add_section(s, "handler \"raises\" { kind = \"sql\" function = \"app.raises\" }\n");
+	hosts_plugin(s, "effect", "");
+	hosts_plugin(s, "crash", "");
+	hosts_plugin(s, "done", "");
+	hosts_plugin(s, "echo", "");
+	hosts_plugin(s, "effect_wait", "");
+	hosts_function(s, "settle", "app.settle");
+	hosts_function(s, "raises", "app.raises");
 }
 
 static void await_all_finished(struct scenario *s)
@@ -89,33 +49,6 @@ static void assert_effects_once(struct scenario *s, int jobs)
 			 jobs);
 	assert_int_equal(database_int(d, "select count(*) from effect"), jobs);
 	assert_int_equal(database_int(d, "select count(distinct job) from effect"), jobs);
-}
-
-/* The hosts of an agent. */
-static size_t find_hosts(pid_t agent, pid_t *pids)
-{
-	char path[64];
-	char name[32];
-	size_t count = 0;
-	FILE *children;
-	int pid;
-
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", agent, agent);
-	children = fopen(path, "re");
-	while (children != NULL && count < HOSTS_MAX && fscanf(children, "%d", &pid) == 1) {
-		FILE *comm;
-
-		snprintf(path, sizeof(path), "/proc/%d/comm", pid);
-		comm = fopen(path, "re");
-		if (comm == NULL)
-			continue;
-		if (fgets(name, sizeof(name), comm) != NULL && strcmp(name, "locum-host\n") == 0)
-			pids[count++] = (pid_t)pid;
-		fclose(comm);
-	}
-	if (children != NULL)
-		fclose(children);
-	return count;
 }
 
 static void plugins_and_functions_complete_their_jobs_with_their_effects(void **state)
@@ -223,7 +156,7 @@ static void effects_happen_once_while_hosts_are_killed(void **state)
 		    "max_attempts => 1000) from generate_series(1, %d) n",
 		    JOBS);
 	while (killed < KILLS && database_int(s->database, "select count(*) from locum.job") > 0) {
-		size_t count = find_hosts(agent, hosts);
+		size_t count = hosts_find(agent, hosts);
 
 		if (count > 0)
 			killed += kill(hosts[(size_t)random() % count], SIGKILL) == 0;
@@ -266,7 +199,7 @@ static void a_silent_fleets_gate_does_not_keep_its_job_for_ever(void **state)
 	scenario_submit(s, 1, "effect_wait");
 	scenario_await(s, "select exists (select from pg_locks where locktype = 'advisory' "
 			  "and not granted)");
-	assert_int_equal(find_hosts(agent, hosts), 1);
+	assert_int_equal(hosts_find(agent, hosts), 1);
 	kill(hosts[0], SIGSTOP);
 	kill(agent, SIGSTOP);
 	scenario_freeze(s, victim);
@@ -303,7 +236,7 @@ static void a_drain_waits_for_a_running_plugin(void **state)
 	struct scenario_daemon *daemon;
 
 	set_up(s);
-	add_plugin(s, "busy", "");
+	hosts_plugin(s, "busy", "");
 	daemon = scenario_start(s, "one", "%s", "");
 	database_do(s->database, "select locum.submit('busy', '500')");
 	scenario_await(s, "select exists (select from locum.job where state = 'active')");

@@ -174,6 +174,7 @@ static PGresult *send_outcomes(struct database *d, struct args *args,
 		args_text_array(args, texts[i], count);
 	args_int8_array(args, ago_ms, count);
 	args_int8_array(args, delay_ms, count);
+	args_bool(args, outcomes[0].skip);
 	return database_try(d, "job_complete", args);
 }
 

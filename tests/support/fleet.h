@@ -61,6 +61,7 @@ struct fleet_outcome {
 	const char *log;
 	int64_t ago_ms;
 	int64_t delay_ms;
+	bool skip; /* of the first counts for the batch */
 };
 
 /* job_complete; `confirmed` may be none. Returns how many were accepted, or -1 with d->err. */

@@ -38,7 +38,7 @@ static void add_done(struct outbox *outbox, int64_t id, const char *result)
 static struct outbox_batch *batch_of(struct outbox *outbox)
 {
 	struct error err;
-	struct outbox_batch *batch = outbox_send(outbox, &err);
+	struct outbox_batch *batch = outbox_send(outbox, 0, &err);
 
 	assert_non_null(batch);
 	outbox_unsent(batch);
@@ -61,7 +61,7 @@ static void an_empty_outbox_has_no_batch(void **state)
 {
 	struct error err = { ERROR_NONE, "", "" };
 
-	assert_null(outbox_send(*state, &err));
+	assert_null(outbox_send(*state, 0, &err));
 	assert_int_equal(err.kind, ERROR_NONE);
 }
 
@@ -233,21 +233,107 @@ static void a_batch_stays_in_hand_until_it_is_settled(void **state)
 	assert_false(uuid_same(batch->completion_id, completion_id));
 }
 
-static void an_entry_that_goes_again_is_not_settled(void **state)
+static void a_locked_job_comes_again_after_a_pause_and_is_not_settled(void **state)
 {
 	struct outbox *outbox = *state;
 	struct outbox_batch *batch;
+	struct error err;
+	int64_t due_ms;
 
 	add_done(outbox, 1, "1");
 	add_done(outbox, 2, "2");
-	batch = batch_of(outbox);
-	outbox_again(outbox, batch, 0);
+	batch = outbox_send(outbox, 1000, &err);
+	assert_false(batch->skip);
+	outbox_again(outbox, batch, 0, 1000);
 	assert_null(batch->ended[0]);
-	outbox_settle(outbox, batch_of(outbox));
-	batch = batch_of(outbox);
-	assert_int_equal(batch->count, 1);
+	outbox_settle(outbox, batch);
+	assert_int_equal(outbox_count(outbox), 0);
+	due_ms = outbox_due_ms(outbox);
+	assert_true(due_ms > 1000);
+	assert_null(outbox_send(outbox, due_ms - 1, &err));
+	add_done(outbox, 3, "3");
+	batch = outbox_send(outbox, due_ms - 1, &err);
+	assert_int_equal(batch->ended[0]->id, 3);
+	assert_false(batch->skip);
+	outbox_settle(outbox, batch);
+	batch = outbox_send(outbox, due_ms, &err);
 	assert_int_equal(batch->ended[0]->id, 1);
 	assert_string_equal(batch->ended[0]->result, "1");
+	assert_true(batch->skip);
+	assert_true(outbox_due_ms(outbox) == INT64_MAX);
+}
+
+static void the_pauses_for_a_locked_job_grow_up_to_a_second(void **state)
+{
+	struct outbox *outbox = *state;
+	int64_t former_ms = 0;
+	int64_t now_ms = 0;
+	struct error err;
+
+	add_done(outbox, 1, NULL);
+	for (int i = 0; i < 40; i++) {
+		struct outbox_batch *batch = outbox_send(outbox, now_ms, &err);
+
+		outbox_again(outbox, batch, 0, now_ms);
+		outbox_settle(outbox, batch);
+		assert_true(outbox_due_ms(outbox) - now_ms >= former_ms);
+		former_ms = outbox_due_ms(outbox) - now_ms;
+		now_ms = outbox_due_ms(outbox);
+	}
+	assert_int_equal(former_ms, 1000);
+}
+
+static void a_batch_held_up_is_sent_to_skip_then_taken_apart(void **state)
+{
+	enum { COUNT = 100, CULPRIT = 61 };
+	struct outbox *outbox = *state;
+	struct outbox_batch *batch;
+	struct error err;
+	int stored = 0;
+	int sent = 0;
+
+	for (int i = 1; i <= COUNT; i++)
+		add_done(outbox, i, NULL);
+	batch = outbox_send(outbox, 0, &err);
+	outbox_hold_up(outbox, batch, 0);
+	assert_ptr_equal(outbox_send(outbox, 0, &err), batch);
+	assert_true(batch->skip);
+	outbox_unsent(batch);
+	while ((batch = outbox_send(outbox, 0, &err)) != NULL) {
+		bool waits = false;
+
+		assert_true(++sent < 50);
+		for (size_t i = 0; i < batch->count; i++)
+			waits = waits || batch->ended[i]->id == CULPRIT;
+		if (waits) {
+			outbox_hold_up(outbox, batch, 0);
+			continue;
+		}
+		stored += (int)batch->count;
+		outbox_settle(outbox, batch);
+	}
+	assert_int_equal(stored, COUNT - 1);
+	batch = outbox_send(outbox, outbox_due_ms(outbox), &err);
+	assert_int_equal(batch->count, 1);
+	assert_int_equal(batch->ended[0]->id, CULPRIT);
+}
+
+static void a_job_that_somebody_cancelled_does_not_go_on(void **state)
+{
+	struct outbox *outbox = *state;
+	struct holding held = holding(1);
+	struct wire_outcome outcome = { .verdict = VERDICT_RETRY };
+
+	held.cancelled = true;
+	assert_int_equal(outbox_add(outbox, &held, &outcome, NULL), 0);
+	assert_string_equal(batch_of(outbox)->ended[0]->outcome, "cancelled");
+	outbox_settle(outbox, batch_of(outbox));
+	assert_int_equal(outbox_add_plain(outbox, &held, "recover", "its agent died", NULL), 0);
+	assert_string_equal(batch_of(outbox)->ended[0]->outcome, "cancelled");
+	outbox_settle(outbox, batch_of(outbox));
+	outcome.verdict = VERDICT_DONE;
+	assert_int_equal(outbox_add(outbox, &held, &outcome, NULL), 0);
+	assert_string_equal(batch_of(outbox)->ended[0]->outcome, "completed");
 }
 
 static void batches_on_their_way_are_apart_and_one_that_comes_back_goes_first(void **state)
@@ -258,16 +344,16 @@ static void batches_on_their_way_are_apart_and_one_that_comes_back_goes_first(vo
 	struct error err;
 
 	add_done(outbox, 1, NULL);
-	first = outbox_send(outbox, &err);
-	assert_null(outbox_send(outbox, &err));
+	first = outbox_send(outbox, 0, &err);
+	assert_null(outbox_send(outbox, 0, &err));
 	add_done(outbox, 2, NULL);
-	second = outbox_send(outbox, &err);
+	second = outbox_send(outbox, 0, &err);
 	assert_int_equal(second->ended[0]->id, 2);
 	add_done(outbox, 3, NULL);
 	outbox_unsent(first);
-	assert_ptr_equal(outbox_send(outbox, &err), first);
+	assert_ptr_equal(outbox_send(outbox, 0, &err), first);
 	outbox_settle(outbox, second);
-	assert_int_equal(outbox_send(outbox, &err)->ended[0]->id, 3);
+	assert_int_equal(outbox_send(outbox, 0, &err)->ended[0]->id, 3);
 	outbox_settle(outbox, first);
 	assert_int_equal(outbox_count(outbox), 0);
 }
@@ -283,7 +369,7 @@ static void a_refused_batch_is_halved_down_to_the_culprit_and_nobody_is_lost(voi
 
 	for (int i = 1; i <= COUNT; i++)
 		add_done(outbox, i, i == CULPRIT ? "no json" : "1");
-	while ((batch = outbox_send(outbox, &err)) != NULL) {
+	while ((batch = outbox_send(outbox, 0, &err)) != NULL) {
 		bool refused = false;
 
 		assert_true(++sent < 100);
@@ -376,7 +462,7 @@ static void a_clear_forgets_the_line_and_the_batch_in_hand(void **state)
 	batch_of(outbox);
 	outbox_clear(outbox);
 	assert_int_equal(outbox_count(outbox), 0);
-	assert_null(outbox_send(outbox, &err));
+	assert_null(outbox_send(outbox, 0, &err));
 	add_done(outbox, 77, NULL);
 	assert_int_equal(batch_of(outbox)->ended[0]->id, 77);
 }
@@ -398,7 +484,10 @@ int main(void)
 		OUTBOX_TEST(a_text_over_its_limit_is_cut_between_characters),
 		OUTBOX_TEST(a_batch_stays_in_hand_until_it_is_settled),
 		OUTBOX_TEST(batches_on_their_way_are_apart_and_one_that_comes_back_goes_first),
-		OUTBOX_TEST(an_entry_that_goes_again_is_not_settled),
+		OUTBOX_TEST(a_locked_job_comes_again_after_a_pause_and_is_not_settled),
+		OUTBOX_TEST(the_pauses_for_a_locked_job_grow_up_to_a_second),
+		OUTBOX_TEST(a_batch_held_up_is_sent_to_skip_then_taken_apart),
+		OUTBOX_TEST(a_job_that_somebody_cancelled_does_not_go_on),
 		OUTBOX_TEST(a_refused_batch_is_halved_down_to_the_culprit_and_nobody_is_lost),
 		OUTBOX_TEST(a_half_is_another_completion),
 		OUTBOX_TEST(the_culprit_says_what_the_server_said),
