@@ -28,6 +28,8 @@ struct pinger {
 	int failures;        /* to reach the database, in a row */
 	int64_t feed_due_ms; /* next time for the watchdog */
 	_Atomic int64_t ack_boot_ms;
+	struct signal *signals; /* that came last, to be acknowledged */
+	size_t signal_count;
 	pthread_t thread;
 	pthread_mutex_t lock; /* guards stopping and dropped */
 	pthread_cond_t changed;
@@ -161,7 +163,8 @@ static int take_signals(struct pinger *pinger, struct error *err)
 	struct signal *signals;
 	size_t count;
 
-	if (signal_take(pinger->db, pinger->incarnation, &signals, &count, err) != 0)
+	if (signal_take(pinger->db, pinger->incarnation, pinger->signals, pinger->signal_count,
+			&signals, &count, err) != 0)
 		return -1;
 	for (size_t i = 0; i < count; i++) {
 		struct mail mail = { .kind = MAIL_SIGNAL, .signal = signals[i] };
@@ -171,7 +174,9 @@ static int take_signals(struct pinger *pinger, struct error *err)
 		else
 			mailbox_post(pinger->options.pump, &mail);
 	}
-	free(signals);
+	free(pinger->signals);
+	pinger->signals = signals;
+	pinger->signal_count = count;
 	return 0;
 }
 
@@ -428,6 +433,7 @@ void pinger_stop(struct pinger *pinger)
 	pthread_join(pinger->thread, NULL);
 	fence_set_ms(pinger->options.fence, FENCE_DOWN);
 	db_close(pinger->db);
+	free(pinger->signals);
 	pthread_cond_destroy(&pinger->changed);
 	pthread_mutex_destroy(&pinger->lock);
 	free(pinger);
