@@ -1,5 +1,6 @@
 /* locumd: start-up in order, the loop, and the same nouns in reverse. */
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -84,6 +85,7 @@ static int start(struct daemon *daemon, struct error *err)
 	    fence_create(&daemon->fence, &daemon->fence_fd, err) != 0 ||
 	    mailbox_open(&daemon->box, err) != 0)
 		return -1;
+	crew.fence = daemon->fence;
 	crew.fence_fd = daemon->fence_fd;
 	crew.lock_fd = daemon->identity.fd;
 	crew.pump = daemon->box;
@@ -214,13 +216,13 @@ static void take_signals(struct daemon *daemon)
 /* Who ends starts no agents any more. */
 static int wait_ms(const struct daemon *daemon)
 {
-	int64_t due_ms = crew_due_ms(daemon->crew);
+	int64_t due_ms = daemon->draining ? INT64_MAX : crew_due_ms(daemon->crew);
 	int64_t left_ms;
 
-	if (due_ms == INT64_MAX || daemon->draining)
-		return -1;
+	if (crew_watch_due_ms(daemon->crew) < due_ms)
+		due_ms = crew_watch_due_ms(daemon->crew);
 	left_ms = due_ms - clock_monotonic_ms();
-	return left_ms < 0 ? 0 : (int)left_ms;
+	return left_ms < 0 ? 0 : left_ms > INT_MAX ? INT_MAX : (int)left_ms;
 }
 
 /* Until the pump has drained. */
@@ -245,6 +247,7 @@ static void loop(struct daemon *daemon)
 			daemon->exit_code = EX_CONFIG;
 			begin_end(daemon, true);
 		}
+		crew_watch(daemon->crew);
 		if (!daemon->draining)
 			crew_restart(daemon->crew);
 	}
