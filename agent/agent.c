@@ -11,6 +11,7 @@
 #include "agent/pools.h"
 #include "agent/service.h"
 #include "agent/services.h"
+#include "base/clock.h"
 #include "base/log.h"
 
 enum { STARTS_PER_TURN = 64 };
@@ -293,6 +294,7 @@ static void close_all(struct agent *agent)
 	uv_close((uv_handle_t *)&agent->deaths, NULL);
 	uv_close((uv_handle_t *)&agent->reminder, NULL);
 	pulse_close(&agent->pulse);
+	uv_close((uv_handle_t *)&agent->settling, NULL);
 	services_close(agent);
 	pools_close(agent);
 	roster_fini(&agent->roster);
@@ -323,10 +325,28 @@ static void report(struct agent *agent)
 	channel_flush(&agent->channel);
 }
 
+static void on_settling(uv_timer_t *handle)
+{
+	(void)handle;
+	log_settle(false);
+}
+
+static void settle_log(struct agent *agent)
+{
+	int64_t due_ms = log_due_ms();
+	int64_t left_ms = due_ms - clock_monotonic_ms();
+
+	if (due_ms == INT64_MAX || uv_is_active((uv_handle_t *)&agent->settling))
+		return;
+	uv_update_time(&agent->loop);
+	uv_timer_start(&agent->settling, on_settling, left_ms > 0 ? (uint64_t)left_ms : 0, 0);
+}
+
 static void on_turn(uv_prepare_t *handle)
 {
 	struct agent *agent = handle->data;
 
+	settle_log(agent);
 	guard_check(&agent->shared.guard);
 	reap(agent);
 	sweep(agent);
@@ -380,21 +400,12 @@ static int open_deaths(struct agent *agent, int deaths_fd, struct error *err)
 	return 0;
 }
 
-static void open_cgroup(struct cgroup *cgroup)
-{
-	struct error err;
-
-	if (cgroup_open(cgroup, &err) == 0)
-		log_info("control groups are used", log_text("in", cgroup->path));
-	else
-		log_info("control groups are not used", log_text("reason", err.text));
-}
-
 static void open_handles(struct agent *agent)
 {
 	uv_prepare_init(&agent->loop, &agent->turn);
 	uv_idle_init(&agent->loop, &agent->again);
 	uv_timer_init(&agent->loop, &agent->reminder);
+	uv_timer_init(&agent->loop, &agent->settling);
 	agent->turn.data = agent;
 	agent->reminder.data = agent;
 	uv_prepare_start(&agent->turn, on_turn);
@@ -415,7 +426,7 @@ int agent_open(struct agent **agent, int socket_fd, struct fence *fence, int dea
 	report_init(&made->report, &made->shared.notes, &made->channel.out);
 	open_handles(made);
 	pulse_open(&made->pulse, &made->loop, fence);
-	open_cgroup(&made->shared.cgroup);
+	made->shared.cgroup.fd = -1; /* until HELLO */
 	if (open_deaths(made, deaths_fd, err) != 0 ||
 	    guard_open(&made->shared.guard, &made->loop, fence, on_fence, made, err) != 0 ||
 	    shim_open(&made->shared.shim, err) != 0 || stray_open(&made->finder, err) != 0 ||

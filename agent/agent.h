@@ -38,6 +38,7 @@ struct agent {
 	uv_idle_t again;     /* active when a turn left something to do */
 	uv_poll_t deaths;    /* of children */
 	uv_timer_t reminder; /* logs what keeps the agent from ending */
+	uv_timer_t settling; /* wakes the loop when repeated lines are to be told */
 	int deaths_fd;       /* a signalfd for SIGCHLD */
 	struct pulse pulse;
 	struct channel channel;

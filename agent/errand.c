@@ -50,3 +50,15 @@ struct errand *errand_find(const struct errand_list *list, int64_t job, struct u
 	}
 	return NULL;
 }
+
+struct errand *errand_by_number(const struct errand_list *list, uint64_t number)
+{
+	struct errand *errand;
+
+	TAILQ_FOREACH(errand, list, link)
+	{
+		if (errand->number == number)
+			return errand;
+	}
+	return NULL;
+}

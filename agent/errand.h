@@ -22,6 +22,7 @@ struct errand {
 	bool cancelled;
 	bool lost;           /* nobody wants its outcome */
 	bool recalled;       /* it is to come back if it has not begun */
+	bool alone;          /* its host gets nothing else meanwhile */
 	int64_t kill_due_ms; /* CLOCK_BOOTTIME: its host dies if it runs then; 0: never */
 };
 
@@ -33,5 +34,8 @@ void errand_free(struct errand *errand);
 
 /* The one of this claim, or NULL. */
 struct errand *errand_find(const struct errand_list *list, int64_t job, struct uuid claim);
+
+/* The one of this number on its host's slate, or NULL. */
+struct errand *errand_by_number(const struct errand_list *list, uint64_t number);
 
 #endif

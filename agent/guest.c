@@ -167,12 +167,16 @@ static bool judge_ended(struct run *guest)
 	return true;
 }
 
-void guest_answer(struct run *guest, struct json_span value)
+void guest_answer(struct run *guest, const struct rpc_value *value)
 {
 	if (!judge_ended(guest)) {
 		guest->verdict = VERDICT_DONE;
-		if (value.bytes != NULL &&
-		    buffer_append(&guest->result, value.bytes, value.length, NULL) != 0)
+		if (value->is_deep)
+			decide(guest, VERDICT_FAIL, "result has more than %d levels",
+			       JSON_SCAN_DEPTH);
+		else if (value->json.bytes != NULL &&
+			 buffer_append(&guest->result, value->json.bytes, value->json.length,
+				       NULL) != 0)
 			decide(guest, VERDICT_FAIL, "result is larger than %d bytes",
 			       LIMIT_RESULT_BYTES);
 	}

@@ -24,8 +24,8 @@ void guest_terminate(struct run *guest, enum run_reason reason, int64_t grace_ms
 /* It got on. */
 void guest_progress(struct run *guest);
 
-/* It ended with an answer: each judges, and leaves it done. value may be absent. */
-void guest_answer(struct run *guest, struct json_span value);
+/* It ended with an answer: each judges, and leaves it done. The value may be absent. */
+void guest_answer(struct run *guest, const struct rpc_value *value);
 void guest_fail(struct run *guest, const struct rpc_failure *failure);
 
 /* Its process is gone, for this reason; how it crashed if it did, and the tail of what it wrote. */

@@ -60,7 +60,7 @@ static void take_checkpoint(struct run *guest, const struct rpc_notice *notice)
 
 	if (note == NULL || notice->state.bytes == NULL)
 		return;
-	if (notice->state.length > LIMIT_CHECKPOINT_BYTES) {
+	if (notice->state.length > LIMIT_CHECKPOINT_BYTES || notice->state_is_deep) {
 		say(guest, "a checkpoint was too large to be kept\n");
 		return;
 	}

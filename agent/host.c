@@ -16,6 +16,7 @@ enum {
 	HELD_UP_MS = 20,
 	RECALL_MS = 100, /* what waits behind a longer errand is called back */
 	OUT_BYTES_FULL = 16 * 1024 * 1024,
+	AFTERMATH_MS = 1000, /* who dies so soon after a job dies of it */
 };
 
 /* --- frames from the host ---------------------------------------------------------------------- */
@@ -30,6 +31,8 @@ static void let_go(struct host *host, struct errand *errand)
 	TAILQ_REMOVE(&host->errands, errand, link);
 	host->count--;
 	host->bytes -= errand->job.payload.length;
+	if (errand->alone)
+		errand->member->on_trial = false;
 }
 
 static void take_started(struct host *host, const struct wire_frame *frame)
@@ -64,8 +67,14 @@ static bool take_outcome(struct host *host, const struct wire_outcome *outcome)
 	if (errand == NULL)
 		return false;
 	let_go(host, errand);
-	if (outcome->verdict == VERDICT_DONE || outcome->verdict == VERDICT_SETTLED)
+	if (outcome->started_ms > 0 && outcome->verdict != VERDICT_RELEASED) {
+		host->last = errand->member;
+		errand->member->suspect = false;
+	}
+	if (outcome->verdict == VERDICT_DONE || outcome->verdict == VERDICT_SETTLED) {
 		breaker_success(&errand->member->breaker);
+		breaker_success(&host->pool->pace);
+	}
 	wanted = !errand->lost && !host->pool->is_mute;
 	if (wanted && comes_back(host, errand, outcome)) {
 		pool_return(host->pool, errand);
@@ -82,6 +91,7 @@ static void measure(struct host *host, size_t ended)
 
 	host->mean_us += (took_us / (int64_t)ended - host->mean_us) / MEAN_SHARE;
 	host->measured_ms = now_ms;
+	host->last_ms = now_ms;
 }
 
 /* The frame goes on as it came when all of it is for the dispatcher. */
@@ -246,10 +256,12 @@ fail:
 size_t host_room(const struct host *host)
 {
 	bool ahead = host->pool->handler.fence != HANDLER_FENCE_FINISH;
+	const struct errand *first = TAILQ_FIRST(&host->errands);
 	int64_t credit = ahead ? AHEAD_US / (host->mean_us > 0 ? host->mean_us : 1) : 1;
 
 	if (host->run->state != RUN_RUNNING || host->told || !host->channel.open ||
-	    host->bytes >= AHEAD_BYTES || buffer_length(&host->channel.out) >= OUT_BYTES_FULL)
+	    (first != NULL && first->alone) || host->bytes >= AHEAD_BYTES ||
+	    buffer_length(&host->channel.out) >= OUT_BYTES_FULL)
 		return 0;
 	if (credit < 1 || !host->ready)
 		credit = 1;
@@ -320,18 +332,6 @@ void host_cancel(struct host *host, struct errand *errand, enum wire_cancel_reas
 
 /* --- its clock --------------------------------------------------------------------------------- */
 
-static struct errand *find_number(const struct host *host, uint64_t number)
-{
-	struct errand *errand;
-
-	TAILQ_FOREACH(errand, &host->errands, link)
-	{
-		if (errand->number == number)
-			return errand;
-	}
-	return NULL;
-}
-
 static void kill_for(struct host *host, const char *fault)
 {
 	host->fault = fault;
@@ -382,13 +382,13 @@ void host_recall(struct host *host)
 {
 	struct slate_view view = slate_read(host->slate);
 
-	recall_others(host, view.running ? find_number(host, view.begun) : NULL);
+	recall_others(host, view.running ? errand_by_number(&host->errands, view.begun) : NULL);
 }
 
 void host_look(struct host *host, int64_t now_ms)
 {
 	struct slate_view view = slate_read(host->slate);
-	struct errand *errand = view.running ? find_number(host, view.begun) : NULL;
+	struct errand *errand = view.running ? errand_by_number(&host->errands, view.begun) : NULL;
 	int64_t ran_us = (now_ms - view.begun_ms) * 1000;
 
 	set_limit(host);
@@ -436,20 +436,38 @@ static void end_errands(struct host *host)
 	}
 }
 
-void host_end(struct host *host)
+/* Whose job ran, or had just ended, when the host died; or NULL. */
+static struct member *blame(const struct host *host, const struct slate_view *view)
 {
-	struct slate_view view;
-	const struct errand *running;
+	const struct errand *errand = errand_by_number(&host->errands, view->begun);
+
+	if (errand != NULL)
+		return errand->member;
+	return host->run->ended_ms - host->last_ms < AFTERMATH_MS ? host->last : NULL;
+}
+
+static void count_crash(struct host *host)
+{
+	struct slate_view view = slate_read(host->slate);
+	struct member *member = blame(host, &view);
+	int64_t lived_ms = clock_boottime_ms() - host->run->started_ms;
 	char fault[HOST_FATE_TEXT_SIZE];
 
+	if (!host_fate_is_crash(host,
+				view.running ? errand_by_number(&host->errands, view.begun) : NULL))
+		return;
+	host_fate_text(host, fault);
+	if (host->ready && member == NULL)
+		pool_pace(host->pool, lived_ms, fault);
+	else
+		pool_crash(host->pool, member, lived_ms, fault);
+}
+
+void host_end(struct host *host)
+{
 	if (host->opened)
 		channel_drain(&host->channel);
-	view = slate_read(host->slate);
-	running = view.running ? find_number(host, view.begun) : NULL;
-	if (host_fate_is_crash(host, running))
-		pool_crash(host->pool, running == NULL ? NULL : running->member,
-			   clock_boottime_ms() - host->run->started_ms,
-			   host_fate_text(host, fault));
+	count_crash(host);
 	end_errands(host);
 	host->run->host = NULL;
 	host->run = NULL;

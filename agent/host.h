@@ -38,6 +38,8 @@ struct host {
 	bool opened; /* the channel was */
 	bool closed; /* the loop has let go of it */
 	bool freeing;
+	struct member *last; /* whose outcome came last, or NULL */
+	int64_t last_ms;     /* CLOCK_BOOTTIME, when that came */
 	int64_t mean_us;     /* that an errand takes, as seen from here */
 	int64_t measured_ms; /* CLOCK_BOOTTIME, when it was measured last */
 	uint64_t progress;   /* on the slate, at the last look */

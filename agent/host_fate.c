@@ -57,7 +57,7 @@ static void judge_hung(struct host *host, const struct errand *errand, struct wi
 	decide(host, outcome, VERDICT_RETRY, text);
 }
 
-/* The one that ran when the host died. */
+/* The one that ran when the host died, or had just ended. */
 static void judge_running(struct host *host, const struct errand *errand,
 			  struct wire_outcome *outcome)
 {
@@ -96,7 +96,8 @@ bool host_fate_judge(struct host *host, const struct errand *errand, const struc
 		return errand->cancelled;
 	}
 	outcome->started_ms = view->begun_ms;
-	if (errand->number == view->begun && view->running)
+	/* The last one is judged the same when it had ended: nothing else was there to kill the host. */
+	if (errand->number == view->begun && (view->running || !is_ours(host)))
 		judge_running(host, errand, outcome);
 	else
 		decide(host, outcome, VERDICT_INTERRUPTED,

@@ -74,11 +74,15 @@ static void set_up_descriptors(void)
 static void set_up_log(void)
 {
 	const char *name = getenv("LOCUM_LOG_LEVEL");
+	const char *format_name = getenv("LOCUM_LOG_FORMAT");
+	enum log_format format;
 	enum log_level level;
 
 	log_set_program("locum-agent");
 	if (name != NULL && log_level_read(name, &level) == 0)
 		log_set_level(level);
+	if (format_name != NULL && log_format_read(format_name, &format) == 0)
+		log_set_format(format);
 }
 
 /* Returns a descriptor that tells of the deaths of children. */
@@ -130,11 +134,11 @@ int main(int argc, char **argv)
 	int deaths_fd;
 	int status;
 
+	hide();
 	read_options(argc, argv);
 	check_descriptors();
 	set_up_log();
 	set_up_descriptors();
-	hide();
 	become_subreaper();
 	deaths_fd = set_up_signals();
 	if (fence_attach(&fence, WIRE_FENCE_FD, &err) != 0 ||
@@ -143,6 +147,7 @@ int main(int argc, char **argv)
 
 	status = agent_run(agent);
 
+	log_settle(true);
 	agent_close(agent);
 	fence_close(fence);
 	close(deaths_fd);

@@ -124,7 +124,7 @@ static void count_in(struct pool *pool, const struct errand *errand)
 	pool->waiting_bytes += errand->job.payload.length;
 }
 
-static void take_out(struct pool *pool, struct errand *errand)
+void pool_take_out(struct pool *pool, struct errand *errand)
 {
 	TAILQ_REMOVE(&pool->waiting, errand, link);
 	pool->waiting_count--;
@@ -180,6 +180,7 @@ void pool_return(struct pool *pool, struct errand *errand)
 		return;
 	}
 	errand->recalled = false;
+	errand->alone = false;
 	TAILQ_INSERT_HEAD(&pool->waiting, errand, link);
 	count_in(pool, errand);
 }
@@ -193,7 +194,7 @@ void pool_release(struct pool *pool, const struct member *member, const char *wh
 		next = TAILQ_NEXT(errand, link);
 		if (member != NULL && errand->member != member)
 			continue;
-		take_out(pool, errand);
+		pool_take_out(pool, errand);
 		report_unbegun(pool, errand, VERDICT_RELEASED, why);
 	}
 }
@@ -228,7 +229,7 @@ bool pool_wind_up(struct pool *pool)
 
 static void cancel_waiting(struct pool *pool, struct errand *errand, enum wire_cancel_reason reason)
 {
-	take_out(pool, errand);
+	pool_take_out(pool, errand);
 	switch (reason) {
 	case WIRE_CANCEL_REQUESTED:
 		report_unbegun(pool, errand, VERDICT_CANCELLED, VERDICT_TEXT_CANCELLED);
@@ -262,7 +263,7 @@ bool pool_cancel(struct pool *pool, const struct wire_cancel *cancel)
 	return false;
 }
 
-/* --- giving ------------------------------------------------------------------------------------ */
+/* --- its clock --------------------------------------------------------------------------------- */
 
 size_t pool_busy(const struct pool *pool)
 {
@@ -271,114 +272,6 @@ size_t pool_busy(const struct pool *pool)
 
 	TAILQ_FOREACH(host, &pool->hosts, link)
 	busy += host->count > 0;
-	return busy;
-}
-
-/* The host with the least to do that has room; idle ones only while there is a slot. */
-static struct host *find_host(const struct pool *pool, bool slot, size_t *sharers)
-{
-	struct host *best = NULL;
-	struct host *host;
-
-	*sharers = 0;
-	TAILQ_FOREACH(host, &pool->hosts, link)
-	{
-		if ((host->count == 0 && !slot) || host_room(host) == 0)
-			continue;
-		++*sharers;
-		if (best == NULL || host->count < best->count)
-			best = host;
-	}
-	return best;
-}
-
-static void give(struct pool *pool, struct host *host, size_t sharers)
-{
-	struct errand_list batch = TAILQ_HEAD_INITIALIZER(batch);
-	size_t share = (pool->waiting_count + sharers - 1) / sharers;
-	size_t count = host_room(host);
-	struct error err;
-
-	if (count > share)
-		count = share;
-	for (size_t i = 0; i < count; i++) {
-		struct errand *errand = TAILQ_FIRST(&pool->waiting);
-
-		take_out(pool, errand);
-		TAILQ_INSERT_TAIL(&batch, errand, link);
-	}
-	if (host_send(host, &batch, count, &err) != 0) {
-		log_error("jobs cannot be given to a plugin host", log_err(&err));
-		pool->failed = true;
-	}
-}
-
-/* Another host helps while each that there is has its hands full. */
-static bool wants_host(const struct pool *pool)
-{
-	const struct host *host;
-
-	TAILQ_FOREACH(host, &pool->hosts, link)
-	{
-		if (!host->ready)
-			return false;
-		if (pool->host_count >= pool->most_hosts && !host_is_held_up(host))
-			return false;
-	}
-	return true;
-}
-
-static bool is_due(const struct pool *pool)
-{
-	int64_t now_ms = clock_monotonic_ms();
-	const struct errand *first = TAILQ_FIRST(&pool->waiting);
-
-	return now_ms >= first->member->breaker.due_ms;
-}
-
-static void spawn(struct pool *pool)
-{
-	struct wire_hello hello = *pool->shared->hello;
-	struct handler *handlers = calloc(pool->member_count, sizeof(*handlers));
-	struct host *host;
-	struct error err;
-
-	if (handlers == NULL)
-		return;
-	for (size_t i = 0; i < pool->member_count; i++)
-		handlers[i] = *pool->members[i].program->handler;
-	hello.handlers = handlers;
-	hello.handler_count = (uint32_t)pool->member_count;
-	if (host_start(&host, pool, &hello, &err) == 0) {
-		TAILQ_INSERT_TAIL(&pool->hosts, host, link);
-		pool->host_count++;
-	} else {
-		pool_crash(pool, NULL, 0, err.text);
-	}
-	free(handlers);
-}
-
-size_t pool_give(struct pool *pool, size_t slots)
-{
-	size_t busy = pool_busy(pool);
-	size_t sharers;
-
-	while (pool->waiting_count > 0 && slots > 0) {
-		struct host *host = find_host(pool, busy < slots, &sharers);
-
-		if (host == NULL && busy < slots && pool->host_count < slots && wants_host(pool) &&
-		    is_due(pool)) {
-			size_t before = pool->host_count;
-
-			spawn(pool);
-			if (pool->host_count > before)
-				continue;
-		}
-		if (host == NULL)
-			break;
-		busy += host->count == 0;
-		give(pool, host, sharers);
-	}
 	return busy;
 }
 
@@ -411,19 +304,32 @@ static void break_member(struct member *member, const char *reason)
 	snprintf(member->reason, sizeof(member->reason), "%.511s", reason);
 }
 
+static void log_death(const struct member *member, const char *reason)
+{
+	log_warning("a plugin host died",
+		    log_text("handler", member == NULL ? "" : member->program->handler->name),
+		    log_text("reason", reason));
+}
+
 void pool_crash(struct pool *pool, struct member *member, int64_t lived_ms, const char *reason)
 {
 	int64_t now_ms = clock_monotonic_ms();
 
-	log_warning("a plugin host died",
-		    log_text("handler", member == NULL ? "" : member->program->handler->name),
-		    log_text("reason", reason));
+	log_death(member, reason);
+	if (member != NULL)
+		member->suspect = true;
 	for (size_t i = 0; i < pool->member_count; i++) {
 		if (member != NULL && member != &pool->members[i])
 			continue;
 		if (breaker_crash(&pool->members[i].breaker, lived_ms, now_ms))
 			break_member(&pool->members[i], reason);
 	}
+}
+
+void pool_pace(struct pool *pool, int64_t lived_ms, const char *reason)
+{
+	log_death(NULL, reason);
+	breaker_crash(&pool->pace, lived_ms, clock_monotonic_ms());
 }
 
 void pool_break(struct pool *pool, const struct wire_broken *broken)

@@ -26,6 +26,8 @@
 struct member {
 	struct program *program;
 	struct breaker breaker;
+	bool suspect;     /* a host died by it; until one of its jobs ends well it shares no host */
+	bool on_trial;    /* such a job is with a host */
 	bool broke;       /* its breaker opened in this turn */
 	char reason[512]; /* why */
 };
@@ -53,7 +55,8 @@ struct pool {
 	size_t waiting_bytes;
 	struct host_list hosts;
 	size_t host_count;
-	size_t most_hosts; /* while no errand is long */
+	size_t most_hosts;   /* while no errand is long */
+	struct breaker pace; /* of starts, after deaths that are no handler's fault */
 	uv_timer_t tick;
 	bool retired;         /* its hosts end with what they run */
 	const char *releases; /* why what comes back is handed to the dispatcher; NULL: it is not */
@@ -81,8 +84,7 @@ int pool_take(struct pool *pool, const struct program *program, const struct wir
 /* The errand of this claim that waits or is with a host is to end. Returns whether there is one. */
 bool pool_cancel(struct pool *pool, const struct wire_cancel *cancel);
 
-/* Gives errands to hosts, and starts hosts, while fewer than `slots` are busy. Returns how many are busy. */
-size_t pool_give(struct pool *pool, size_t slots);
+/* How many hosts have something to do. */
 size_t pool_busy(const struct pool *pool);
 
 /* Writes to the hosts. */
@@ -99,6 +101,11 @@ void pool_recall(struct pool *pool, const char *why);
 void pool_retire(struct pool *pool, const char *why);
 bool pool_wind_up(struct pool *pool);
 
+/* --- for agent/pool_give.c -------------------------------------------------------------------------- */
+
+/* An errand that waits waits no more. */
+void pool_take_out(struct pool *pool, struct errand *errand);
+
 /* --- for agent/host.c ------------------------------------------------------------------------------- */
 
 /* Reports the end of an errand, and frees it. */
@@ -107,8 +114,12 @@ void pool_report(struct pool *pool, struct errand *errand, const struct wire_out
 /* An errand that has not begun waits again, before all others. */
 void pool_return(struct pool *pool, struct errand *errand);
 
-/* A host died lived_ms after its start; of this member's errand (NULL: of none) for this reason. */
+/* A host died lived_ms after its start for this reason: by this member's errand, or (NULL) before it could run any, so
+ * that all members are affected. */
 void pool_crash(struct pool *pool, struct member *member, int64_t lived_ms, const char *reason);
+
+/* A host died by no errand: only the next start may have to wait. */
+void pool_pace(struct pool *pool, int64_t lived_ms, const char *reason);
 
 /* A handler cannot be executed here. */
 void pool_break(struct pool *pool, const struct wire_broken *broken);

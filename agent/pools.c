@@ -9,6 +9,7 @@
 
 #include "agent/order.h"
 #include "agent/pool.h"
+#include "agent/pool_give.h"
 #include "base/clock.h"
 
 bool pools_serve(const struct program *program)

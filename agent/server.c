@@ -10,6 +10,7 @@
 #include "agent/guest_log.h"
 #include "agent/guest_note.h"
 #include "agent/server_end.h"
+#include "agent/server_orders.h"
 #include "agent/shim.h"
 #include "base/clock.h"
 #include "base/json_text.h"
@@ -17,6 +18,7 @@
 
 enum { IN_BYTES_MAX = RPC_LINE_MAX + 2 * RUN_SCRATCH_BYTES };
 enum { OUT_BYTES_FULL = 8 * 1024 * 1024 }; /* no job is given while more waits to be written */
+enum { REQUESTS_MAX = 100 };
 enum { OUT_BYTES_MAX = 2 * OUT_BYTES_FULL };
 enum { BUCKETS_MIN = 16 };
 enum { DEAF_MS = 200 }; /* for a process that is about to exit to do so */
@@ -24,7 +26,7 @@ enum { DEAF_MS = 200 }; /* for a process that is about to exit to do so */
 /* --- faults ------------------------------------------------------------------------------------ */
 
 /* It broke the rules: what follows is not read, its process is killed. */
-static void fail(struct server *server, const char *fault)
+void server_fail(struct server *server, const char *fault)
 {
 	if (server->fault[0] != '\0' || server->state == SERVER_GONE)
 		return;
@@ -40,11 +42,11 @@ static void on_timer(uv_timer_t *handle)
 
 	guard_check(&server->run->shared->guard);
 	if (server->is_deaf) {
-		fail(server, "the service closed a descriptor of its protocol");
+		server_fail(server, "the service closed a descriptor of its protocol");
 	} else if (server->state == SERVER_STARTING) {
-		fail(server, "the service did not answer initialize in time");
+		server_fail(server, "the service did not answer initialize in time");
 	} else if (server->pinged) {
-		fail(server, "the service did not answer a ping in time");
+		server_fail(server, "the service did not answer a ping in time");
 	} else if (server->state == SERVER_READY) {
 		server->pinged = rpc_write_ping(&server->out, &err) == 0;
 		uv_timer_start(&server->timer, on_timer, RPC_ANSWER_MS, 0);
@@ -89,6 +91,17 @@ static struct run *find_guest(const struct server *server, int64_t job)
 			return guest;
 	}
 	return NULL;
+}
+
+/* NULL also when the message is about another run of this job than the one that is here. */
+static struct run *find_claim(const struct server *server, int64_t job,
+			      const struct rpc_fence *fence)
+{
+	struct run *guest = find_guest(server, job);
+
+	if (guest != NULL && fence->is_given && !uuid_same(fence->claim_id, guest->job.claim_id))
+		return NULL;
+	return guest;
 }
 
 bool server_can_take(const struct server *server, int64_t job)
@@ -142,7 +155,7 @@ static void refuse_start(struct server *server, struct json_span error)
 	snprintf(fault, sizeof(fault), "the service refused initialize: %.*s",
 		 (int)(failure.message.length > 300 ? 300 : failure.message.length),
 		 failure.message.bytes);
-	fail(server, fault);
+	server_fail(server, fault);
 }
 
 static int be_ready(struct server *server, struct json_span result, struct error *err)
@@ -183,21 +196,22 @@ static int take_own_answer(struct server *server, const struct rpc_message *mess
 static int take_answer(struct server *server, const struct rpc_message *message, struct error *err)
 {
 	struct rpc_failure failure;
-	struct json_span value;
+	struct rpc_value value;
 	struct run *guest;
 	int64_t job;
 
 	if (!json_scan_int(message->id, &job))
 		return take_own_answer(server, message, err);
-	guest = find_guest(server, job);
 	if (message->kind == RPC_RESULT) {
 		if (rpc_read_value(message->body, &value, err) != 0)
 			return -1;
+		guest = find_claim(server, job, &value.fence);
 		if (guest != NULL)
-			guest_answer(guest, value);
+			guest_answer(guest, &value);
 	} else {
 		if (rpc_read_failure(message->body, &failure, err) != 0)
 			return -1;
+		guest = find_claim(server, job, &failure.fence);
 		if (guest != NULL)
 			guest_fail(guest, &failure);
 	}
@@ -223,7 +237,7 @@ static int take_notice(struct server *server, const struct rpc_message *message,
 		return 0;
 	if (rpc_read_notice(message->body, &notice, err) != 0)
 		return -1;
-	guest = find_guest(server, notice.job);
+	guest = find_claim(server, notice.job, &notice.fence);
 	if (guest == NULL) {
 		server->stale++;
 		return 0;
@@ -238,6 +252,17 @@ static int take_notice(struct server *server, const struct rpc_message *message,
 
 /* --- lines ------------------------------------------------------------------------------------- */
 
+/* A service that asks again and again does not listen to the answer. */
+static int refuse_request(struct server *server, const struct rpc_message *message,
+			  struct error *err)
+{
+	if (++server->requests > REQUESTS_MAX)
+		return error_set(err, ERROR_INPUT, "more than %d requests", REQUESTS_MAX);
+	if (!server->orders_end)
+		rpc_write_refusal(&server->out, message->id, NULL);
+	return 0;
+}
+
 static int take_message(struct server *server, const struct rpc_message *message, struct error *err)
 {
 	switch (message->kind) {
@@ -247,9 +272,7 @@ static int take_message(struct server *server, const struct rpc_message *message
 	case RPC_NOTICE:
 		return take_notice(server, message, err);
 	case RPC_REQUEST:
-		if (!server->orders_end)
-			rpc_write_refusal(&server->out, message->id, NULL);
-		break;
+		return refuse_request(server, message, err);
 	}
 	return 0;
 }
@@ -270,7 +293,7 @@ static void take_line(struct server *server, const char *line, size_t length)
 	char fault[sizeof(server->fault)];
 
 	if (length > RPC_LINE_MAX) {
-		fail(server, "the service wrote a line of more than 4 MiB");
+		server_fail(server, "the service wrote a line of more than 4 MiB");
 		return;
 	}
 	if (is_blank(line, length))
@@ -279,7 +302,7 @@ static void take_line(struct server *server, const char *line, size_t length)
 	    take_message(server, &message, &err) == 0)
 		return;
 	snprintf(fault, sizeof(fault), "the service broke its protocol: %.400s", err.text);
-	fail(server, fault);
+	server_fail(server, fault);
 }
 
 static void take_lines(struct server *server)
@@ -312,60 +335,13 @@ void server_take(struct server *server, const char *bytes, size_t length)
 	if (server->fault[0] != '\0')
 		return;
 	if (buffer_append(&server->in, bytes, length, &err) != 0) {
-		fail(server, "the agent has no memory for what the service wrote");
+		server_fail(server, "the agent has no memory for what the service wrote");
 		return;
 	}
 	take_lines(server);
 }
 
-/* --- orders ------------------------------------------------------------------------------------ */
-
-static void on_writable(uv_poll_t *handle, int status, int events)
-{
-	struct server *server = handle->data;
-
-	(void)status;
-	(void)events;
-	guard_check(&server->run->shared->guard);
-	server_flush(server);
-}
-
-static void drop_orders(struct server *server)
-{
-	buffer_consume(&server->out, buffer_length(&server->out));
-	uv_poll_stop(&server->orders_poll);
-	server->orders_end = true;
-	be_deaf(server);
-}
-
-static void close_orders(struct server *server)
-{
-	uv_poll_stop(&server->orders_poll);
-	pipes_close_orders(&server->run->pipes);
-}
-
-void server_flush(struct server *server)
-{
-	int fd = server->run == NULL ? -1 : server->run->pipes.orders_write;
-
-	while (fd >= 0 && buffer_length(&server->out) > 0) {
-		ssize_t put = write(fd, buffer_bytes(&server->out), buffer_length(&server->out));
-
-		if (put >= 0) {
-			buffer_consume(&server->out, (size_t)put);
-		} else if (errno == EAGAIN) {
-			uv_poll_start(&server->orders_poll, UV_WRITABLE, on_writable);
-			return;
-		} else if (errno != EINTR) {
-			drop_orders(server);
-			return;
-		}
-	}
-	if (fd >= 0 && uv_is_active((uv_handle_t *)&server->orders_poll))
-		uv_poll_stop(&server->orders_poll);
-	if (fd >= 0 && server->orders_end)
-		close_orders(server);
-}
+/* --- beginning and end ------------------------------------------------------------------------- */
 
 void server_leave(struct server *server, enum run_reason reason, int64_t grace_ms)
 {
@@ -381,7 +357,21 @@ void server_leave(struct server *server, enum run_reason reason, int64_t grace_m
 	run_expect_end(server->run, reason, grace_ms);
 }
 
-/* --- beginning and end ------------------------------------------------------------------------- */
+static void let_memory_go(struct server *server)
+{
+	free(server->guests);
+	buffer_free(&server->in);
+	buffer_free(&server->out);
+	free(server);
+}
+
+void server_on_closed(uv_handle_t *handle)
+{
+	struct server *server = handle->data;
+
+	if (--server->handles == 0)
+		let_memory_go(server);
+}
 
 static struct server *make(struct roster *roster, const struct program *program)
 {
@@ -402,26 +392,12 @@ static struct server *make(struct roster *roster, const struct program *program)
 	return NULL;
 }
 
-static void let_memory_go(struct server *server)
-{
-	free(server->guests);
-	buffer_free(&server->in);
-	buffer_free(&server->out);
-	free(server);
-}
-
 static int watch(struct server *server, struct error *err)
 {
-	uv_loop_t *loop = server->run->shared->loop;
-
-	uv_timer_init(loop, &server->timer);
+	uv_timer_init(server->run->shared->loop, &server->timer);
 	server->timer.data = server;
 	server->handles++;
-	if (uv_poll_init(loop, &server->orders_poll, server->run->pipes.orders_write) != 0)
-		return error_set(err, ERROR_RETRY, "cannot watch a pipe");
-	server->orders_poll.data = server;
-	server->handles++;
-	return 0;
+	return server_orders_open(server, err);
 }
 
 int server_start(struct server **server, struct run_shared *shared, struct roster *roster,
@@ -442,7 +418,7 @@ int server_start(struct server **server, struct run_shared *shared, struct roste
 	*server = made;
 	if (watch(made, err) != 0 || rpc_write_initialize(&made->out, agent, program->handler->name,
 							  made->concurrency, err) != 0) {
-		fail(made, err->text);
+		server_fail(made, err->text);
 		return 0;
 	}
 	wake_in(made, RPC_ANSWER_MS);
@@ -473,24 +449,16 @@ void server_end(struct server *server)
 		while ((guest = SLIST_FIRST(&server->guests[i])) != NULL)
 			orphan(server, guest);
 	}
-	close_orders(server);
+	server_orders_close(server);
 	uv_timer_stop(&server->timer);
 	server->run->server = NULL;
 	server->run = NULL;
 	server->state = SERVER_GONE;
 }
 
-static void on_closed(uv_handle_t *handle)
-{
-	struct server *server = handle->data;
-
-	if (--server->handles == 0)
-		let_memory_go(server);
-}
-
 void server_free(struct server *server)
 {
-	uv_close((uv_handle_t *)&server->timer, on_closed);
-	if (server->orders_poll.data != NULL)
-		uv_close((uv_handle_t *)&server->orders_poll, on_closed);
+	uv_close((uv_handle_t *)&server->timer, server_on_closed);
+	if (server->stall.data != NULL)
+		uv_close((uv_handle_t *)&server->stall, server_on_closed);
 }

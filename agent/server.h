@@ -43,11 +43,14 @@ struct server {
 	bool is_deaf; /* it closed one of its descriptors */
 	unsigned handles;
 	bool freeing;
+	bool blocked; /* its orders wait for room in the pipe */
+	int requests; /* that it made, though there is nothing to ask for */
 	uv_poll_t orders_poll;
+	uv_timer_t stall; /* runs while it reads nothing of what waits */
 	uv_timer_t timer; /* for what it has to answer */
 	/* What its service wants to know: */
 	uint64_t successes; /* jobs that ended with an answer */
-	uint64_t stale;     /* answers about no job of its */
+	uint64_t stale;     /* messages about no job of its, not told of yet */
 	bool crashed;
 	int64_t lived_ms;
 	char fault[512]; /* how */
@@ -66,20 +69,23 @@ int server_give(struct server *server, struct run *guest, struct error *err);
 
 void server_cancel(struct server *server, int64_t job, const char *reason);
 
-/* Writes what waits, as far as the pipe takes it. */
-void server_flush(struct server *server);
-
 /* No more jobs. shutdown, the end of descriptor 3, and SIGKILL after grace_ms. */
 void server_leave(struct server *server, enum run_reason reason, int64_t grace_ms);
 
 /* --- for agent/run.c and the agent's turn --------------------------------------------------------- */
 
-/* It wrote something to descriptor 4; it closed it. */
+/* It wrote something to descriptor 4; it closed that, or 3. */
 void server_take(struct server *server, const char *bytes, size_t length);
 void server_hung_up(struct server *server);
 
+/* It broke the rules: what it says from now on is not read, and its process is killed. */
+void server_fail(struct server *server, const char *fault);
+
 /* Its run is done: ends its guests. The server is gone then, and its run the roster's. */
 void server_end(struct server *server);
+
+/* One of its handles is closed: the last one frees it. */
+void server_on_closed(uv_handle_t *handle);
 
 /* Frees it once the loop has let go of it. */
 void server_free(struct server *server);

@@ -4,8 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/server_orders.h"
 #include "base/clock.h"
 #include "base/log.h"
+
+enum { STALE_PAUSE_MS = 60000 };
 
 static void on_timer(uv_timer_t *handle)
 {
@@ -174,12 +177,19 @@ static void log_crash(const struct service *service, const struct server *server
 		    log_number("next_start_in_ms", service->breaker.due_ms - clock_monotonic_ms()));
 }
 
+static void log_stale(struct service *service, struct server *server)
+{
+	log_warning("a service spoke of jobs that it did not have",
+		    log_text("handler", service->program->handler->name),
+		    log_number("messages", (int64_t)server->stale));
+	server->stale = 0;
+	service->stale_due_ms = clock_monotonic_ms() + STALE_PAUSE_MS;
+}
+
 static void bury(struct service *service, struct server *server)
 {
 	if (server->stale > 0)
-		log_warning("a service spoke of jobs that it did not have",
-			    log_text("handler", service->program->handler->name),
-			    log_number("messages", (int64_t)server->stale));
+		log_stale(service, server);
 	if (server->crashed) {
 		if (breaker_crash(&service->breaker, server->lived_ms, clock_monotonic_ms()))
 			break_down(service, server->fault);
@@ -196,6 +206,8 @@ static void look_at(struct service *service, struct server **slot)
 		server->successes = 0;
 		breaker_success(&service->breaker);
 	}
+	if (server->stale > 0 && clock_monotonic_ms() >= service->stale_due_ms)
+		log_stale(service, server);
 	if (server->state == SERVER_READY && service->breaker.open &&
 	    breaker_ready(&service->breaker))
 		service->news = SERVICE_MENDED;
@@ -277,7 +289,7 @@ void service_flush(struct service *service)
 
 		if (server != NULL && server->run != NULL &&
 		    (buffer_length(&server->out) > 0 || server->orders_end))
-			server_flush(server);
+			server_orders_flush(server);
 	}
 }
 

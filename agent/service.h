@@ -33,7 +33,8 @@ struct service {
 		*servers; /* handler->instances of them, and as many that are being replaced */
 	size_t server_count;
 	struct breaker breaker;
-	uv_timer_t timer; /* wakes the loop when a process is due */
+	int64_t stale_due_ms; /* stale messages are not told of before */
+	uv_timer_t timer;     /* wakes the loop when a process is due */
 	enum service_news news;
 	char reason[512]; /* of SERVICE_BROKE */
 };

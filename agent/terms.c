@@ -104,6 +104,16 @@ static int change_handlers(struct agent *agent, struct wire_hello *terms, struct
 	return pools_change(agent, err);
 }
 
+static void open_cgroup(struct cgroup *cgroup)
+{
+	struct error err;
+
+	if (cgroup_open(cgroup, &err) == 0)
+		log_info("control groups are used", log_text("in", cgroup->path));
+	else
+		log_info("control groups are not used", log_text("reason", err.text));
+}
+
 /* What the first terms alone decide. */
 static int begin(struct agent *agent, struct wire_hello *terms, struct error *err)
 {
@@ -114,6 +124,7 @@ static int begin(struct agent *agent, struct wire_hello *terms, struct error *er
 	terms->database = NULL;
 	agent->shared.kill_grace_ms = agent->hello.kill_grace_ms;
 	guard_set_grace(&agent->shared.guard, agent->hello.kill_grace_ms);
+	open_cgroup(&agent->shared.cgroup);
 	agent->state = AGENT_SERVING;
 	return pools_open(agent, err);
 }
@@ -122,6 +133,7 @@ static void change(struct agent *agent, struct wire_hello *terms)
 {
 	agent->hello.slots = terms->slots;
 	agent->hello.log_level = terms->log_level;
+	agent->hello.log_format = terms->log_format;
 	if (agent->hello.database == NULL) {
 		agent->hello.database = terms->database;
 		terms->database = NULL;
@@ -142,6 +154,7 @@ int terms_take(struct agent *agent, const struct wire_frame *frame, struct error
 	else
 		change(agent, &terms);
 	log_set_level(agent->hello.log_level);
+	log_set_format(agent->hello.log_format);
 	if (status == 0)
 		status = report_ready(&agent->report, err);
 	if (status == 0)

@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/log.h"
+
 /* One row per kind: X(constant, name in the configuration). */
 #define HANDLER_KINDS(X)                                                                           \
 	X(COMMAND, "command") /* one program per job */                                            \
@@ -53,6 +55,7 @@ struct handler {
 	char *user;                  /* user name to run as, or NULL for the agent's own */
 	int64_t timeout_ms;          /* of one run; 0: none. A job's own timeout goes before it */
 	enum handler_fence fence;
+	enum log_level log_failures; /* of the dispatcher alone: how a failed run is logged */
 	struct handler_limits limits;
 };
 

@@ -15,6 +15,8 @@ struct cursor {
 	const char *at;
 	const char *end;
 	const char *fault;
+	bool allows_deep; /* for members of an object */
+	bool deep;        /* a value has too many levels */
 };
 
 static bool fail(struct cursor *cursor, const char *fault)
@@ -166,17 +168,37 @@ static bool in_object(const struct nest *nest)
 	return (nest->objects[level / 8] & 1u << level % 8) != 0;
 }
 
-static bool push(struct cursor *cursor, struct nest *nest, bool is_object)
+static void push(struct nest *nest, bool is_object)
 {
 	unsigned level = nest->depth;
 
-	if (level == JSON_SCAN_DEPTH)
-		return fail(cursor, "too many levels");
 	if (is_object)
 		nest->objects[level / 8] |= (unsigned char)(1u << level % 8);
 	else
 		nest->objects[level / 8] &= (unsigned char)~(1u << level % 8);
 	nest->depth++;
+}
+
+/* To the end of what opens here, by its brackets alone. */
+static bool skip_deep(struct cursor *cursor)
+{
+	size_t open = 0;
+
+	cursor->deep = true;
+	do {
+		if (cursor->at == cursor->end)
+			return fail(cursor, "too many levels");
+		if (next_is(cursor, '"')) {
+			if (!skip_string(cursor))
+				return false;
+			continue;
+		}
+		if (next_is(cursor, '{') || next_is(cursor, '['))
+			open++;
+		else if (next_is(cursor, '}') || next_is(cursor, ']'))
+			open--;
+		cursor->at++;
+	} while (open > 0);
 	return true;
 }
 
@@ -203,14 +225,15 @@ static bool close_levels(struct cursor *cursor, struct nest *nest)
 	return false;
 }
 
-/* Takes a bracket that opens, and goes to the first value inside. An empty level is a value that has
- * ended: *ended is then set. */
+/* Takes a bracket that opens, and goes to the first value inside. An empty level, as one too many, is a value that
+ * has ended: *ended stays set. */
 static bool open_level(struct cursor *cursor, struct nest *nest, bool *ended)
 {
 	bool is_object = *cursor->at == '{';
 
-	if (!push(cursor, nest, is_object))
-		return false;
+	if (nest->depth == JSON_SCAN_DEPTH)
+		return skip_deep(cursor);
+	push(nest, is_object);
 	cursor->at++;
 	skip_space(cursor);
 	*ended = take(cursor, is_object ? '}' : ']');
@@ -264,7 +287,8 @@ int json_scan_value(struct json_span text, struct json_span *value, struct error
 
 	skip_space(&cursor);
 	found.bytes = cursor.at;
-	skip_value(&cursor);
+	if (skip_value(&cursor) && cursor.deep)
+		fail(&cursor, "too many levels");
 	found.length = (size_t)(cursor.at - found.bytes);
 	if (end(&cursor, err) != 0)
 		return -1;
@@ -290,9 +314,12 @@ static bool take_member(struct cursor *cursor, json_scan_visit *visit, void *con
 		return fail(cursor, "no colon behind a name");
 	skip_space(cursor);
 	value.bytes = cursor->at;
+	cursor->deep = false;
 	if (!skip_value(cursor))
 		return false;
 	value.length = (size_t)(cursor->at - value.bytes);
+	if (cursor->deep && !cursor->allows_deep)
+		return fail(cursor, "too many levels");
 	fault = visit(context, key, value);
 	return fault == NULL || fail(cursor, fault);
 }
@@ -313,21 +340,28 @@ static void take_members(struct cursor *cursor, json_scan_visit *visit, void *co
 	}
 }
 
+static int scan_members(struct cursor *cursor, json_scan_visit *visit, void *context,
+			struct error *err)
+{
+	skip_space(cursor);
+	if (take(cursor, '{'))
+		take_members(cursor, visit, context);
+	else
+		fail(cursor, "no object");
+	return end(cursor, err);
+}
+
 int json_scan_members(struct json_span text, json_scan_visit *visit, void *context,
 		      struct error *err)
 {
 	struct cursor cursor = begin(text);
 
-	skip_space(&cursor);
-	if (take(&cursor, '{'))
-		take_members(&cursor, visit, context);
-	else
-		fail(&cursor, "no object");
-	return end(&cursor, err);
+	return scan_members(&cursor, visit, context, err);
 }
 
 /* The members that are looked for. */
 struct wanted {
+	const struct cursor *cursor;
 	struct json_member *members;
 	size_t count;
 };
@@ -343,7 +377,10 @@ static const char *keep_wanted(void *context, struct json_span name, struct json
 			continue;
 		if (member->value.bytes != NULL)
 			return "a member that comes twice";
+		if (wanted->cursor->deep && !member->may_be_deep)
+			return "too many levels";
 		member->value = value;
+		member->is_deep = wanted->cursor->deep;
 		return NULL;
 	}
 	return NULL;
@@ -352,11 +389,15 @@ static const char *keep_wanted(void *context, struct json_span name, struct json
 int json_scan_object(struct json_span text, struct json_member *members, size_t count,
 		     struct error *err)
 {
-	struct wanted wanted = { members, count };
+	struct cursor cursor = begin(text);
+	struct wanted wanted = { &cursor, members, count };
 
-	for (size_t i = 0; i < count; i++)
+	cursor.allows_deep = true;
+	for (size_t i = 0; i < count; i++) {
 		members[i].value = (struct json_span){ .bytes = NULL };
-	return json_scan_members(text, keep_wanted, &wanted, err);
+		members[i].is_deep = false;
+	}
+	return scan_members(&cursor, keep_wanted, &wanted, err);
 }
 
 /* --- what a value is --------------------------------------------------------------------------- */

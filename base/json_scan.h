@@ -1,6 +1,6 @@
 /*
  * A strict reader of JSON that makes no tree: it checks a text and says where its parts are, so that a
- * value can be passed on byte for byte. RFC 8259, UTF-8, no more than JSON_SCAN_DEPTH levels. Any thread.
+ * value can be passed on byte for byte. RFC 8259, UTF-8, no more than JSON_SCAN_DEPTH levels in a value. Any thread.
  */
 #ifndef LOCUM_BASE_JSON_SCAN_H
 #define LOCUM_BASE_JSON_SCAN_H
@@ -22,6 +22,8 @@ struct json_span {
 /* A member of an object that is looked for. */
 struct json_member {
 	const char *name;
+	bool may_be_deep;       /* more levels than JSON_SCAN_DEPTH are no error */
+	bool is_deep;           /* but told here; its inside is not checked then */
 	struct json_span value; /* absent when the object does not have it */
 };
 

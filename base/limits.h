@@ -43,7 +43,7 @@ enum {
 	LIMIT_QUEUE_WEIGHT = 1000,        /* the N in "queue=N" */
 	LIMIT_RETRY_BASE_MS = 1000,       /* first retry back-off, doubled each time */
 	LIMIT_RETRY_CAP_MS = 3600000,     /* longest retry back-off */
-	LIMIT_LOCK_WAIT_MS = 50,          /* a dispatcher's wait for a job that somebody locked */
+	LIMIT_LOCK_WAIT_MS = 1000,        /* a dispatcher's wait for a job that somebody locked */
 	LIMIT_CANCEL_WAIT_MS = 200,       /* a cancellation's, for the same */
 	LIMIT_DELAY_SECONDS = 2678400,    /* longest wait that a run may ask for: 31 days */
 	LIMIT_RETENTION_DAYS = 7,         /* how long finished jobs stay by default */

@@ -2,20 +2,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
-#include <stdarg.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "base/text.h"
+#include "base/clock.h"
+#include "base/log_limit.h"
+#include "base/log_line.h"
 
-/* A line fits into PIPE_BUF, so that it is written whole or not at all. */
-enum { LINE_MAX_BYTES = 4096, VALUE_MAX_BYTES = 1536, TARGET_FD_LEAST = 64 };
+enum { TARGET_FD_LEAST = 64 };
 
 static const char *const LEVEL_NAMES[] = {
 	[LOG_LEVEL_DEBUG] = "debug",
@@ -28,10 +28,39 @@ enum { LEVEL_COUNT = sizeof(LEVEL_NAMES) / sizeof(LEVEL_NAMES[0]) };
 static _Atomic int threshold = LOG_LEVEL_INFO;
 static const char *program = "locum";
 static _Atomic uint64_t dropped; /* lines that nobody took */
+static _Atomic int format = LOG_FORMAT_LOGFMT;
+
+/* The lock guards the limit, and is not held while a line is written. */
+static struct {
+	pthread_mutex_t lock;
+	struct log_limit limit;
+} repeats = { .lock = PTHREAD_MUTEX_INITIALIZER };
+static _Atomic int64_t repeats_due_ms = INT64_MAX;
 
 void log_set_level(enum log_level level)
 {
 	atomic_store(&threshold, (int)level);
+}
+
+void log_set_format(enum log_format wanted)
+{
+	atomic_store(&format, (int)wanted);
+}
+
+int log_format_read(const char *name, enum log_format *read)
+{
+	if (strcmp(name, "logfmt") == 0)
+		*read = LOG_FORMAT_LOGFMT;
+	else if (strcmp(name, "json") == 0)
+		*read = LOG_FORMAT_JSON;
+	else
+		return -1;
+	return 0;
+}
+
+const char *log_level_name(enum log_level level)
+{
+	return LEVEL_NAMES[level];
 }
 
 int log_level_read(const char *name, enum log_level *level)
@@ -51,7 +80,19 @@ int log_level_read(const char *name, enum log_level *level)
 static struct {
 	int fd;
 	bool is_socket;
+	bool is_journal;
 } target = { .fd = STDERR_FILENO };
+
+/* JOURNAL_STREAM names the device and inode of the stream that journald gave us. */
+static bool is_journal(const struct stat *status)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long device;
+	unsigned long long inode;
+
+	return stream != NULL && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
+	       device == status->st_dev && inode == status->st_ino;
+}
 
 static void open_target(void)
 {
@@ -61,6 +102,7 @@ static void open_target(void)
 	if (fstat(STDERR_FILENO, &status) != 0)
 		return;
 	target.is_socket = S_ISSOCK(status.st_mode);
+	target.is_journal = is_journal(&status);
 	if (target.fd != STDERR_FILENO || !(S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode)))
 		return;
 	opened = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
@@ -99,51 +141,6 @@ struct log_field log_err(const struct error *err)
 	return log_text("error", err->text);
 }
 
-/* Appends as printf does; what does not fit is cut. */
-__attribute__((format(printf, 3, 4))) static void put(char *line, size_t *used, const char *format,
-						      ...)
-{
-	va_list args;
-	int more;
-
-	va_start(args, format);
-	more = vsnprintf(line + *used, LINE_MAX_BYTES - *used, format, args);
-	va_end(args);
-	if (more > 0)
-		*used += (size_t)more;
-	if (*used >= LINE_MAX_BYTES)
-		*used = LINE_MAX_BYTES - 1;
-}
-
-static void put_time(char *line, size_t *used)
-{
-	struct timespec now;
-	struct tm utc;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &utc);
-	put(line, used, "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ", utc.tm_year + 1900, utc.tm_mon + 1,
-	    utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, now.tv_nsec / 1000000);
-}
-
-static void put_field(char *line, size_t *used, const struct log_field *field)
-{
-	char value[VALUE_MAX_BYTES];
-
-	switch (field->type) {
-	case LOG_TEXT:
-		put(line, used, " %s=\"%s\"", field->key,
-		    text_quote(field->text == NULL ? "" : field->text, value, sizeof(value)));
-		break;
-	case LOG_NUMBER:
-		put(line, used, " %s=%" PRId64, field->key, field->number);
-		break;
-	case LOG_UUID:
-		put(line, used, " %s=%s", field->key, uuid_text(field->uuid, value));
-		break;
-	}
-}
-
 /* Writes a line whole or not at all, and does not wait. */
 static bool write_line(const char *line, size_t length)
 {
@@ -157,36 +154,97 @@ static bool write_line(const char *line, size_t length)
 	return written == (ssize_t)length;
 }
 
+static struct log_line_style style(void)
+{
+	return (struct log_line_style){
+		.format = (enum log_format)atomic_load(&format),
+		.program = program,
+		.journal = target.is_journal,
+	};
+}
+
 /* Says how many lines nobody took, as soon as one is taken again. */
 static bool confess(void)
 {
 	uint64_t lost = atomic_exchange(&dropped, 0);
-	char line[LINE_MAX_BYTES];
-	size_t used = 0;
+	struct log_field lines = log_number("lines", (int64_t)lost);
+	struct log_line_style how = style();
+	char line[LOG_LINE_BYTES];
+	size_t length;
 
 	if (lost == 0)
 		return true;
-	put_time(line, &used);
-	put(line, &used, " %s warning log lines dropped lines=%" PRIu64 "\n", program, lost);
-	if (write_line(line, used))
+	length = log_line_write(line, &how, LOG_LEVEL_WARNING, "log lines dropped", 1, &lines);
+	if (write_line(line, length))
 		return true;
 	atomic_fetch_add(&dropped, lost);
 	return false;
 }
 
+static void write_fact(enum log_level level, const char *message, unsigned count,
+		       const struct log_field *fields)
+{
+	struct log_line_style how = style();
+	char line[LOG_LINE_BYTES];
+	size_t length = log_line_write(line, &how, level, message, count, fields);
+
+	if (!confess() || !write_line(line, length))
+		atomic_fetch_add(&dropped, 1);
+}
+
+static bool take_repeats(bool all, int64_t now_ms, struct log_limit_kind *told)
+{
+	bool found;
+
+	pthread_mutex_lock(&repeats.lock);
+	found = log_limit_take(&repeats.limit, all, now_ms, told);
+	atomic_store(&repeats_due_ms, log_limit_due_ms(&repeats.limit));
+	pthread_mutex_unlock(&repeats.lock);
+	return found;
+}
+
+void log_settle(bool all)
+{
+	int64_t now_ms = clock_monotonic_ms();
+	struct log_limit_kind told;
+
+	if (now_ms < log_due_ms() && !all)
+		return;
+	while (take_repeats(all, now_ms, &told)) {
+		const struct log_field fields[] = {
+			log_text("of", told.message),
+			log_number("times", told.held),
+			log_number("in_ms", now_ms - told.began_ms),
+		};
+
+		write_fact(told.level, "repeated", sizeof(fields) / sizeof(fields[0]), fields);
+	}
+}
+
+int64_t log_due_ms(void)
+{
+	return atomic_load(&repeats_due_ms);
+}
+
+static bool is_admitted(enum log_level level, const char *message)
+{
+	bool admitted;
+
+	if (level == LOG_LEVEL_DEBUG)
+		return true;
+	pthread_mutex_lock(&repeats.lock);
+	admitted = log_limit_admit(&repeats.limit, level, message, clock_monotonic_ms());
+	atomic_store(&repeats_due_ms, log_limit_due_ms(&repeats.limit));
+	pthread_mutex_unlock(&repeats.lock);
+	return admitted;
+}
+
 void log_write(enum log_level level, const char *message, unsigned count,
 	       const struct log_field *fields)
 {
-	char line[LINE_MAX_BYTES];
-	size_t used = 0;
-
-	if ((int)level < atomic_load(&threshold))
+	if ((int)level < atomic_load(&threshold) || level == LOG_LEVEL_NONE)
 		return;
-	put_time(line, &used);
-	put(line, &used, " %s %s %s", program, LEVEL_NAMES[level], message);
-	for (unsigned i = 0; i < count; i++)
-		put_field(line, &used, &fields[i]);
-	line[used++] = '\n';
-	if (!confess() || !write_line(line, used))
-		atomic_fetch_add(&dropped, 1);
+	log_settle(false);
+	if (is_admitted(level, message))
+		write_fact(level, message, count, fields);
 }

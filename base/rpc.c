@@ -162,9 +162,12 @@ static bool is_id(struct json_span id)
 
 int rpc_read(const char *line, size_t length, struct rpc_message *message, struct error *err)
 {
-	struct json_member members[] = { { .name = "jsonrpc" }, { .name = "id" },
-					 { .name = "method" },  { .name = "params" },
-					 { .name = "result" },  { .name = "error" } };
+	struct json_member members[] = { { .name = "jsonrpc" },
+					 { .name = "id" },
+					 { .name = "method" },
+					 { .name = "params", .may_be_deep = true },
+					 { .name = "result", .may_be_deep = true },
+					 { .name = "error", .may_be_deep = true } };
 	enum { VERSION, ID, METHOD, PARAMS, RESULT, ERROR, COUNT };
 	bool has_id;
 
@@ -208,15 +211,30 @@ int rpc_read_service(struct json_span result, struct rpc_service *service, struc
 	return 0;
 }
 
-int rpc_read_value(struct json_span result, struct json_span *value, struct error *err)
+/* A fence that is no claim's is that of another run. */
+static struct rpc_fence read_fence(struct json_span fence)
 {
-	struct json_member member = { .name = "value" };
+	struct rpc_fence read = { .is_given = is_there(fence) };
+	char text[UUID_TEXT_SIZE] = "";
+
+	if (json_scan_is_text(fence) && fence.length == sizeof(text) + 1)
+		memcpy(text, fence.bytes + 1, sizeof(text) - 1);
+	uuid_read(text, &read.claim_id);
+	return read;
+}
+
+int rpc_read_value(struct json_span result, struct rpc_value *value, struct error *err)
+{
+	struct json_member members[] = { { .name = "value", .may_be_deep = true },
+					 { .name = "fence" } };
 
 	if (!json_scan_is_null(result)) {
-		if (json_scan_object(result, &member, 1, err) != 0)
+		if (json_scan_object(result, members, 2, err) != 0)
 			return error_prefix(err, "the result of a job");
 	}
-	*value = member.value;
+	value->json = members[0].value;
+	value->is_deep = members[0].is_deep;
+	value->fence = read_fence(members[1].value);
 	return 0;
 }
 
@@ -258,8 +276,11 @@ static int read_delay(struct json_span seconds, int64_t *delay_ms, struct error 
 
 int rpc_read_failure(struct json_span error, struct rpc_failure *failure, struct error *err)
 {
-	struct json_member members[] = { { .name = "message" }, { .name = "data" } };
-	struct json_member details[] = { { .name = "outcome" }, { .name = "afterSeconds" } };
+	struct json_member members[] = { { .name = "message" },
+					 { .name = "data", .may_be_deep = true } };
+	struct json_member details[] = { { .name = "outcome" },
+					 { .name = "afterSeconds" },
+					 { .name = "fence" } };
 	struct json_span data;
 
 	if (json_scan_object(error, members, 2, err) != 0)
@@ -268,8 +289,9 @@ int rpc_read_failure(struct json_span error, struct rpc_failure *failure, struct
 		return refuse(err, "the error of a job: it has no message");
 	failure->message = members[0].value;
 	data = members[1].value;
-	if (json_scan_is_object(data) && json_scan_object(data, details, 2, err) != 0)
+	if (json_scan_is_object(data) && json_scan_object(data, details, 3, err) != 0)
 		return error_prefix(err, "the error of a job");
+	failure->fence = read_fence(details[2].value);
 	if (read_outcome(details[0].value, &failure->verdict, err) != 0 ||
 	    read_delay(details[1].value, &failure->delay_ms, err) != 0)
 		return -1;
@@ -284,12 +306,13 @@ int rpc_read_notice(struct json_span params, struct rpc_notice *notice, struct e
 					 { .name = "percent" },
 					 { .name = "level" },
 					 { .name = "message" },
-					 { .name = "state" } };
+					 { .name = "state", .may_be_deep = true },
+					 { .name = "fence" } };
 	double number;
 
 	if (!is_there(params))
 		return refuse(err, "a notification about no job");
-	if (json_scan_object(params, members, 5, err) != 0)
+	if (json_scan_object(params, members, 6, err) != 0)
 		return error_prefix(err, "a notification");
 	if (!json_scan_int(members[0].value, &notice->job))
 		return refuse(err, "a notification about no job");
@@ -297,6 +320,8 @@ int rpc_read_notice(struct json_span params, struct rpc_notice *notice, struct e
 	notice->level = members[2].value;
 	notice->message = members[3].value;
 	notice->state = members[4].value;
+	notice->state_is_deep = members[4].is_deep;
+	notice->fence = read_fence(members[5].value);
 	if (is_there(notice->percent) && !json_scan_number(notice->percent, &number))
 		return refuse(err, "a notification: percent is no number");
 	if ((is_there(notice->level) && !json_scan_is_text(notice->level)) ||

@@ -15,6 +15,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "base/json_scan.h"
+#include "base/uuid.h"
 #include "base/wire.h"
 
 enum { RPC_PROTOCOL = 1 };
@@ -71,14 +72,26 @@ struct rpc_service {
 };
 int rpc_read_service(struct json_span result, struct rpc_service *service, struct error *err);
 
-/* The result of job.run: sets *value, absent when there is none. */
-int rpc_read_value(struct json_span result, struct json_span *value, struct error *err);
+/* The run that a message is about, if it says so. */
+struct rpc_fence {
+	bool is_given;
+	struct uuid claim_id;
+};
+
+/* The result of job.run. */
+struct rpc_value {
+	struct json_span json; /* absent when there is none */
+	bool is_deep;          /* it has more than JSON_SCAN_DEPTH levels, and was not checked */
+	struct rpc_fence fence;
+};
+int rpc_read_value(struct json_span result, struct rpc_value *value, struct error *err);
 
 /* The error of job.run. */
 struct rpc_failure {
 	enum verdict verdict;     /* VERDICT_RETRY, VERDICT_FAIL or VERDICT_SNOOZED */
 	int64_t delay_ms;         /* -1: not given */
 	struct json_span message; /* a string */
+	struct rpc_fence fence;
 };
 int rpc_read_failure(struct json_span error, struct rpc_failure *failure, struct error *err);
 
@@ -89,6 +102,8 @@ struct rpc_notice {
 	struct json_span level;   /* strings */
 	struct json_span message;
 	struct json_span state; /* anything */
+	bool state_is_deep;     /* as above */
+	struct rpc_fence fence;
 };
 int rpc_read_notice(struct json_span params, struct rpc_notice *notice, struct error *err);
 

@@ -156,6 +156,7 @@ static int write_terms(struct buffer *out, enum wire_type type, const struct wir
 	pack_i64(to, hello->kill_grace_ms);
 	pack_string(to, hello->database);
 	pack_u8(to, hello->log_level);
+	pack_u8(to, hello->log_format);
 	pack_u32(to, hello->handler_count);
 	for (uint32_t i = 0; i < hello->handler_count; i++)
 		handler_pack_write(to, &hello->handlers[i]);
@@ -205,6 +206,7 @@ int wire_read_hello(const struct wire_frame *frame, struct wire_hello *hello, st
 	read.kill_grace_ms = take_duration(&from);
 	read.database = unpack_string(&from);
 	read.log_level = (enum log_level)take_between(&from, LOG_LEVEL_DEBUG, LOG_LEVEL_ERROR);
+	read.log_format = (enum log_format)take_between(&from, LOG_FORMAT_LOGFMT, LOG_FORMAT_JSON);
 	take_handlers(&from, &read);
 	from.failed |= read.agent == NULL || read.slots == 0 || read.slots > LIMIT_AGENT_SIZE;
 	if (end_single(frame, &from, err) != 0) {

@@ -61,7 +61,7 @@ struct wire_bytes {
 
 /* HELLO: who the agent is, and what it is to run. RELOAD: the same once more; what differs counts from now on
  * for what has not started, and what a handler that is gone or different has waiting is handed back. Slots,
- * log_level and handlers may differ, and database if it was absent. What BROKEN said before the READY that answers
+ * the log and handlers may differ, and database if it was absent. What BROKEN said before the READY that answers
  * it is void. Strings and handlers belong to whoever filled the struct; after
  * wire_read_hello that is the reader, who calls wire_hello_fini. */
 struct wire_hello {
@@ -70,6 +70,7 @@ struct wire_hello {
 	int64_t kill_grace_ms; /* between SIGTERM and SIGKILL */
 	char *database;        /* what plugin hosts connect to (libpq's conninfo), or NULL */
 	enum log_level log_level;
+	enum log_format log_format;
 	uint32_t handler_count;
 	struct handler *handlers;
 };

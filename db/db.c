@@ -140,13 +140,19 @@ void db_close(struct db *db)
 	free(db);
 }
 
-int db_send(struct db *db, struct db_call *calls, size_t count, struct error *err)
+static int send_calls(struct db *db, struct db_call *calls, size_t count, size_t apart,
+		      struct error *err)
 {
-	int status = exchange_send(db, calls, count, err);
+	int status = exchange_send(db, calls, count, apart, err);
 
 	for (size_t i = 0; i < count; i++)
 		args_fini(&calls[i].args);
 	return status;
+}
+
+int db_send(struct db *db, struct db_call *calls, size_t count, struct error *err)
+{
+	return send_calls(db, calls, count, count, err);
 }
 
 bool db_has_answer(struct db *db)
@@ -174,6 +180,12 @@ int db_run(struct db *db, struct db_call *calls, size_t count, PGresult **result
 	   struct error *err)
 {
 	return db_send(db, calls, count, err) == 0 ? db_take(db, results, err) : -1;
+}
+
+int db_run_apart(struct db *db, struct db_call *calls, size_t count, PGresult **results,
+		 struct error *err)
+{
+	return send_calls(db, calls, count, count - 1, err) == 0 ? db_take(db, results, err) : -1;
 }
 
 PGresult *db_call(struct db *db, const char *statement, struct args *args, struct error *err)
@@ -243,6 +255,11 @@ int db_fd(const struct db *db)
 PGconn *db_connection(const struct db *db)
 {
 	return db->conn;
+}
+
+bool db_is_spoilt(const struct db *db)
+{
+	return db->spoilt;
 }
 
 const char *db_error_detail(const struct db *db)

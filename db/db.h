@@ -49,6 +49,11 @@ struct db *db_adopt(PGconn *conn, struct error *err);
 int db_run(struct db *db, struct db_call *calls, size_t count, PGresult **results,
 	   struct error *err);
 
+/* db_run, but that the last call is a transaction of its own after the others, whatever became of them. Its failure is
+ * no failure of the run (db_is_spoilt), its result NULL then. */
+int db_run_apart(struct db *db, struct db_call *calls, size_t count, PGresult **results,
+		 struct error *err);
+
 /* db_run in two halves. db_send sends the calls and consumes their args; until db_take has given the answer
  * nothing else may be done with the connection but what follows here, or closing it. */
 int db_send(struct db *db, struct db_call *calls, size_t count, struct error *err);
@@ -87,6 +92,9 @@ int db_fd(const struct db *db);
 
 /* The connection itself, for db/ and for who knows what it does with it (db/gate.h). */
 PGconn *db_connection(const struct db *db);
+
+/* Whether the last call of the last run stood apart and failed. */
+bool db_is_spoilt(const struct db *db);
 
 /* The DETAIL of the last error that the server sent, or "". Valid until the next call. */
 const char *db_error_detail(const struct db *db);

@@ -15,6 +15,9 @@ enum { DB_DETAIL_SIZE = 512, DB_CALLS_MAX = 8 };
 struct exchange {
 	bool over;    /* everything that will come has come */
 	size_t count; /* of calls */
+	size_t apart; /* the call that a Sync goes before; count: none */
+	bool parted;  /* that Sync was answered */
+	bool spoilt;  /* the call apart failed */
 	size_t at;    /* the call whose answer comes next; count: the Sync */
 	size_t statements[DB_CALLS_MAX];
 	bool preparing[DB_CALLS_MAX]; /* the answer to its preparation comes before its own */
@@ -31,6 +34,7 @@ struct db {
 	bool adopted; /* somebody else closes the connection */
 	bool lost;
 	bool *prepared; /* by index of EMBEDDED_STATEMENTS */
+	bool spoilt;    /* of the last exchange */
 	char detail[DB_DETAIL_SIZE];
 	struct exchange exchange;
 };

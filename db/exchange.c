@@ -52,22 +52,27 @@ static int send_call(struct db *db, const struct db_call *call, size_t place, st
 	return sent == 1 ? 0 : failure_lost(db, err);
 }
 
-static void begin(struct db *db, size_t count)
+static void begin(struct db *db, size_t count, size_t apart)
 {
 	memset(&db->exchange, 0, sizeof(db->exchange));
 	db->exchange.count = count;
+	db->exchange.apart = apart;
 	db->exchange.deadline_ms = clock_monotonic_ms() + db->answer_ms;
 	db->detail[0] = '\0';
+	db->spoilt = false;
 }
 
-int exchange_send(struct db *db, struct db_call *calls, size_t count, struct error *err)
+int exchange_send(struct db *db, struct db_call *calls, size_t count, size_t apart,
+		  struct error *err)
 {
 	if (count > DB_CALLS_MAX)
 		return error_set(err, ERROR_FATAL, "%zu calls in one transaction", count);
 	if (db->lost)
 		return error_set(err, ERROR_RETRY, "the connection to the database was lost");
-	begin(db, count);
+	begin(db, count, apart);
 	for (size_t i = 0; i < count; i++) {
+		if (i == apart && PQpipelineSync(db->conn) != 1)
+			return failure_lost(db, err);
 		if (send_call(db, &calls[i], i, err) != 0) {
 			db->lost = true; /* what was queued is never sent: of no use any more */
 			return -1;
@@ -79,6 +84,20 @@ int exchange_send(struct db *db, struct db_call *calls, size_t count, struct err
 }
 
 /* --- in ---------------------------------------------------------------------------------------- */
+
+static void note_failure(struct db *db, const PGresult *result)
+{
+	struct exchange *x = &db->exchange;
+	struct error ignored;
+
+	if (x->parted) {
+		x->spoilt = true;
+		failure_result(db, result, &ignored);
+	} else if (!x->failed) {
+		failure_result(db, result, &x->err);
+		x->failed = true;
+	}
+}
 
 /* Takes a result of the call whose turn it is; NULL ends that call's. */
 static void take_answer(struct db *db, PGresult *result)
@@ -100,27 +119,22 @@ static void take_answer(struct db *db, PGresult *result)
 			x->results[x->at] = result;
 		}
 	} else {
-		if (status != PGRES_PIPELINE_ABORTED && !x->failed) {
-			failure_result(db, result, &x->err);
-			x->failed = true;
-		}
+		if (status != PGRES_PIPELINE_ABORTED)
+			note_failure(db, result);
 		PQclear(result);
 	}
 }
 
-/* Takes what comes after the last call. Returns whether the exchange is over. The commit itself may fail,
+/* Takes what comes after the last call of a transaction. Returns whether that is over. The commit itself may fail,
  * after each statement went well; a broken connection shows here as an error or as no result at all. */
 static bool take_sync(struct db *db, PGresult *result)
 {
-	struct exchange *x = &db->exchange;
 	bool over = PQresultStatus(result) == PGRES_PIPELINE_SYNC;
 
 	if (result == NULL)
 		return break_off(db);
-	if (!over && !x->failed) {
-		failure_result(db, result, &x->err);
-		x->failed = true;
-	}
+	if (!over)
+		note_failure(db, result);
 	PQclear(result);
 	return over;
 }
@@ -135,7 +149,9 @@ static int take_arrived(struct db *db)
 	while (!x->over && PQisBusy(db->conn) == 0) {
 		PGresult *result = PQgetResult(db->conn);
 
-		if (x->at < x->count)
+		if (x->at == x->apart && x->at < x->count && !x->parted)
+			x->parted = take_sync(db, result);
+		else if (x->at < x->count)
 			take_answer(db, result);
 		else
 			x->over = take_sync(db, result);
@@ -200,6 +216,7 @@ int exchange_end(struct db *db, PGresult **results, struct error *err)
 		results[i] = x->results[i];
 		x->results[i] = NULL;
 	}
+	db->spoilt = x->spoilt;
 	exchange_forget(db);
 	return failed ? -1 : 0;
 }
@@ -230,7 +247,7 @@ int exchange_command(struct db *db, const char *text, struct error *err)
 		return error_set(err, ERROR_RETRY, "the connection to the database was lost");
 	if (PQexitPipelineMode(db->conn) != 1 || PQsendQuery(db->conn, text) != 1)
 		return failure_lost(db, err);
-	begin(db, 1);
+	begin(db, 1, 1);
 	while (advance_command(db) == 0)
 		wait_socket(db);
 	status = exchange_end(db, &result, err);

@@ -9,9 +9,11 @@
 #include "db/db.h"
 #include "db/db_state.h"
 
-/* Sends the calls, all in one write that ends in one Sync. -1 when that was impossible; the connection is
+/* Sends the calls, all in one write that ends in one Sync; another one goes before the call `apart`, unless that is
+ * count. -1 when that was impossible; the connection is
  * lost then. */
-int exchange_send(struct db *db, struct db_call *calls, size_t count, struct error *err);
+int exchange_send(struct db *db, struct db_call *calls, size_t count, size_t apart,
+		  struct error *err);
 
 /* Takes in what has arrived. Returns 1 at the end, be it good or bad, 0 when more is to come. */
 int exchange_advance(struct db *db);

@@ -49,10 +49,8 @@ int failure_result(struct db *db, const PGresult *result, struct error *err)
 int failure_connect(const PGconn *conn, struct error *err)
 {
 	static const char *const HOPELESS[] = {
-		"authentication failed",
-		"no password supplied",
-		"no pg_hba.conf entry",
-		"is not permitted to log in",
+		"authentication failed", "no password supplied", "no pg_hba.conf entry",
+		"FATAL:  role \"", /* does not exist, may not log in */
 	};
 	const char *message = PQerrorMessage(conn);
 	enum error_kind kind = ERROR_RETRY;

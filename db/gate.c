@@ -26,7 +26,8 @@ static void clear(PGresult **results, size_t count)
 		PQclear(results[i]);
 }
 
-int gate_take(struct db *db, const struct gate_claim *claim, struct error *err)
+int gate_take(struct db *db, const struct gate_claim *claim, int64_t *transaction,
+	      struct error *err)
 {
 	struct db_call calls[3] = { plain_call("transaction_begin") };
 	PGresult *results[3];
@@ -43,6 +44,8 @@ int gate_take(struct db *db, const struct gate_claim *claim, struct error *err)
 		return -1;
 	}
 	held = rows_count(results[2]) == 1;
+	if (held)
+		*transaction = rows_int(results[2], 0, 2);
 	clear(results, 3);
 	if (held)
 		return 1;
@@ -107,15 +110,16 @@ static char *text_of(struct wire_bytes bytes)
 	return bytes.bytes == NULL ? NULL : strndup(bytes.bytes, bytes.length);
 }
 
-int gate_settle(struct db *db, const struct gate_claim *claim, struct wire_bytes result,
-		struct wire_bytes log, int64_t ran_ms, struct error *err)
+int gate_settle(struct db *db, const struct gate_claim *claim, int64_t transaction,
+		struct wire_bytes result, struct wire_bytes log, int64_t ran_ms, struct error *err)
 {
-	struct db_call calls[2] = { { .statement = "job_settle" },
-				    plain_call("transaction_commit") };
+	struct db_call calls[3] = { { .statement = "job_settle" },
+				    plain_call("transaction_commit"),
+				    plain_call("session_refresh") };
 	struct args *args = &calls[0].args;
 	char *result_text = text_of(result);
 	char *log_text = text_of(log);
-	PGresult *results[2];
+	PGresult *results[3];
 	int status;
 
 	args_init(args);
@@ -124,50 +128,63 @@ int gate_settle(struct db *db, const struct gate_claim *claim, struct wire_bytes
 	args_text(args, result_text);
 	args_text(args, log_text);
 	args_int8(args, ran_ms);
+	args_int8(args, transaction);
 	args->failed |= (result.bytes != NULL && result_text == NULL) ||
 			(log.bytes != NULL && log_text == NULL);
-	status = db_run(db, calls, 2, results, err);
+	status = db_run_apart(db, calls, 3, results, err);
 	free(result_text);
 	free(log_text);
 	if (status != 0)
 		return answer(err);
-	clear(results, 2);
+	clear(results, 3);
 	return 1;
 }
 
 int gate_undo(struct db *db, struct error *err)
 {
-	struct db_call call = plain_call("transaction_rollback");
+	struct db_call calls[2] = { plain_call("transaction_rollback"),
+				    plain_call("session_refresh") };
 	PGconn *conn = db_connection(db);
-	PGresult *result;
+	PGresult *results[2];
 
 	if (PQpipelineStatus(conn) == PQ_PIPELINE_OFF &&
 	    (PQtransactionStatus(conn) == PQTRANS_ACTIVE || enter_pipeline(conn, err) != 0))
 		return error_set(err, ERROR_RETRY, "the connection cannot be rolled back");
-	if (db_run(db, &call, 1, &result, err) != 0)
+	if (db_run_apart(db, calls, 2, results, err) != 0)
 		return -1;
-	PQclear(result);
+	clear(results, 2);
 	return 0;
 }
 
-int gate_call(struct db *db, const struct gate_claim *claim, const char *function,
-	      const char *payload, struct error *err)
+static enum gate_call read_call(const PGresult *rows)
 {
-	struct db_call calls[2];
+	const char *said = rows_text(rows, 0, 0);
+
+	if (strcmp(said, "settled") == 0)
+		return GATE_CALL_SETTLED;
+	return strcmp(said, "lost") == 0 ? GATE_CALL_LOST : GATE_CALL_MISSING;
+}
+
+int gate_call(struct db *db, const struct gate_claim *claim, const char *function,
+	      const char *payload, enum gate_call *end, struct error *err)
+{
+	struct db_call calls[3] = { { .statement = "transaction_limit" },
+				    { .statement = "handler_call" },
+				    plain_call("session_refresh") };
 	struct args *args = &calls[1].args;
-	PGresult *results[2];
+	PGresult *results[3];
 
 	limit_call(&calls[0], claim->timeout_ms);
-	calls[1].statement = "handler_call";
 	args_init(args);
 	args_text(args, function);
 	args_int8(args, claim->id);
 	args_uuid(args, claim->claim_id);
 	args_text(args, payload);
-	if (db_run(db, calls, 2, results, err) != 0)
-		return answer(err);
-	clear(results, 2);
-	return 1;
+	if (db_run_apart(db, calls, 3, results, err) != 0)
+		return -1;
+	*end = read_call(results[1]);
+	clear(results, 3);
+	return 0;
 }
 
 int gate_end(struct db *db, struct uuid incarnation, const int64_t *ids, size_t count,

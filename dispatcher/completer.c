@@ -78,6 +78,34 @@ static void drop_holding(struct pump *pump, const struct ended *ended)
 		ledger_drop(pump->ledger, holding);
 }
 
+/* The handler of a job in hand, or NULL when the present configuration has it no more. */
+static const struct handler *handler_of(const struct pump *pump, const struct ended *ended)
+{
+	const struct holding *holding = ledger_find(pump->ledger, ended->id, ended->claim_id);
+
+	if (holding == NULL || holding->handler < 0)
+		return NULL;
+	return &pump->options.config->handlers[holding->handler];
+}
+
+static bool is_failure(const struct ended *ended)
+{
+	return strcmp(ended->outcome, "failed") == 0 || strcmp(ended->outcome, "retry") == 0;
+}
+
+static void say_end(const struct pump *pump, const struct ended *ended, const char *state)
+{
+	const struct handler *handler = handler_of(pump, ended);
+	enum log_level level = LOG_LEVEL_INFO;
+
+	if (handler != NULL && is_failure(ended))
+		level = handler->log_failures;
+	LOG_LINE(level, "job ended", log_number("job", ended->id),
+		 log_text("handler", handler == NULL ? "" : handler->name),
+		 log_text("outcome", ended->outcome), log_text("state", state),
+		 log_text("reason", ended->error));
+}
+
 /* State is the one that is stored: the run's own transaction may have been quicker than the outcome that it got, and a
  * job that was to be tried again may have been cancelled. */
 static void accept(struct pump *pump, const struct ended *ended, const char *state)
@@ -86,9 +114,7 @@ static void accept(struct pump *pump, const struct ended *ended, const char *sta
 	if (strcmp(state, "completed") == 0 && strcmp(ended->outcome, "completed") == 0)
 		log_debug("job completed", log_number("job", ended->id));
 	else
-		log_info("job ended", log_number("job", ended->id),
-			 log_text("outcome", ended->outcome), log_text("state", state),
-			 log_text("reason", ended->error));
+		say_end(pump, ended, state);
 	drop_holding(pump, ended);
 }
 

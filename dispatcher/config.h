@@ -68,7 +68,8 @@ struct config_agent {
 	X(state_dir, "state_dir", "/var/lib/locum", "DIR",                                         \
 	  "where the dispatcher's identity is kept")                                               \
 	X(agent_program, "agent_program", "", "FILE", "locum-agent, when it is not beside locumd") \
-	X(log_level, "log_level", "info", "LEVEL", "debug, info, warning or error")
+	X(log_level, "log_level", "info", "LEVEL", "debug, info, warning or error")                \
+	X(log_format, "log_format", "logfmt", "FORMAT", "logfmt or json")
 #define CONFIG_BOOLEANS(X)                                                                         \
 	X(listen, "listen", 1, "let the database wake an idle dispatcher")                         \
 	X(prepared, "prepared", 1, "keep prepared statements (not through PgBouncer)")             \

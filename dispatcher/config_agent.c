@@ -261,6 +261,17 @@ int config_agent_read(struct config *config, const struct config_file *file, str
 	return count == 0 ? add_default(config, err) : 0;
 }
 
+int config_agent_handler(const struct config *config, int agent, const char *name)
+{
+	const struct config_agent *section = &config->agents[agent];
+
+	for (int i = 0; i < section->handler_count; i++) {
+		if (strcmp(config->handlers[section->handlers[i]].name, name) == 0)
+			return section->handlers[i];
+	}
+	return -1;
+}
+
 void config_agent_fini(struct config_agent *agent)
 {
 	for (int i = 0; i < agent->queue_count; i++)

@@ -12,6 +12,9 @@ enum { CONFIG_AGENT_SIZE_DEFAULT = 4, CONFIG_AGENT_QUEUES_MOST = 1000 };
  * is one agent of defaults. On failure config_fini frees what was made. */
 int config_agent_read(struct config *config, const struct config_file *file, struct error *err);
 
+/* The index of the handler of this name, if that agent runs it, or -1. */
+int config_agent_handler(const struct config *config, int agent, const char *name);
+
 /* Frees what *agent owns. */
 void config_agent_fini(struct config_agent *agent);
 

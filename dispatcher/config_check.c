@@ -61,6 +61,18 @@ static int check_log_level(const struct config *config, struct error *err)
 	return config_setting_blame(config, &config->log_level_origin, err);
 }
 
+static int check_log_format(const struct config *config, struct error *err)
+{
+	enum log_format format;
+	char quoted[QUOTED_SIZE];
+
+	if (log_format_read(config->log_format, &format) == 0)
+		return 0;
+	error_set(err, ERROR_INPUT, "log_format \"%s\" is neither logfmt nor json",
+		  text_quote(config->log_format, quoted, sizeof(quoted)));
+	return config_setting_blame(config, &config->log_format_origin, err);
+}
+
 static int check_absolute(const struct config *config, const char *key, const char *path,
 			  const struct config_origin *origin, struct error *err)
 {
@@ -129,7 +141,8 @@ static int check_users(const struct config *config, uid_t user, struct error *er
 
 int config_check(const struct config *config, uid_t user, struct error *err)
 {
-	if (check_log_level(config, err) < 0 || check_paths(config, err) < 0)
+	if (check_log_level(config, err) < 0 || check_log_format(config, err) < 0 ||
+	    check_paths(config, err) < 0)
 		return -1;
 	if (check_liveness(config, err) < 0 || check_some_handler(config, err) < 0)
 		return -1;

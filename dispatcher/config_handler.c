@@ -95,6 +95,32 @@ static int read_fence(const struct config_section *section, struct handler *hand
 	return 0;
 }
 
+static const char NO_FAILURES[] = "none";
+
+const char *config_handler_failure_name(enum log_level level)
+{
+	return level == LOG_LEVEL_NONE ? NO_FAILURES : log_level_name(level);
+}
+
+static int read_log_failures(const struct config_section *section, struct handler *handler,
+			     struct error *err)
+{
+	const struct config_value *value = config_file_value(section, "log_failures", 0);
+	char quoted[QUOTED_SIZE];
+
+	handler->log_failures = LOG_LEVEL_INFO;
+	if (value == NULL || log_level_read(value->text, &handler->log_failures) == 0)
+		return 0;
+	if (strcmp(value->text, NO_FAILURES) != 0)
+		return config_file_fail(section, value->line, err,
+					"handler \"%s\": log_failures \"%s\" is none of error, "
+					"warning, info, debug, none",
+					section->name,
+					text_quote(value->text, quoted, sizeof(quoted)));
+	handler->log_failures = LOG_LEVEL_NONE;
+	return 0;
+}
+
 static int read_cpu(const struct config_section *section, struct handler_limits *limits,
 		    struct error *err)
 {
@@ -134,7 +160,7 @@ static int read_fields(const struct config_section *section, struct handler *han
 	    config_field_path(section, "directory", &handler->directory, err) < 0)
 		return -1;
 	if (config_user_read(section, &handler->user, err) < 0 ||
-	    read_fence(section, handler, err) < 0)
+	    read_fence(section, handler, err) < 0 || read_log_failures(section, handler, err) < 0)
 		return -1;
 	if (config_field_duration(section, "timeout", CONFIG_HANDLER_TIMEOUT_LEAST_MS,
 				  &handler->timeout_ms, err) < 0)

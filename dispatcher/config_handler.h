@@ -17,6 +17,9 @@ enum {
 /* Fills config->handlers. On failure config_fini frees what was made. */
 int config_handler_read(struct config *config, const struct config_file *file, struct error *err);
 
+/* The name of a level of log_failures. */
+const char *config_handler_failure_name(enum log_level level);
+
 /* The name of a fence, as written in the configuration. */
 const char *config_handler_fence_name(enum handler_fence fence);
 

@@ -12,6 +12,7 @@ const struct config_key config_key_handler[] = {
 	{ "timeout", false },
 	{ "user", false },
 	{ "fence", false },
+	{ "log_failures", false },
 	{ "directory", false },
 	{ "memory", false },
 	{ "environment", true },

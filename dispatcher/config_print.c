@@ -243,6 +243,7 @@ static void print_handler(const struct config *config, int index, FILE *out)
 	print_duration(&to, "timeout", handler->timeout_ms);
 	print_optional(&to, "user", handler->user);
 	print_optional(&to, "fence", config_handler_fence_name(handler->fence));
+	print_optional(&to, "log_failures", config_handler_failure_name(handler->log_failures));
 	print_optional(&to, "directory", handler->directory);
 	print_list(&to, "environment", handler->environment);
 	print_limits(&to, &handler->limits);

@@ -9,10 +9,7 @@
 #include "dispatcher/config_setting.h"
 
 static const char *const LIVE[] = {
-	"log_level",
-	"poll_interval",
-	"drain_timeout",
-	"root_handlers",
+	"log_level", "log_format", "poll_interval", "drain_timeout", "root_handlers",
 };
 enum { LIVE_COUNT = sizeof(LIVE) / sizeof(LIVE[0]) };
 

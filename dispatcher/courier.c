@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "db/conninfo.h"
+#include "dispatcher/config_agent.h"
 #include "dispatcher/recall.h"
 
 /* As much as fits, with a NUL behind it. */
@@ -281,6 +282,7 @@ static int tell(struct pump *pump, int agent, write_terms *write, struct error *
 	if (handlers == NULL)
 		return error_set(err, ERROR_RETRY, "out of memory");
 	log_level_read(config->log_level, &terms.log_level);
+	log_format_read(config->log_format, &terms.log_format);
 	status = tell_database(config, section, &terms, err);
 	if (status == 0)
 		status = write(&pump->links[agent].out, &terms, err);
@@ -380,6 +382,7 @@ static int enter(struct pump *pump, int agent, struct uuid claim_id, const struc
 		.claim_id = claim_id,
 		.claim_seq = job->claim_seq,
 		.agent = agent,
+		.handler = config_agent_handler(pump->options.config, agent, job->handler),
 		.stage = HOLDING_SENT,
 		.attempt = job->attempt + 1,
 		.max_attempts = job->max_attempts,

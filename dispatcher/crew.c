@@ -32,6 +32,9 @@ enum {
 	WATCH_LOOKS = 8,       /* in that time */
 };
 
+static const char LOG_LEVEL[] = "LOCUM_LOG_LEVEL=";
+static const char LOG_FORMAT[] = "LOCUM_LOG_FORMAT=";
+
 struct member {
 	char name[LIMIT_NAME_BYTES + 1];
 	bool leaving;
@@ -46,6 +49,8 @@ struct member {
 struct crew {
 	struct crew_options options;
 	char program[1024];
+	char log_level[32]; /* variables for the agents: NAME=VALUE */
+	char log_format[32];
 	int count;
 	struct member members[LIMIT_AGENTS];
 	int64_t watch_due_ms;
@@ -100,22 +105,53 @@ static int set_actions(posix_spawn_file_actions_t *actions, const int fds[3])
 	       posix_spawn_file_actions_addclosefrom_np(actions, WIRE_LOCK_FD + 1);
 }
 
+/* What an agent has no use for may hold a password: it gets the database by HELLO. */
+static bool is_for_agent(const char *pair)
+{
+	return strncmp(pair, "PG", 2) != 0 && strncmp(pair, "LOCUM_", 6) != 0;
+}
+
+/* Of our own what it needs. How to log is as the configuration has it: an agent has lines to write before it is
+ * greeted. The texts are borrowed. NULL when memory ends. */
+static char **make_environment(struct crew *crew)
+{
+	char **made;
+	size_t count = 0;
+
+	while (environ[count] != NULL)
+		count++;
+	made = calloc(count + 3, sizeof(*made));
+	if (made == NULL)
+		return NULL;
+	count = 0;
+	for (char **pair = environ; *pair != NULL; pair++)
+		if (is_for_agent(*pair))
+			made[count++] = *pair;
+	made[count++] = crew->log_level;
+	made[count] = crew->log_format;
+	return made;
+}
+
 /* Starts the process with copies of these descriptors. Returns an errno value. */
-static int spawn(const struct crew *crew, const int fds[3], pid_t *pid)
+static int spawn(struct crew *crew, const int fds[3], pid_t *pid)
 {
 	char name[] = "locum-agent";
 	char *argv[] = { name, NULL };
+	char **environment = make_environment(crew);
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	int failed;
 
+	if (environment == NULL)
+		return ENOMEM;
 	posix_spawn_file_actions_init(&actions);
 	posix_spawnattr_init(&attributes);
 	failed = set_attributes(&attributes) | set_actions(&actions, fds);
 	if (failed == 0)
-		failed = posix_spawn(pid, crew->program, &actions, &attributes, argv, environ);
+		failed = posix_spawn(pid, crew->program, &actions, &attributes, argv, environment);
 	posix_spawnattr_destroy(&attributes);
 	posix_spawn_file_actions_destroy(&actions);
+	free(environment);
 	return failed;
 }
 
@@ -193,6 +229,9 @@ void crew_adopt(struct crew *crew, const struct config *config)
 		member->leaving = agent->leaving;
 	}
 	crew->count = config->agent_count;
+	snprintf(crew->log_level, sizeof(crew->log_level), "%s%s", LOG_LEVEL, config->log_level);
+	snprintf(crew->log_format, sizeof(crew->log_format), "%s%s", LOG_FORMAT,
+		 config->log_format);
 }
 
 int crew_start(struct crew **crew, const struct crew_options *options, struct error *err)

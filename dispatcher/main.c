@@ -1,11 +1,11 @@
 /* locumd: start-up in order, the loop, and the same nouns in reverse. */
 #include <errno.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -13,7 +13,9 @@
 #include "base/clock.h"
 #include "base/fence.h"
 #include "base/log.h"
+#include "base/log_limit.h"
 #include "base/version.h"
+#include "dispatcher/arguments.h"
 #include "dispatcher/config.h"
 #include "dispatcher/config_reload.h"
 #include "dispatcher/crew.h"
@@ -124,9 +126,12 @@ static void begin_end(struct daemon *daemon, bool at_once)
 static void apply_log(const struct config *config)
 {
 	enum log_level level = LOG_LEVEL_INFO;
+	enum log_format format = LOG_FORMAT_LOGFMT;
 
 	log_level_read(config->log_level, &level);
+	log_format_read(config->log_format, &format);
 	log_set_level(level);
+	log_set_format(format);
 }
 
 /* Reads the configuration again. The settings that cannot change are those of the start. */
@@ -213,16 +218,17 @@ static void take_signals(struct daemon *daemon)
 	}
 }
 
-/* Who ends starts no agents any more. */
+/* Who ends starts no agents any more. Never longer than lines may be held back. */
 static int wait_ms(const struct daemon *daemon)
 {
 	int64_t due_ms = daemon->draining ? INT64_MAX : crew_due_ms(daemon->crew);
-	int64_t left_ms;
+	int64_t now_ms = clock_monotonic_ms();
 
-	if (crew_watch_due_ms(daemon->crew) < due_ms)
+	if (due_ms > crew_watch_due_ms(daemon->crew))
 		due_ms = crew_watch_due_ms(daemon->crew);
-	left_ms = due_ms - clock_monotonic_ms();
-	return left_ms < 0 ? 0 : left_ms > INT_MAX ? INT_MAX : (int)left_ms;
+	if (due_ms > now_ms + LOG_LIMIT_MS)
+		due_ms = now_ms + LOG_LIMIT_MS;
+	return due_ms < now_ms ? 0 : (int)(due_ms - now_ms);
 }
 
 /* Until the pump has drained. */
@@ -238,6 +244,7 @@ static void loop(struct daemon *daemon)
 	while (fds[1].revents == 0) {
 		if (poll(fds, sizeof(fds) / sizeof(fds[0]), wait_ms(daemon)) < 0)
 			continue;
+		log_settle(false);
 		if (fds[0].revents != 0)
 			take_signals(daemon);
 		if (fds[3].revents != 0)
@@ -271,6 +278,7 @@ static void stop(struct daemon *daemon)
 	if (daemon->draining)
 		log_info(remaining == 0 ? "stopped" : "stopped by force",
 			 log_number("remaining", (int64_t)remaining));
+	log_settle(true);
 	config_fini(&daemon->config);
 }
 
@@ -310,7 +318,7 @@ static int run(struct daemon *daemon)
 	return daemon->exit_code;
 }
 
-int main(int argc, char **argv)
+static int act(int argc, char **argv)
 {
 	struct daemon daemon = {
 		.fence_fd = -1, .signal_fd = -1, .done_fd = -1, .drain_fd = -1, .gone_fd = -1
@@ -338,4 +346,19 @@ int main(int argc, char **argv)
 		return status == 0 ? EX_OK : complain(&err, EX_CONFIG);
 	}
 	return run(&daemon);
+}
+
+int main(int argc, char **argv)
+{
+	char **copy;
+	int status;
+
+	/* Its memory, its environment and its arguments may hold a password, which is not for others of its user. */
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	copy = arguments_take(argc, argv);
+	if (copy == NULL)
+		return EX_OSERR;
+	status = act(argc, copy);
+	arguments_free(copy);
+	return status;
 }

@@ -286,8 +286,10 @@ static void halve(struct outbox *outbox, struct outbox_batch *batch)
 	size_t half = batch->count / 2;
 
 	batch->completion_id = uuid_make();
-	for (size_t i = half; i < batch->count; i++)
+	for (size_t i = half; i < batch->count; i++) {
+		batch->ended[i]->held_up += batch->skip && batch->ended[i]->held_up == 0;
 		append(outbox, batch->ended[i]);
+	}
 	batch->count = half;
 }
 

@@ -40,7 +40,7 @@ struct outbox_batch {
 	size_t count;
 	struct ended **ended; /* ids ascend */
 	bool sent;            /* on a connection that has not answered yet */
-	bool skip;            /* to leave out what somebody holds locked */
+	bool skip;            /* to try each row, for some are locked */
 	struct outbox_batch *next;
 };
 
@@ -79,8 +79,8 @@ void outbox_settle(struct outbox *outbox, struct outbox_batch *batch);
  * time. */
 void outbox_again(struct outbox *outbox, struct outbox_batch *batch, size_t i, int64_t now_ms);
 
-/* The batch had to wait for a lock for too long, and nothing of it was stored: it is to be sent again, leaving out
- * locked jobs. Waiting even so, for what goes with some job, it is halved; a batch of one waits as by outbox_again. */
+/* The batch had to wait for a lock for too long, and nothing of it was stored: it is to be sent again, to skip. Waiting
+ * even so, for what goes with some job, it is halved; a batch of one waits as by outbox_again. */
 void outbox_hold_up(struct outbox *outbox, struct outbox_batch *batch, int64_t now_ms);
 
 /* The server refused a value in the batch, so that nothing of it was stored: halves it; a batch of one loses

@@ -1,6 +1,7 @@
 #include "dispatcher/reload.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "dispatcher/courier.h"
@@ -36,6 +37,28 @@ static void free_config(struct config *config)
 	free(config);
 }
 
+/* The handler of each index of a configuration in another one; NULL when memory ends. */
+static int *map_handlers(const struct config *from, const struct config *to)
+{
+	int *map = calloc((size_t)from->handler_count + 1, sizeof(*map));
+
+	for (int i = 0; map != NULL && i < from->handler_count; i++) {
+		map[i] = -1;
+		for (int j = 0; j < to->handler_count; j++) {
+			if (strcmp(from->handlers[i].name, to->handlers[j].name) == 0)
+				map[i] = j;
+		}
+	}
+	return map;
+}
+
+static void move_handler(struct holding *holding, void *context)
+{
+	const int *map = context;
+
+	holding->handler = map == NULL || holding->handler < 0 ? -1 : map[holding->handler];
+}
+
 static int count_agents(const struct config *config)
 {
 	int count = 0;
@@ -49,6 +72,7 @@ void reload_take(struct pump *pump, struct config *config)
 {
 	struct claimer *claimers[LIMIT_AGENTS];
 	struct config *former = pump->own;
+	int *map = map_handlers(pump->options.config, config);
 
 	/* What a claim on its way brings belongs to the queues and handlers that it was made with. */
 	turn_take_all(pump);
@@ -56,8 +80,11 @@ void reload_take(struct pump *pump, struct config *config)
 		log_error("out of memory; the former configuration stays in force",
 			  log_text("file", config->file));
 		free_config(config);
+		free(map);
 		return;
 	}
+	ledger_each(pump->ledger, move_handler, map);
+	free(map);
 	close_all(pump->claimers, pump->agent_count);
 	for (int i = pump->agent_count; i < config->agent_count; i++)
 		link_init(&pump->links[i]);

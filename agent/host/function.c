@@ -1,12 +1,12 @@
 #include "agent/host/function.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/duration.h"
 
-/* SQLSTATEs with a meaning between the host and the function. */
+/* What a function may say; any other is tried again. */
 #define FAIL_FOR_GOOD "LC002"
-#define NO_FUNCTION "LC003"
 #define QUERY_CANCELED "57014"
 
 static void end_cancelled(struct locum_job *job)
@@ -38,16 +38,13 @@ static void end_undone(struct catalog_entry *entry, struct locum_job *job, const
 	enum verdict verdict = VERDICT_RETRY;
 
 	if (err->sqlstate[0] == '\0') {
-		settler_snooze(job, err->text);
+		settler_snooze(entry, job, err->kind, err->text);
 		return;
 	}
-	if (strcmp(err->sqlstate, QUERY_CANCELED) == 0) {
+	/* Whatever it makes of its cancellation. */
+	if (strcmp(err->sqlstate, QUERY_CANCELED) == 0 ||
+	    atomic_load(&job->stop) == LOCUM_JOB_CANCELLED) {
 		end_cancelled(job);
-		return;
-	}
-	if (strcmp(err->sqlstate, NO_FUNCTION) == 0) {
-		catalog_break(entry, err->text);
-		locum_job_end(job, VERDICT_RELEASED, "released: %s", err->text);
 		return;
 	}
 	if (strcmp(err->sqlstate, FAIL_FOR_GOOD) == 0)
@@ -57,6 +54,16 @@ static void end_undone(struct catalog_entry *entry, struct locum_job *job, const
 	else
 		locum_job_end(job, verdict, "%s (SQLSTATE %s) DETAIL: %s", err->text, err->sqlstate,
 			      detail);
+}
+
+static void end_missing(struct catalog_entry *entry, struct locum_job *job)
+{
+	char reason[CATALOG_REASON_SIZE];
+
+	snprintf(reason, sizeof(reason), "there is no function %s(bigint, json)",
+		 entry->handler->function);
+	catalog_break(entry, reason);
+	locum_job_end(job, VERDICT_RELEASED, "released: %s", reason);
 }
 
 void function_run(struct catalog_entry *entry, struct locum_job *job, struct settler *settler)
@@ -69,12 +76,16 @@ void function_run(struct catalog_entry *entry, struct locum_job *job, struct set
 	case STORE_SETTLED:
 		locum_job_end(job, VERDICT_SETTLED, NULL);
 		break;
-	case STORE_LOST: /* or the function itself says so */
+	case STORE_LOST:
 	case STORE_UNKNOWN:
 		settler_look_up(settler, job, &err);
 		break;
 	case STORE_UNDONE:
+	case STORE_SPOILT:
 		end_undone(entry, job, store_detail(settler->store), &err);
+		break;
+	case STORE_MISSING:
+		end_missing(entry, job);
 		break;
 	}
 }

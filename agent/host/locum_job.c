@@ -241,19 +241,16 @@ bool locum_job_cancelled(const struct locum_job *job)
 struct pg_conn *locum_job_connection(struct locum_job *job)
 {
 	struct gate_claim claim = locum_job_gate_claim(job);
-	struct error err = { .kind = ERROR_NONE };
 	int held;
 
 	if (job->gate != LOCUM_JOB_GATE_UNUSED)
 		return job->connection;
-	held = store_take(job->store, &claim, &job->connection, &err);
+	held = store_take(job->store, &claim, &job->connection, &job->refusal);
 	if (held == 1)
 		job->gate = LOCUM_JOB_GATE_HELD;
 	else if (held == 0)
 		job->gate = LOCUM_JOB_GATE_LOST;
 	else
 		job->gate = LOCUM_JOB_GATE_FAILED;
-	if (held < 0)
-		set_error(job, strdup(err.text));
 	return job->connection;
 }

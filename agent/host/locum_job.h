@@ -30,7 +30,7 @@ enum locum_job_gate {
 	LOCUM_JOB_GATE_UNUSED,
 	LOCUM_JOB_GATE_HELD,
 	LOCUM_JOB_GATE_LOST,   /* the job was reassigned */
-	LOCUM_JOB_GATE_FAILED, /* the database could not be had; `error` says why */
+	LOCUM_JOB_GATE_FAILED, /* `refusal` says why */
 };
 
 struct locum_job {
@@ -44,6 +44,7 @@ struct locum_job {
 	bool announced;      /* STARTED was sent */
 	enum locum_job_gate gate;
 	struct pg_conn *connection; /* while the gate is held */
+	struct error refusal; /* of the gate: the connection's (no SQLSTATE) or the server's */
 	struct output output;
 	/* Of the outcome: */
 	enum verdict verdict;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -83,7 +84,7 @@ static void run(struct host *host, struct locum_job *job)
 	if (entry->handler->kind == HANDLER_SQL)
 		function_run(entry, job, &host->settler);
 	else if (catalog_load(entry) == 0)
-		plugin_run(entry->function, job, &host->settler);
+		plugin_run(entry, job, &host->settler);
 	entry->runs++;
 	if (entry->broken)
 		run_broken(host, entry, job);
@@ -139,6 +140,8 @@ static void open_host(struct host *host)
 	    desk_open(&host->desk, WIRE_SOCKET_FD, host->slate, &host->hello, &err) != 0 ||
 	    catalog_open(&host->catalog, &host->hello, &err) != 0)
 		stop_with(&err);
+	log_set_level(host->hello.log_level);
+	log_set_format(host->hello.log_format);
 	host->store = store_open(host->hello.database == NULL ? "" : host->hello.database);
 	if (host->store == NULL) {
 		error_set(&err, ERROR_FATAL, "out of memory");
@@ -153,6 +156,8 @@ int main(int argc, char **argv)
 {
 	struct host host = { .jobs = 0 };
 
+	/* The password of the database is for no other process of its user. */
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	log_set_program("locum-host");
 	read_options(argc, argv);
 	set_up_signals();

@@ -56,7 +56,8 @@ static void judge(struct locum_job *job, int returned)
 }
 
 /* What the handler did through its connection is decided here. Returns whether its own word still counts. */
-static bool close_gate(struct locum_job *job, struct settler *settler, bool done)
+static bool close_gate(struct catalog_entry *entry, struct locum_job *job, struct settler *settler,
+		       bool done)
 {
 	switch (job->gate) {
 	case LOCUM_JOB_GATE_UNUSED:
@@ -74,20 +75,25 @@ static bool close_gate(struct locum_job *job, struct settler *settler, bool done
 		break;
 	}
 	/* Whatever the handler says: it did not get what it wanted to do its work with. */
-	if (!was_stopped(job))
-		settler_snooze(job, job->error);
+	if (was_stopped(job))
+		return false;
+	if (job->refusal.sqlstate[0] == '\0')
+		settler_snooze(entry, job, job->refusal.kind, job->refusal.text);
+	else
+		locum_job_end(job, VERDICT_RETRY, "%s (SQLSTATE %s)", job->refusal.text,
+			      job->refusal.sqlstate);
 	return false;
 }
 
-void plugin_run(locum_handler *function, struct locum_job *job, struct settler *settler)
+void plugin_run(struct catalog_entry *entry, struct locum_job *job, struct settler *settler)
 {
 	char timeout[DURATION_TEXT_SIZE];
-	int returned = function(job);
+	int returned = entry->function(job);
 	bool timed_out = stop_of(job) == LOCUM_JOB_TIMED_OUT;
 	bool counts;
 
 	locum_job_close_log(job);
-	counts = close_gate(job, settler, returned == LOCUM_DONE && !timed_out);
+	counts = close_gate(entry, job, settler, returned == LOCUM_DONE && !timed_out);
 	if (job->verdict == VERDICT_LOST)
 		return;
 	if (timed_out)

@@ -44,14 +44,18 @@ void settler_settle(struct settler *settler, struct locum_job *job)
 	case STORE_SETTLED:
 		locum_job_end(job, VERDICT_SETTLED, NULL);
 		break;
-	case STORE_LOST:
-		locum_job_end(job, VERDICT_LOST, NULL);
-		break;
 	case STORE_UNDONE:
+	case STORE_MISSING:
 		end_undone(job, &err);
 		break;
+	case STORE_LOST:
 	case STORE_UNKNOWN:
 		settler_look_up(settler, job, &err);
+		break;
+	case STORE_SPOILT:
+		job->delay_ms = 0;
+		locum_job_end(job, VERDICT_SNOOZED,
+			      "the handler took the host's prepared statements away: %s", err.text);
 		break;
 	}
 }
@@ -70,7 +74,11 @@ static void end_looked_up(struct locum_job *job, enum job_lookup lookup, const s
 		locum_job_end(job, VERDICT_SETTLED, NULL);
 		break;
 	case JOB_HELD:
-		locum_job_end(job, VERDICT_INTERRUPTED, "not completed: %s", why->text);
+		if (why->kind == ERROR_LOST) /* only the handler itself said so */
+			locum_job_end(job, VERDICT_RETRY, "%s (SQLSTATE %s)", why->text,
+				      why->sqlstate);
+		else
+			locum_job_end(job, VERDICT_INTERRUPTED, "not completed: %s", why->text);
 		break;
 	case JOB_LOST:
 	case JOB_GONE:
@@ -97,9 +105,14 @@ void settler_look_up(struct settler *settler, struct locum_job *job, const struc
 		      err->text);
 }
 
-void settler_snooze(struct locum_job *job, const char *why)
+void settler_snooze(struct catalog_entry *entry, struct locum_job *job, enum error_kind kind,
+		    const char *why)
 {
+	if (kind == ERROR_FATAL) {
+		catalog_break(entry, why);
+		locum_job_end(job, VERDICT_RELEASED, "released: %s", why);
+		return;
+	}
 	job->delay_ms = SNOOZE_MS;
-	locum_job_end(job, VERDICT_SNOOZED, "the database cannot be had: %s",
-		      why == NULL ? "unknown reason" : why);
+	locum_job_end(job, VERDICT_SNOOZED, "the database cannot be had: %s", why);
 }

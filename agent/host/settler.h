@@ -2,6 +2,7 @@
 #ifndef LOCUM_AGENT_HOST_SETTLER_H
 #define LOCUM_AGENT_HOST_SETTLER_H
 
+#include "agent/host/catalog.h"
 #include "agent/host/desk.h"
 #include "agent/host/locum_job.h"
 #include "agent/host/store.h"
@@ -21,7 +22,9 @@ void settler_undo(struct settler *settler, struct locum_job *job);
  * it can be asked; err says what happened. */
 void settler_look_up(struct settler *settler, struct locum_job *job, const struct error *err);
 
-/* The database could not be had, so the job could not begin: it runs again later, and nothing counts. */
-void settler_snooze(struct locum_job *job, const char *why);
+/* The database could not be had, so the job could not begin: it runs again later, and nothing counts. With ERROR_FATAL it
+ * will never be had from here: the handler is broken here, and others get the job. */
+void settler_snooze(struct catalog_entry *entry, struct locum_job *job, enum error_kind kind,
+		    const char *why);
 
 #endif

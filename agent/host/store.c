@@ -1,6 +1,7 @@
 #include "agent/host/store.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,9 @@ enum { CANCEL_ERROR_SIZE = 256 };
 struct store {
 	struct db *db; /* NULL: not connected */
 	char *conninfo;
+	char detail[512];     /* of the last error of a function */
+	int64_t transaction;  /* that is lent */
+	bool unprepared;      /* handlers here take prepared statements away */
 	pthread_mutex_t lock; /* guards what follows */
 	pthread_cond_t fired;
 	PGcancel *cancel; /* of db's connection, or NULL */
@@ -100,19 +104,20 @@ static bool is_spent(struct store *store)
 
 /* A connection that broke while it was not in use is replaced before it is used, and so is one on which something was
  * cancelled: the server may hear of that only when another statement runs. */
-static int connect(struct store *store, struct error *err)
+static int connect(struct store *store, bool *fresh, struct error *err)
 {
 	struct db_options options = {
 		.conninfo = store->conninfo,
 		.role = "host",
-		.prepared = true,
+		.prepared = !store->unprepared,
 		.answer_ms = ANSWER_MS,
 	};
 
 	/* The first look may find the server's last words, the second one that it has hung up. */
 	for (int i = 0; store->db != NULL && i < 2; i++)
 		db_notified(store->db);
-	if (store->db != NULL && !db_is_lost(store->db) && !is_spent(store))
+	*fresh = store->db == NULL || db_is_lost(store->db) || is_spent(store);
+	if (!*fresh)
 		return 0;
 	drop(store);
 	if (db_open(&store->db, &options, err) != 0)
@@ -121,70 +126,142 @@ static int connect(struct store *store, struct error *err)
 	return 0;
 }
 
+/* Whether the host's own statements found the session other than they left it: read-only, or without its prepared
+ * statements. */
+static bool is_meddled(const struct error *err)
+{
+	static const char *const STATES[] = { "25006", "26000", "42P05" };
+
+	for (size_t i = 0; i < sizeof(STATES) / sizeof(STATES[0]); i++)
+		if (strcmp(err->sqlstate, STATES[i]) == 0)
+			return true;
+	return false;
+}
+
+static int take(struct store *store, const struct gate_claim *claim, PGconn **conn,
+		struct error *err)
+{
+	int held = gate_take(store->db, claim, &store->transaction, err);
+
+	if (held == 1 && gate_lend(store->db, conn, err) != 0)
+		held = -1;
+	if (held >= 0)
+		return held;
+	if (db_is_lost(store->db)) /* what the server said last is about the connection */
+		err->sqlstate[0] = '\0';
+	drop(store);
+	return -1;
+}
+
 int store_take(struct store *store, const struct gate_claim *claim, PGconn **conn,
 	       struct error *err)
 {
+	bool fresh;
 	int held;
 
-	if (connect(store, err) != 0)
-		return -1;
-	held = gate_take(store->db, claim, err);
-	if (held == 1 && gate_lend(store->db, conn, err) != 0)
-		held = -1;
-	if (held < 0)
-		drop(store);
+	do {
+		if (connect(store, &fresh, err) != 0)
+			return -1;
+		held = take(store, claim, conn, err);
+	} while (held < 0 && !fresh && is_meddled(err));
 	return held;
 }
 
-static enum store_end end_of(struct store *store, int status, bool undo)
+/* What follows from the end of a transaction for the connection, which the handler may have left in any state. */
+static enum store_end close_transaction(struct store *store, enum store_end end)
+{
+	if (db_is_lost(store->db)) {
+		drop(store);
+		return end == STORE_UNDONE ? STORE_UNKNOWN : end;
+	}
+	if (db_is_spoilt(store->db))
+		drop(store);
+	return end;
+}
+
+static enum store_end end_of_settling(struct store *store, int status, const struct error *err)
 {
 	if (status == 1)
 		return STORE_SETTLED;
-	if (db_is_lost(store->db)) {
-		drop(store);
-		return STORE_UNKNOWN;
-	}
-	if (undo && gate_undo(store->db, NULL) != 0)
-		drop(store);
-	return status == 0 ? STORE_LOST : STORE_UNDONE;
+	if (status == 0)
+		return STORE_LOST;
+	if (store->unprepared || !is_meddled(err) || strcmp(err->sqlstate, "25006") == 0)
+		return STORE_UNDONE;
+	store->unprepared = true;
+	return STORE_SPOILT;
 }
 
+/* After a failure the transaction is still open: the call that stands apart fails in it, and the connection goes. */
 enum store_end store_settle(struct store *store, const struct gate_claim *claim,
 			    struct wire_bytes result, struct wire_bytes log, int64_t ran_ms,
 			    struct error *err)
 {
+	int status;
+
 	if (gate_return(store->db, err) != 0) {
 		store_undo(store);
 		return STORE_UNDONE;
 	}
-	return end_of(store, gate_settle(store->db, claim, result, log, ran_ms, err), true);
+	status = gate_settle(store->db, claim, store->transaction, result, log, ran_ms, err);
+	return close_transaction(store, end_of_settling(store, status, err));
 }
 
 void store_undo(struct store *store)
 {
-	if (gate_undo(store->db, NULL) != 0)
+	if (gate_undo(store->db, NULL) != 0 || db_is_spoilt(store->db))
 		drop(store);
+}
+
+static enum store_end call(struct store *store, const struct gate_claim *claim,
+			   const char *function, const char *payload, struct error *err)
+{
+	enum gate_call end;
+
+	if (gate_call(store->db, claim, function, payload, &end, err) != 0)
+		return STORE_UNDONE;
+	switch (end) {
+	case GATE_CALL_SETTLED:
+		break;
+	case GATE_CALL_LOST:
+		return STORE_LOST;
+	case GATE_CALL_MISSING:
+		return STORE_MISSING;
+	}
+	return STORE_SETTLED;
 }
 
 enum store_end store_call(struct store *store, const struct gate_claim *claim, const char *function,
 			  const char *payload, struct error *err)
 {
-	if (connect(store, err) != 0)
-		return STORE_UNDONE;
-	return end_of(store, gate_call(store->db, claim, function, payload, err), false);
+	enum store_end end;
+	bool fresh;
+	bool again;
+
+	do {
+		if (connect(store, &fresh, err) != 0)
+			return STORE_UNDONE;
+		end = call(store, claim, function, payload, err);
+		again = end == STORE_UNDONE && !fresh && is_meddled(err);
+		snprintf(store->detail, sizeof(store->detail), "%s", db_error_detail(store->db));
+		end = close_transaction(store, end);
+		if (again)
+			drop(store);
+	} while (again);
+	return end;
 }
 
 const char *store_detail(const struct store *store)
 {
-	return store->db == NULL ? "" : db_error_detail(store->db);
+	return store->detail;
 }
 
 int store_look_up(struct store *store, const struct gate_claim *claim, struct job_fate *fate,
 		  struct error *err)
 {
 	static const struct uuid NO_COMPLETION;
+	bool fresh;
 
-	if (connect(store, err) != 0)
+	if (connect(store, &fresh, err) != 0)
 		return -1;
 	return completion_lookup(store->db, NO_COMPLETION, &claim->id, &claim->claim_id, 1, fate,
 				 err);

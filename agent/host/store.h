@@ -20,7 +20,8 @@ struct store *store_open(const char *conninfo);
 void store_close(struct store *store);
 
 /* Takes the gate of a job (db/gate.h) and lends the connection. Returns 1, 0 when the job was reassigned, or
- * -1; *conn is set with 1 only. */
+ * -1; *conn is set with 1 only. An error without SQLSTATE is about the connection, ERROR_FATAL then when it will never be
+ * had; any other is the server's refusal. */
 int store_take(struct store *store, const struct gate_claim *claim, PGconn **conn,
 	       struct error *err);
 
@@ -30,6 +31,8 @@ enum store_end {
 	STORE_LOST,    /* the job was reassigned; nothing was committed */
 	STORE_UNDONE,  /* nothing was committed; err says why */
 	STORE_UNKNOWN, /* the connection broke at the commit */
+	STORE_MISSING, /* there is no such function; nothing was committed */
+	STORE_SPOILT, /* as undone, by what the handler did to the session: with the next one it works */
 };
 
 /* Completes the job in the transaction that store_take began, and commits. */

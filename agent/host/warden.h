@@ -5,7 +5,8 @@
 #include "base/error.h"
 
 /* From now on kill(2) refuses, with EPERM, to signal all processes (-1) and the parent, whatever user this process
- * has; also in what it starts. No privileges can be gained any more. */
+ * has; also in what it starts. No privileges can be gained any more. Where the kernel cannot do that, root is refused
+ * (ERROR_FATAL); another user's signals are the kernel's own business. */
 int warden_enter(struct error *err);
 
 #endif

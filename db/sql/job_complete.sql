@@ -10,8 +10,10 @@
 -- started_ago_ms is -1 for a run that never started. A run that would go on is cancelled when somebody
 -- asked for it. Leaves a receipt, or adds to the one of an earlier part of the same completion, and drops
 -- those that the owner confirms. The follow-ups of what ended are stored with it. Ids ascend: the lock order.
--- For a row that somebody else holds locked this waits LIMIT_LOCK_WAIT_MS ms, then fails with 55P03; with skip it leaves
--- out such rows at once, which costs a lock more for each of the others.
+-- Rows that somebody else holds locked are left out. With skip that is found out by locking each of the others, which
+-- costs more; without, by the look of the row: its xmax is that of a transaction that runs, and no dispatcher's, for
+-- those are short. What looks otherwise is waited for, for at most LIMIT_LOCK_WAIT_MS ms (55P03), as is whoever is about
+-- to submit a job with the key of a follow-up.
 with quick as materialized (
 	select set_config('lock_timeout', LIMIT_LOCK_WAIT_MS::text, true)
 ), free as materialized (
@@ -34,6 +36,10 @@ with quick as materialized (
 	delete from locum.job
 	using given
 	where job.id = given.id and job.claim_id = given.claim_id
+		and ($12::boolean or job.xmax = job.xmin or job.xmax = '0' or job.xmax <> all (array(
+			select backend_xid from pg_stat_get_activity(null)
+			where backend_xid is not null
+				and (application_name like 'locum/job/%' or application_name not like 'locum/%'))))
 		and (given.ends or job.cancel_requested or (given.interrupts
 			and locum.interruption_ends(job.on_interrupt, job.interruptions)))
 	returning job.*, case when given.outcome = 'completed' then 'completed'::locum.job_state
@@ -81,6 +87,10 @@ with quick as materialized (
 	from given
 	where not given.ends
 		and job.id = given.id and job.claim_id = given.claim_id and not job.cancel_requested
+		and ($12::boolean or job.xmax = job.xmin or job.xmax = '0' or job.xmax <> all (array(
+			select backend_xid from pg_stat_get_activity(null)
+			where backend_xid is not null
+				and (application_name like 'locum/job/%' or application_name not like 'locum/%'))))
 		and not (given.interrupts
 			and locum.interruption_ends(job.on_interrupt, job.interruptions))
 	returning job.id, job.state

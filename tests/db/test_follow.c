@@ -104,7 +104,10 @@ static void a_plugin_that_settles_its_job_submits_them(void **state)
 	struct database *d = *state;
 	struct scene scene = claimed(d, EACH);
 
-	database_do(d, "select locum.settle(1, '%s', '[7]', 'log', 5)", scene.claim);
+	database_do(
+		d,
+		"select locum.settle(1, '%s', '[7]', 'log', 5, pg_current_xact_id()::text::bigint)",
+		scene.claim);
 	assert_sql(d, "any ok", FOLLOWERS);
 }
 

@@ -30,6 +30,9 @@ static const char FUNCTIONS[] =
 	"$$ begin raise 'mine' using errcode = 'LC001'; end $$;"
 	"create function app.slow(job bigint, payload json) returns json language sql as "
 	"$$ insert into app.effect values (job); select pg_sleep(60); select '1'::json $$;"
+	"create function app.waits(job bigint, payload json) returns json language sql as "
+	"$$ insert into app.effect values (job); select pg_advisory_lock_shared(1); "
+	"select pg_advisory_unlock_shared(1); select payload $$;"
 	"create function app.\"Odd Name\"(job bigint, payload json) returns json language sql as "
 	"$$ select '\"odd\"'::json $$;"
 	"create function app.odd(job int, payload json) returns json language sql as "
@@ -46,6 +49,7 @@ static void start(struct host_fixture *f, void **state)
 		{ "fails", "app.fails" },
 		{ "pretends", "app.pretends" },
 		{ "slow", "app.slow" },
+		{ "waits", "app.waits" },
 		{ "odd name", "app.\"Odd Name\"" },
 		{ "odd", "app.odd" },
 		{ "gone", "app.gone" },
@@ -118,11 +122,35 @@ static void a_stolen_job_is_lost_and_one_that_only_says_so_is_not(void **state)
 	struct wire_job job;
 
 	start(&f, state);
-	host_fixture_assert(call(&f, "pretends", "1"), VERDICT_INTERRUPTED, "not completed: mine");
+	host_fixture_assert(call(&f, "pretends", "1"), VERDICT_RETRY, "mine (SQLSTATE LC001)");
 	job = host_fixture_claim(&f, "settle", "1");
 	database_do(f.d, "update locum.job set claim_id = gen_random_uuid()");
 	host_fixture_assert(host_fixture_run(&f, &job), VERDICT_LOST, NULL);
 	assert_sql(f.d, "0", "select count(*) from app.effect");
+	host_fixture_close(&f);
+}
+
+static void a_job_behind_the_gate_of_a_function_cannot_be_stolen(void **state)
+{
+	struct host_fixture f;
+	struct wire_job job;
+	struct uuid victim;
+
+	start(&f, state);
+	victim = f.dispatcher;
+	job = host_fixture_claim(&f, "waits", "1");
+	database_do(f.d, "select pg_advisory_lock(1)");
+	host_fixture_send(&f, &job, 1);
+	while (database_int(f.d, "select count(*) from pg_locks join pg_database on oid = database "
+				 "where datname = current_database() and locktype = 'advisory' "
+				 "and not granted") == 0) {
+	}
+	fleet_kill(f.d, victim);
+	assert_int_equal(fleet_reclaim(f.d, victim, 10), 0);
+	database_do(f.d, "select pg_advisory_unlock(1)");
+	host_fixture_assert(host_fixture_outcome(&f, &job), VERDICT_SETTLED, NULL);
+	assert_sql(f.d, "1|completed",
+		   "select (select count(*) from app.effect), (select state from locum.finished)");
 	host_fixture_close(&f);
 }
 
@@ -218,6 +246,7 @@ int main(void)
 		DATABASE_TEST(a_payload_of_a_mebibyte_passes_whole),
 		DATABASE_TEST(an_error_keeps_its_text_sqlstate_and_detail_and_leaves_nothing),
 		DATABASE_TEST(a_stolen_job_is_lost_and_one_that_only_says_so_is_not),
+		DATABASE_TEST(a_job_behind_the_gate_of_a_function_cannot_be_stolen),
 		DATABASE_TEST(a_function_past_the_jobs_timeout_is_ended_and_tried_again),
 		DATABASE_TEST(a_cancelled_function_ends),
 		DATABASE_TEST(a_function_that_is_not_there_is_a_broken_handler),

@@ -32,17 +32,36 @@ static struct pair half_locked(struct database *d)
 	return pair;
 }
 
-static void a_completion_waits_for_a_locked_job_no_longer_than_a_moment(void **state)
+/* By the look of the row; one that is locked no more is taken, though it still looks so. */
+static void a_completion_leaves_out_at_once_what_somebody_holds_locked(void **state)
 {
 	struct database *d = *state;
 	struct pair pair = half_locked(d);
 
 	assert_int_equal(fleet_complete_batch(d, pair.dispatcher, uuid_make(), NONE, pair.ends, 2),
+			 1);
+	assert_string_equal(fleet_lookup(d, uuid_make(), pair.ends[0].id, pair.ends[0].claim_id),
+			    "held");
+	database_do(d, "rollback");
+	assert_int_equal(fleet_complete_batch(d, pair.dispatcher, uuid_make(), NONE, pair.ends, 1),
+			 1);
+}
+
+/* A savepoint's lock cannot be seen: it is waited for, but not for long. */
+static void a_completion_waits_for_a_lock_it_did_not_see_no_longer_than_the_limit(void **state)
+{
+	struct database *d = *state;
+	struct pair pair = half_locked(d);
+
+	database_do(d, "rollback; begin; savepoint s");
+	database_do(d, "select from locum.job where id = %d for update", (int)pair.ends[0].id);
+	assert_int_equal(fleet_complete_batch(d, pair.dispatcher, uuid_make(), NONE, pair.ends, 2),
 			 -1);
 	assert_string_equal(d->err.sqlstate, "55P03");
-	database_do(d, "rollback");
+	pair.ends[0].skip = true;
 	assert_int_equal(fleet_complete_batch(d, pair.dispatcher, uuid_make(), NONE, pair.ends, 2),
-			 2);
+			 1);
+	database_do(d, "rollback");
 }
 
 static void a_completion_that_skips_leaves_a_locked_job_to_be_held(void **state)
@@ -115,7 +134,9 @@ static void a_locked_job_without_a_claim_is_not_cancelled_and_that_is_said(void 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		DATABASE_TEST(a_completion_waits_for_a_locked_job_no_longer_than_a_moment),
+		DATABASE_TEST(a_completion_leaves_out_at_once_what_somebody_holds_locked),
+		DATABASE_TEST(
+			a_completion_waits_for_a_lock_it_did_not_see_no_longer_than_the_limit),
 		DATABASE_TEST(a_completion_that_skips_leaves_a_locked_job_to_be_held),
 		DATABASE_TEST(starts_are_written_but_for_locked_jobs),
 		DATABASE_TEST(a_locked_job_is_cancelled_by_way_of_its_worker),

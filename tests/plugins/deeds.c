@@ -5,6 +5,7 @@
 #include <locum.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -147,11 +148,34 @@ DEED(crash)
 	return LOCUM_DONE;
 }
 
+static bool is_refused(pid_t victims)
+{
+	return kill(victims, 0) != 0 && errno == EPERM;
+}
+
+/* Asks by signal 0, which reaches nobody: where nothing refuses it, everybody lives all the same. */
 DEED(massacre)
 {
-	if (kill(-1, SIGKILL) == 0 || kill(getppid(), SIGKILL) == 0)
-		return LOCUM_FAIL;
-	return store_text(job, errno == EPERM ? "\"refused\"" : "\"strange\"");
+	bool refused = is_refused(-1) && is_refused(getppid()) && is_refused(-getppid());
+
+	return store_text(job, refused ? "\"refused\"" : "\"allowed\"");
+}
+
+/* Says that all is well, and leaves a host that can speak to nobody. */
+DEED(gut)
+{
+	(void)job;
+	for (int fd = 3; fd < 1024; fd++)
+		close(fd);
+	return LOCUM_DONE;
+}
+
+DEED(who)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", (int)getpid());
+	return store_text(job, text);
 }
 
 DEED(leak)
@@ -294,4 +318,19 @@ DEED(settings)
 	snprintf(text, sizeof(text), "\"%s\"", PQgetvalue(result, 0, 0));
 	PQclear(result);
 	return store_text(job, text);
+}
+
+/* Does to the session what its payload says, as SQL. */
+DEED(meddle)
+{
+	char sql[256];
+	size_t length;
+	const char *payload = locum_job_payload(job, &length);
+
+	/* A JSON string without escapes. */
+	snprintf(sql, sizeof(sql), "%.*s", (int)length - 2, payload + 1);
+	if (book(job) != 0)
+		return LOCUM_RETRY;
+	run(job, sql);
+	return LOCUM_DONE;
 }

@@ -49,6 +49,10 @@ static const struct {
 	{ "2.1", "run() { result '[1]'; }", "the result of a job" },
 	{ "2.1", "run() { printf '\\377\\n' >&4; }", "no object" },
 	{ "2.1", "run() { head -c 5000000 /dev/zero | tr '\\0' ' ' >&4; }", "a line of more than" },
+	{ "2.1",
+	  "nest() { head -c 600 /dev/zero | tr '\\0' \"$1\"; }; "
+	  "run() { result '{\"value\":'\"$(nest '[')$(nest ']')\"'}'; }",
+	  "a value of more than 512 levels" },
 	{ "2.1", "ready() { result '{}'; result '{}'; }", "initialize is answered twice" },
 	{ "3.1", "run() { result '{}'; result '{}'; }", "is answered twice" },
 	{ "3.1", "run() { id=99999; result '{}'; }", "an answer to nothing that was asked" },
@@ -59,6 +63,7 @@ static const struct {
 	{ "3.6", "other() { exit 1; }", "" },
 	{ "3.6", "other() { id=7; result '{}'; }", "an answer to nothing" },
 	{ "4.1", "ping() { :; }", "the answer to ping did not come" },
+	{ "4.2", "run() { result '{}'; exec sleep 1000; }", "" },
 	{ "5.1", "finish() { exec sleep 1000; }", "after shutdown: it runs on" },
 	{ "5.1", "stop() { exit 3; }", "it ended with code 3" },
 	{ "5.1", "stop() { kill -KILL $$; }", "it ended with signal 9" },
@@ -94,7 +99,7 @@ static void a_good_service_keeps_all_rules(void **state)
 
 	(void)state;
 	cli_run(&command, NULL, "handler-test", "--", "/bin/sh", "-c", BEFORE ":;" AFTER, NULL);
-	if (strstr(command.printed, "\n20 kept, 0 broken, 0 skipped\n") == NULL)
+	if (strstr(command.printed, "\n21 kept, 0 broken, 0 skipped\n") == NULL)
 		fail_msg("%s", command.printed);
 	cli_assert(&command, 0, "");
 	command_fini(&command);

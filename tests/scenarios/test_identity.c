@@ -27,8 +27,8 @@ static void a_second_dispatcher_with_the_same_state_is_refused(void **state)
 
 	scenario_gated(s);
 	first = scenario_start(s, "first", "%s", "");
-	second = scenario_daemon(s, "second", "state_dir = \"%s\"", first->state_dir);
-	scenario_launch(s, second, NULL);
+	second = scenario_daemon(s, "second", "%s", "");
+	scenario_launch(s, second, "--state-dir", first->state_dir, NULL);
 	assert_int_equal(scenario_exit(s, second), EX_CONFIG);
 	snprintf(
 		sentence, sizeof(sentence),
@@ -179,6 +179,7 @@ static void assert_settings_refused(struct scenario *s, const char *name, const 
 static void a_wrong_setting_is_refused_with_its_place(void **state)
 {
 	struct scenario *s = *state;
+	struct scenario_daemon *daemon;
 
 	scenario_gated(s);
 	assert_settings_refused(s, "unknown", "pong_interval = \"1s\"",
@@ -186,7 +187,9 @@ static void a_wrong_setting_is_refused_with_its_place(void **state)
 	assert_settings_refused(s, "short", "ping_death_interval = \"999ms\"",
 				"ping_death_interval 999ms is too short: it must be at least 3 × "
 				"ping_interval 200ms + kill_grace 200ms + fence_margin 200ms = 1s");
-	assert_settings_refused(s, "place", "state_dir = \"/dev/null/state\"", "/dev/null/state");
+	daemon = scenario_daemon(s, "place", "%s", "");
+	scenario_launch(s, daemon, "--state-dir", "/dev/null/state", NULL);
+	assert_refused_with(s, daemon, EX_CONFIG, "/dev/null/state");
 	assert_settings_refused(s, "agent", "agent_program = \"/no/such/agent\"", "/no/such/agent");
 }
 

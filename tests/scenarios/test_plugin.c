@@ -70,6 +70,23 @@ static void plugins_and_functions_complete_their_jobs_with_their_effects(void **
 		   "result is null) from locum.finished");
 }
 
+static void hosts_use_the_database_that_is_theirs(void **state)
+{
+	struct scenario *s = *state;
+
+	set_up(s);
+	database_do(
+		s->database,
+		"create function app.who(job bigint, payload json) returns json language sql as "
+		"$$ select to_json(current_setting('app.tag', true)) $$");
+	hosts_function(s, "who", "app.who");
+	scenario_start(s, "one", "host_database = \"%s options='-c app.tag=host'\"\n",
+		       s->database->conninfo);
+	scenario_submit(s, 1, "who");
+	await_all_finished(s);
+	assert_sql(s->database, "completed|\"host\"", "select state, result from locum.finished");
+}
+
 static void an_error_of_a_function_is_kept_with_its_job(void **state)
 {
 	struct scenario *s = *state;
@@ -248,6 +265,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		SCENARIO_TEST(plugins_and_functions_complete_their_jobs_with_their_effects),
+		SCENARIO_TEST(hosts_use_the_database_that_is_theirs),
 		SCENARIO_TEST(an_error_of_a_function_is_kept_with_its_job),
 		SCENARIO_TEST(connections_that_break_under_the_highest_load_lose_nothing),
 		SCENARIO_TEST(a_mebibyte_passes_a_plugin_whole),

@@ -205,6 +205,19 @@ static void jobs_of_a_killed_process_run_again_and_its_successor_goes_on(void **
 	assert_true(scenario_logged(s, &s->daemons[0], "a process of a service ended") >= 1);
 }
 
+/* Not only when its process ends, which may be never. */
+static void answers_about_no_job_are_told_of_while_the_service_lives(void **state)
+{
+	struct scenario *s = *state;
+
+	add_noting_service(s, "liar", "", "id=4711 say '\"result\":{}'");
+	scenario_start(s, "one", "%s", "");
+	submit(s, 10, "liar", "{}");
+	scenario_await_finished(s, 10, "completed");
+	scenario_await_logged(s, &s->daemons[0], 1, "a service spoke of jobs that it did not have");
+	assert_int_equal(scenario_logged(s, &s->daemons[0], "a process of a service ended"), 0);
+}
+
 /* The first run leaves a checkpoint and dies, in the middle of a dispatcher's life or with it. */
 static void a_run_goes_on_from_the_checkpoint_of_one_that_died(void **state)
 {
@@ -301,6 +314,7 @@ int main(void)
 		SCENARIO_TEST(a_payload_of_a_megabyte_comes_back_byte_for_byte),
 		SCENARIO_TEST(errors_decide_what_becomes_of_a_job),
 		SCENARIO_TEST(jobs_of_a_killed_process_run_again_and_its_successor_goes_on),
+		SCENARIO_TEST(answers_about_no_job_are_told_of_while_the_service_lives),
 		SCENARIO_TEST(a_run_goes_on_from_the_checkpoint_of_one_that_died),
 		SCENARIO_TEST(a_sibling_runs_the_jobs_of_a_dead_dispatchers_service),
 		SCENARIO_TEST(a_drain_lets_running_jobs_of_a_service_finish),

@@ -49,7 +49,8 @@ static void write_configuration(struct scenario *s, const struct scenario_daemon
 
 	if (file == NULL)
 		scenario_fail(s, "cannot write %s: %s", daemon->configuration, strerror(errno));
-	fprintf(file, "state_dir = \"%s\"\n", daemon->state_dir);
+	if (!gives(settings, "state_dir"))
+		fprintf(file, "state_dir = \"%s\"\n", daemon->state_dir);
 	if (!gives(settings, "log_level"))
 		fputs("log_level = \"debug\"\n", file);
 	if (!gives(settings, "root_handlers"))

@@ -194,6 +194,47 @@ static void a_handler_cannot_look_into_its_agent(void **state)
 	assert_true(agent_fixture_holds(outcome.log, "fd/': Permission denied"));
 }
 
+/* Beside the tests: the plugins of the same build. */
+static char *deeds_path(void)
+{
+	const char *directory = getenv("LOCUM_TEST_BIN");
+	char *path;
+
+	assert_true(asprintf(&path, "%s/../plugins/deeds.so", directory) > 0);
+	return path;
+}
+
+/* It may have a connection to the database, with a password. */
+static void a_handler_cannot_look_into_a_plugin_host_of_its_user(void **state)
+{
+	struct agent_fixture *agent = *state;
+	struct handler *plugin = &agent->handlers[agent->handler_count++];
+	struct wire_outcome outcome;
+	char pid[16] = "";
+
+	if (geteuid() != 0 || getenv("LOCUM_TEST_BIN") == NULL)
+		skip();
+	*plugin = (struct handler){ .kind = HANDLER_PLUGIN, .limits = NO_LIMITS };
+	plugin->name = strdup("who");
+	plugin->symbol = strdup("who");
+	plugin->path = deeds_path();
+	plugin->user = strdup("nobody");
+	agent_fixture_script(agent, "spy",
+			     "read -r pid; cat /proc/$pid/comm; cat /proc/$pid/environ; "
+			     "head -c 1 /proc/$pid/mem; id -un")
+		->user = strdup("nobody");
+	agent_fixture_start(agent);
+	outcome = agent_fixture_finish(agent, 1, "who", "{}");
+	agent_fixture_assert_outcome(outcome, VERDICT_DONE, NULL);
+	assert_true(outcome.result.length > 1 && outcome.result.length < sizeof(pid) - 1);
+	snprintf(pid, sizeof(pid), "%.*s\n", (int)outcome.result.length, outcome.result.bytes);
+	outcome = agent_fixture_finish(agent, 2, "spy", pid);
+	assert_true(agent_fixture_holds(outcome.log, "locum-host\n"));
+	assert_true(agent_fixture_holds(outcome.log, "environ: Permission denied"));
+	assert_true(agent_fixture_holds(outcome.log, "mem' for reading: Permission denied"));
+	assert_true(agent_fixture_holds(outcome.log, "nobody\n"));
+}
+
 #define TEST(name)                                                                                 \
 	cmocka_unit_test_setup_teardown(name, agent_fixture_set_up, agent_fixture_tear_down)
 
@@ -208,6 +249,7 @@ int main(void)
 		TEST(a_handler_of_another_user_keeps_no_group_of_the_agent),
 		TEST(a_program_gets_no_descriptor_but_those_of_its_plan),
 		TEST(a_handler_cannot_look_into_its_agent),
+		TEST(a_handler_cannot_look_into_a_plugin_host_of_its_user),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

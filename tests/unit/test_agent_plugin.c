@@ -15,8 +15,9 @@
 
 static void start(struct agent_fixture *f)
 {
-	static const char *const SYMBOLS[] = { "done",     "echo", "crash", "spin",   "stubborn",
-					       "massacre", "busy", "leak",  "patient" };
+	static const char *const SYMBOLS[] = { "done",     "echo",     "crash", "spin",
+					       "stubborn", "massacre", "busy",  "leak",
+					       "patient",  "gut",      "who" };
 
 	for (size_t i = 0; i < sizeof(SYMBOLS) / sizeof(SYMBOLS[0]); i++)
 		agent_fixture_deed(f, SYMBOLS[i]);
@@ -291,6 +292,73 @@ static void a_handler_that_keeps_crashing_is_broken(void **state)
 	run_done(f, 100, 1);
 }
 
+static void a_plugin_that_spoils_its_host_is_broken_alone(void **state)
+{
+	struct agent_fixture *f = *state;
+	struct wire_outcome outcome;
+	int64_t id = 1;
+
+	start(f);
+	do {
+		outcome = agent_fixture_finish(f, id++, "gut", "{}");
+	} while (outcome.verdict == VERDICT_RETRY && id < 50);
+	assert_int_equal(outcome.verdict, VERDICT_RELEASED);
+	agent_fixture_broken(f, "gut");
+	send_done(f, 100, 100);
+	run_done(f, 100, 100);
+	assert_int_equal(agent_fixture_finish(f, 200, "echo", "{}").verdict, VERDICT_DONE);
+	assert_int_equal(agent_fixture_broken_count(f), 1);
+}
+
+static void a_suspect_shares_no_host(void **state)
+{
+	enum { MATES = 50 };
+	struct agent_fixture *f = *state;
+
+	start(f);
+	assert_int_equal(agent_fixture_finish(f, 1, "gut", "{}").verdict, VERDICT_RETRY);
+	for (int64_t id = 1000; id < 1003; id++) {
+		send_done(f, 100 * (id - 999), MATES);
+		agent_fixture_run(f, id, "gut", "{}");
+		send_done(f, 100 * (id - 999) + MATES, MATES);
+		run_done(f, 100 * (id - 999), 2 * MATES);
+		assert_int_equal(agent_fixture_outcome(f, id).verdict, VERDICT_RETRY);
+	}
+}
+
+static void the_death_of_idle_hosts_breaks_nobody(void **state)
+{
+	enum { DEATHS = 7 };
+	struct agent_fixture *f = *state;
+
+	start(f);
+	for (int64_t id = 1; id <= DEATHS; id++) {
+		struct wire_outcome outcome = agent_fixture_finish(f, id, "who", "{}");
+		char text[16] = "";
+
+		agent_fixture_assert_outcome(outcome, VERDICT_DONE, NULL);
+		assert_true(outcome.result.length > 1 && outcome.result.length < sizeof(text));
+		memcpy(text, outcome.result.bytes, outcome.result.length);
+		assert_int_equal(kill((pid_t)strtol(text, NULL, 10), SIGKILL), 0);
+	}
+	assert_int_equal(agent_fixture_finish(f, 100, "echo", "{}").verdict, VERDICT_DONE);
+	assert_int_equal(agent_fixture_broken_count(f), 0);
+}
+
+static void a_crashing_handler_that_waits_holds_up_no_other(void **state)
+{
+	enum { CRASHES = 4 };
+	struct agent_fixture *f = *state;
+
+	start(f);
+	for (int64_t id = 1; id <= CRASHES; id++)
+		assert_int_equal(agent_fixture_finish(f, id, "crash", "{}").verdict, VERDICT_RETRY);
+	agent_fixture_run(f, CRASHES + 1, "crash", "{}");
+	agent_fixture_run(f, CRASHES + 2, "done", "{}");
+	run_done(f, CRASHES + 2, 1);
+	assert_false(agent_fixture_has_outcome(f, CRASHES + 1));
+}
+
 int main(void)
 {
 #define TEST(test)                                                                                 \
@@ -312,6 +380,10 @@ int main(void)
 		TEST(a_plugin_that_is_not_there_is_broken_from_the_start),
 		TEST(a_symbol_that_is_not_there_breaks_its_handler_alone),
 		TEST(a_handler_that_keeps_crashing_is_broken),
+		TEST(a_plugin_that_spoils_its_host_is_broken_alone),
+		TEST(a_suspect_shares_no_host),
+		TEST(the_death_of_idle_hosts_breaks_nobody),
+		TEST(a_crashing_handler_that_waits_holds_up_no_other),
 	};
 #undef TEST
 

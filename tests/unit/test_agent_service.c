@@ -375,6 +375,46 @@ static void what_the_host_does_not_know_is_ignored_or_refused(void **state)
 	assert_int_equal(agent_fixture_finish(agent, 2, "odd", "{}").verdict, VERDICT_DONE);
 }
 
+static void a_value_with_too_many_levels_fails_its_job_alone(void **state)
+{
+	struct agent_fixture *agent = *state;
+	struct wire_outcome outcome;
+
+	service_script(agent, "deep",
+		       "run() { case $payload in *deep*) "
+		       "n=$(head -c 600 /dev/zero | tr '\\0' '[');"
+		       "m=$(head -c 600 /dev/zero | tr '\\0' ']');"
+		       "notify job.checkpoint \"{\\\"id\\\":$id,\\\"state\\\":$n$m}\";"
+		       "result '{\"value\":'\"$n$m\"'}' ;; *) result '{}' ;; esac; }");
+	agent_fixture_start(agent);
+	outcome = agent_fixture_finish(agent, 1, "deep", "\"deep\"");
+	agent_fixture_assert_outcome(outcome, VERDICT_FAIL, "result has more than 512 levels");
+	assert_true(agent_fixture_holds(outcome.log, "a checkpoint was too large to be kept"));
+	assert_int_equal(agent_fixture_finish(agent, 2, "deep", "{}").verdict, VERDICT_DONE);
+}
+
+/* An answer that names its claim is never taken for that of another run of its job. */
+static void a_late_answer_does_not_count_for_the_next_run(void **state)
+{
+	struct agent_fixture *agent = *state;
+	struct wire_outcome outcome;
+
+	service_script(
+		agent, "late",
+		"run() { fence=${order#*'\"fence\":\"'}; fence=${fence%%'\"'*}; "
+		"notify job.log '{\"id\":'$id',\"message\":\"old\",\"fence\":\"'$old'\"}'; "
+		"result '{\"value\":\"old\",\"fence\":\"'$old'\"}'; "
+		"error old '{\"outcome\":\"fail\",\"fence\":\"'$old'\"}'; "
+		"notify job.log '{\"id\":'$id',\"message\":\"new\",\"fence\":\"'$fence'\"}'; "
+		"result '{\"value\":\"new\",\"fence\":\"'$fence'\"}'; }\n"
+		"old=c1000000-0000-0000-ffff-000000000000");
+	agent_fixture_start(agent);
+	outcome = agent_fixture_finish(agent, 1, "late", "{}");
+	agent_fixture_assert_outcome(outcome, VERDICT_DONE, NULL);
+	assert_true(agent_fixture_is(outcome.result, "\"new\""));
+	assert_true(agent_fixture_is(outcome.log, "new\n"));
+}
+
 #define TEST(name)                                                                                 \
 	cmocka_unit_test_setup_teardown(name, agent_fixture_set_up, agent_fixture_tear_down)
 
@@ -399,6 +439,8 @@ int main(void)
 		TEST(a_checkpoint_is_told_while_its_run_goes_on),
 		TEST(a_run_gets_the_checkpoint_of_the_one_before),
 		TEST(a_checkpoint_that_is_too_large_is_not_kept_and_the_log_says_so),
+		TEST(a_value_with_too_many_levels_fails_its_job_alone),
+		TEST(a_late_answer_does_not_count_for_the_next_run),
 		TEST(what_the_host_does_not_know_is_ignored_or_refused),
 	};
 

@@ -54,17 +54,14 @@ static void the_end_of_its_answers_is_a_crash(void **state)
 		     "the service closed a descriptor of its protocol");
 }
 
-static void the_end_of_its_orders_is_a_crash_at_the_next_order(void **state)
+static void the_end_of_its_orders_is_a_crash(void **state)
 {
 	struct agent_fixture *agent = *state;
 	struct wire_outcome outcome;
 
-	service_script(agent, "crash", "run() { exec 3<&-; hear closed; exec sleep 1000; }");
+	service_script(agent, "crash", "run() { exec 3<&-; exec sleep 1000; }");
 	agent_fixture_start(agent);
-	agent_fixture_run(agent, 1, "crash", "{}");
-	fifo_await(&agent->fifo, "closed");
-	agent_fixture_run(agent, 2, "crash", "{}");
-	outcome = agent_fixture_outcome(agent, 1);
+	outcome = agent_fixture_finish(agent, 1, "crash", "{}");
 	agent_fixture_assert_outcome(outcome, VERDICT_RETRY,
 				     "crashed: the service closed a descriptor of its protocol");
 }
@@ -93,6 +90,22 @@ static void a_line_without_an_end_is_a_crash(void **state)
 {
 	assert_crash(*state, ON_TWO("head -c 5000000 /dev/zero | tr '\\0' ' ' >&4; sleep 1000"),
 		     "the service wrote a line of more than 4 MiB");
+}
+
+/* It reads no order from then on, so that refusals would fill all the memory that its orders may have. */
+static void endless_requests_are_a_crash(void **state)
+{
+	struct agent_fixture *agent = *state;
+	struct wire_broken broken;
+
+	service_script(
+		agent, "ask",
+		"ready() { result '{}'; "
+		"while :; do say '{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ask\"}'; done; }");
+	agent_fixture_start(agent);
+	broken = agent_fixture_broken(agent, "ask");
+	assert_true(agent_fixture_is(broken.reason,
+				     "the service broke its protocol: more than 100 requests"));
 }
 
 static void what_was_answered_before_the_crash_counts(void **state)
@@ -282,11 +295,12 @@ int main(void)
 		TEST(an_exit_ends_all_its_jobs_as_crashed),
 		TEST(a_signal_ends_all_its_jobs_as_crashed),
 		TEST(the_end_of_its_answers_is_a_crash),
-		TEST(the_end_of_its_orders_is_a_crash_at_the_next_order),
+		TEST(the_end_of_its_orders_is_a_crash),
 		TEST(a_line_that_is_no_json_is_a_crash),
 		TEST(an_answer_of_another_shape_is_a_crash),
 		TEST(an_unknown_outcome_is_a_crash),
 		TEST(a_line_without_an_end_is_a_crash),
+		TEST(endless_requests_are_a_crash),
 		TEST(what_was_answered_before_the_crash_counts),
 		TEST(a_crashed_job_keeps_the_last_words_of_its_process),
 		TEST(a_crash_takes_along_what_the_process_left_behind),

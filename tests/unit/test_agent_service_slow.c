@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -22,6 +23,18 @@ static void clean_up(const struct agent_fixture *agent, const char *handler)
 
 	snprintf(path, sizeof(path), "%.200s.%s", agent->fifo.path, handler);
 	unlink(path);
+}
+
+/* More than a pipe takes. */
+static char *large_payload(void)
+{
+	enum { BYTES = 500000 };
+	char *payload = malloc(BYTES + 1);
+
+	memset(payload, 'x', BYTES);
+	payload[0] = payload[BYTES - 1] = '"';
+	payload[BYTES] = '\0';
+	return payload;
 }
 
 static void a_process_that_does_not_answer_in_time_is_replaced(void **state)
@@ -60,6 +73,24 @@ static void a_process_that_does_not_answer_in_time_is_replaced(void **state)
 	clean_up(agent, "deaf");
 }
 
+/* It answered an order of which it never reads the end. */
+static void a_process_without_jobs_that_does_not_read_is_replaced(void **state)
+{
+	struct agent_fixture *agent = *state;
+	char *large = large_payload();
+
+	service_script(agent, "lazy",
+		       "ready() { hear up; result {}; }\n" ONCE(
+			       "ready() { result {}; head -c 100 <&3; id=1; result {}; "
+			       "exec sleep 1000; }"));
+	agent_fixture_start(agent);
+	assert_int_equal(agent_fixture_finish(agent, 1, "lazy", large).verdict, VERDICT_DONE);
+	fifo_await(&agent->fifo, "up");
+	assert_int_equal(agent_fixture_finish(agent, 2, "lazy", "{}").verdict, VERDICT_DONE);
+	clean_up(agent, "lazy");
+	free(large);
+}
+
 #define TEST(name)                                                                                 \
 	cmocka_unit_test_setup_teardown(name, agent_fixture_set_up, agent_fixture_tear_down)
 
@@ -67,6 +98,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_process_that_does_not_answer_in_time_is_replaced),
+		TEST(a_process_without_jobs_that_does_not_read_is_replaced),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

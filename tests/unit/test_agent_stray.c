@@ -166,6 +166,30 @@ static void a_daemon_that_hides_ends_with_its_job_in_a_control_group(void **stat
 	assert_cleaned_beside_another_job(*state, "hidden");
 }
 
+/* A host stays when its jobs have ended, so that there is always something that runs. */
+static void a_daemon_without_environment_ends_with_its_job_beside_an_idle_plugin_host(void **state)
+{
+	struct agent_fixture *agent = *state;
+	struct handler *plugin = &agent->handlers[agent->handler_count++];
+
+	require_cgroups();
+	if (getenv("LOCUM_TEST_BIN") == NULL)
+		skip();
+	*plugin = (struct handler){ .kind = HANDLER_PLUGIN, .limits = { -1, -1, -1, -1, -1 } };
+	plugin->name = strdup("done");
+	plugin->symbol = strdup("done");
+	assert_true(asprintf(&plugin->path, "%s/../plugins/deeds.so", getenv("LOCUM_TEST_BIN")) >
+		    0);
+	add_daemon(agent, "bare");
+	agent_fixture_start(agent);
+	assert_int_equal(agent_fixture_finish(agent, 1, "done", "{}").verdict, VERDICT_DONE);
+	agent_fixture_run(agent, 2, "bare", "{}");
+	fifo_await(&agent->fifo, "daemon");
+	fifo_go(&agent->fifo);
+	assert_int_equal(agent_fixture_outcome(agent, 2).verdict, VERDICT_DONE);
+	assert_false(fifo_is_held(&agent->fifo));
+}
+
 static void control_groups_of_a_killed_agent_are_cleared_away(void **state)
 {
 	struct agent_fixture *agent = *state;
@@ -310,6 +334,7 @@ int main(int argc, char **argv)
 		TEST(the_daemon_of_a_job_ends_while_another_job_runs_on),
 		TEST(a_daemon_without_environment_ends_with_its_job_in_a_control_group),
 		TEST(a_daemon_that_hides_ends_with_its_job_in_a_control_group),
+		TEST(a_daemon_without_environment_ends_with_its_job_beside_an_idle_plugin_host),
 		TEST(control_groups_of_a_killed_agent_are_cleared_away),
 		TEST(the_end_of_a_job_leaves_the_daemons_of_others_alone),
 		TEST(a_background_process_that_holds_the_pipes_delays_nothing),

@@ -101,7 +101,7 @@ static void one_that_left_gets_its_own_seat_back(void **state)
 static void more_agents_than_there_are_seats_are_refused(void **state)
 {
 	struct config_seat seats[LIMIT_AGENTS];
-	char names[LIMIT_AGENTS][16];
+	char names[LIMIT_AGENTS][32];
 	struct config config = load("agent \"new\" {}\n" HANDLER);
 	struct error err;
 

@@ -164,6 +164,35 @@ static void levels_are_limited(void **state)
 	free(many);
 }
 
+static void a_member_may_have_more_levels_where_that_is_allowed(void **state)
+{
+	struct json_member members[] = { { .name = "a", .may_be_deep = true }, { .name = "b" } };
+	char *more = nested(JSON_SCAN_DEPTH + 1);
+	char *text;
+	int length = asprintf(&text, "{\"a\":[1],\"x\":%s,\"b\":2}", more);
+
+	(void)state;
+	assert_int_equal(
+		json_scan_object((struct json_span){ text, (size_t)length }, members, 2, NULL), 0);
+	assert_false(members[0].is_deep);
+	free(text);
+	length = asprintf(&text, "{\"b\":2,\"a\":%s}", more);
+	assert_int_equal(
+		json_scan_object((struct json_span){ text, (size_t)length }, members, 2, NULL), 0);
+	assert_true(members[0].is_deep);
+	assert_int_equal(members[0].value.length, strlen(more));
+	/* No end is found where brackets are missing. */
+	assert_int_equal(
+		json_scan_object((struct json_span){ text, (size_t)length - 2 }, members, 2, NULL),
+		-1);
+	free(text);
+	length = asprintf(&text, "{\"b\":%s}", more);
+	assert_int_equal(
+		json_scan_object((struct json_span){ text, (size_t)length }, members, 2, NULL), -1);
+	free(text);
+	free(more);
+}
+
 static void nul_bytes_are_refused(void **state)
 {
 	struct json_span value;
@@ -378,6 +407,7 @@ int main(void)
 		cmocka_unit_test(good_texts_are_accepted_and_bad_ones_refused),
 		cmocka_unit_test(a_fault_is_named_with_its_place),
 		cmocka_unit_test(levels_are_limited),
+		cmocka_unit_test(a_member_may_have_more_levels_where_that_is_allowed),
 		cmocka_unit_test(nul_bytes_are_refused),
 		cmocka_unit_test(members_are_found_byte_for_byte),
 		cmocka_unit_test(an_object_is_asked_for_and_each_member_once),

@@ -260,7 +260,6 @@ static void a_locked_job_comes_again_after_a_pause_and_is_not_settled(void **sta
 	assert_int_equal(batch->ended[0]->id, 1);
 	assert_string_equal(batch->ended[0]->result, "1");
 	assert_true(batch->skip);
-	assert_true(outbox_due_ms(outbox) == INT64_MAX);
 }
 
 static void the_pauses_for_a_locked_job_grow_up_to_a_second(void **state)
@@ -295,6 +294,7 @@ static void a_batch_held_up_is_sent_to_skip_then_taken_apart(void **state)
 	for (int i = 1; i <= COUNT; i++)
 		add_done(outbox, i, NULL);
 	batch = outbox_send(outbox, 0, &err);
+	assert_false(batch->skip);
 	outbox_hold_up(outbox, batch, 0);
 	assert_ptr_equal(outbox_send(outbox, 0, &err), batch);
 	assert_true(batch->skip);

@@ -192,7 +192,7 @@ static void read_whole(const char *line, size_t length)
 	struct rpc_service service;
 	struct rpc_failure failure;
 	struct rpc_notice notice;
-	struct json_span value = { NULL, 0 };
+	struct rpc_value value;
 
 	if (rpc_read(line, length, &message, NULL) != 0)
 		return;
@@ -202,7 +202,7 @@ static void read_whole(const char *line, size_t length)
 		return;
 	rpc_read_service(message.body, &service, NULL);
 	if (rpc_read_value(message.body, &value, NULL) == 0)
-		assert_inside(value, line, length);
+		assert_inside(value.json, line, length);
 	if (rpc_read_failure(message.body, &failure, NULL) == 0)
 		assert_inside(failure.message, line, length);
 	if (rpc_read_notice(message.body, &notice, NULL) == 0)

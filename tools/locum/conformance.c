@@ -7,7 +7,7 @@
 #include "base/limits.h"
 #include "tools/locum/rehearsal.h"
 
-enum { TOGETHER = 10, LARGE = 1000, LOOK_AWAY_MS = 200 };
+enum { TOGETHER = 10, LARGE = 1000, LOOK_AWAY_MS = 200, UNKNOWN_NOTICES = 4000 };
 
 /* One rehearsal for each check: `steps` returns 0 or -1. */
 typedef int steps(struct rehearsal *rehearsal, struct error *err);
@@ -288,6 +288,26 @@ static int check_ping(struct conformance *conformance, struct error *err)
 	return rehearse(conformance, play_ping, err);
 }
 
+/* More than a pipe takes, while it has no job. */
+static int play_reading(struct rehearsal *rehearsal, struct error *err)
+{
+	if (run_one(rehearsal, NULL, NULL, err) != 0)
+		return -1;
+	for (int i = 0; i < UNKNOWN_NOTICES; i++) {
+		if (rehearsal_say(rehearsal, "{\"jsonrpc\":\"2.0\",\"method\":\"host.later\"}",
+				  err) != 0)
+			return -1;
+	}
+	if (rehearsal_write(rehearsal, err) != 0)
+		return -1;
+	return run_one(rehearsal, NULL, NULL, err);
+}
+
+static int check_reading(struct conformance *conformance, struct error *err)
+{
+	return rehearse(conformance, play_reading, err);
+}
+
 /* --- 5: end ------------------------------------------------------------------------------------ */
 
 static int play_shutdown(struct rehearsal *rehearsal, struct error *err)
@@ -378,6 +398,7 @@ const struct conformance_rule conformance_rules[] = {
 	{ "3.5", "takes job.cancel without an answer", check_cancel },
 	{ "3.6", "ignores notifications that it does not know", check_notices },
 	{ "4.1", "answers pings if it says so", check_ping },
+	{ "4.2", "reads its orders while it has no job", check_reading },
 	{ "5.1", "exits with code 0 after shutdown", check_shutdown },
 	{ "5.2", "exits when its orders end before initialize", check_early_end },
 	{ "5.3", "exits when its orders end in the middle of a line", check_torn_end },

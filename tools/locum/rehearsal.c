@@ -53,13 +53,16 @@ static int take_greeting(struct rehearsal *rehearsal, const struct rpc_message *
 static int check_body(const struct rpc_message *message, struct error *err)
 {
 	struct rpc_failure failure;
-	struct json_span value;
+	struct rpc_value value;
 
 	if (message->kind == RPC_ERROR)
 		return rpc_read_failure(message->body, &failure, err);
 	if (rpc_read_value(message->body, &value, err) != 0)
 		return -1;
-	if (value.length > LIMIT_RESULT_BYTES)
+	if (value.is_deep)
+		return error_set(err, ERROR_INPUT, "a value of more than %d levels",
+				 JSON_SCAN_DEPTH);
+	if (value.json.length > LIMIT_RESULT_BYTES)
 		return error_set(err, ERROR_INPUT, "a value of more than %d bytes",
 				 LIMIT_RESULT_BYTES);
 	return 0;
