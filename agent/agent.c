@@ -293,6 +293,7 @@ static void close_all(struct agent *agent)
 	uv_close((uv_handle_t *)&agent->again, NULL);
 	uv_close((uv_handle_t *)&agent->deaths, NULL);
 	uv_close((uv_handle_t *)&agent->reminder, NULL);
+	pulse_close(&agent->pulse);
 	uv_close((uv_handle_t *)&agent->settling, NULL);
 	services_close(agent);
 	pools_close(agent);
@@ -411,7 +412,7 @@ static void open_handles(struct agent *agent)
 }
 
 /* A failure here ends the process, which gives everything back. */
-int agent_open(struct agent **agent, int socket_fd, const struct fence *fence, int deaths_fd,
+int agent_open(struct agent **agent, int socket_fd, struct fence *fence, int deaths_fd,
 	       struct error *err)
 {
 	struct agent *made = calloc(1, sizeof(*made));
@@ -424,6 +425,7 @@ int agent_open(struct agent **agent, int socket_fd, const struct fence *fence, i
 	TAILQ_INIT(&made->shared.notes);
 	report_init(&made->report, &made->shared.notes, &made->channel.out);
 	open_handles(made);
+	pulse_open(&made->pulse, &made->loop, fence);
 	made->shared.cgroup.fd = -1; /* until HELLO */
 	if (open_deaths(made, deaths_fd, err) != 0 ||
 	    guard_open(&made->shared.guard, &made->loop, fence, on_fence, made, err) != 0 ||

@@ -11,6 +11,7 @@
 #include "agent/channel.h"
 #include "agent/pool.h"
 #include "agent/program.h"
+#include "agent/pulse.h"
 #include "agent/report.h"
 #include "agent/roster.h"
 #include "agent/run.h"
@@ -39,6 +40,7 @@ struct agent {
 	uv_timer_t reminder; /* logs what keeps the agent from ending */
 	uv_timer_t settling; /* wakes the loop when repeated lines are to be told */
 	int deaths_fd;       /* a signalfd for SIGCHLD */
+	struct pulse pulse;
 	struct channel channel;
 	struct run_shared shared;
 	struct roster roster;
@@ -53,7 +55,7 @@ struct agent {
 };
 
 /* Takes the socket; borrows the fence and deaths_fd. Free with agent_close. */
-int agent_open(struct agent **agent, int socket_fd, const struct fence *fence, int deaths_fd,
+int agent_open(struct agent **agent, int socket_fd, struct fence *fence, int deaths_fd,
 	       struct error *err);
 
 /* Serves until the dispatcher says STOP or is gone, and nothing that was started lives any more.

@@ -6,8 +6,19 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/limits.h"
+
+/* Those that leave may still be there while others come. */
+enum { PLACES = 2 * LIMIT_AGENTS };
+
+struct place {
+	_Atomic int32_t pid; /* 0: free */
+	_Atomic uint32_t beats;
+};
+
 struct fence {
 	_Atomic int64_t deadline_ms;
+	struct place places[PLACES];
 };
 
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "the fence needs a lock-free 64-bit word");
@@ -64,4 +75,39 @@ void fence_set_ms(struct fence *fence, int64_t deadline_ms)
 int64_t fence_deadline_ms(const struct fence *fence)
 {
 	return atomic_load_explicit(&fence->deadline_ms, memory_order_acquire);
+}
+
+int fence_join(struct fence *fence, pid_t pid)
+{
+	for (int i = 0; i < PLACES; i++) {
+		int32_t nobody = 0;
+
+		if (atomic_compare_exchange_strong(&fence->places[i].pid, &nobody, pid))
+			return i;
+	}
+	return -1;
+}
+
+void fence_beat(struct fence *fence, int place)
+{
+	if (place >= 0)
+		atomic_fetch_add(&fence->places[place].beats, 1);
+}
+
+uint32_t fence_beats(const struct fence *fence, pid_t pid)
+{
+	for (int i = 0; i < PLACES; i++)
+		if (atomic_load(&fence->places[i].pid) == pid)
+			return atomic_load(&fence->places[i].beats);
+	return 0;
+}
+
+void fence_leave(struct fence *fence, pid_t pid)
+{
+	for (int i = 0; i < PLACES; i++) {
+		if (atomic_load(&fence->places[i].pid) != pid)
+			continue;
+		atomic_store(&fence->places[i].beats, 0);
+		atomic_store(&fence->places[i].pid, 0);
+	}
 }

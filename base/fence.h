@@ -4,11 +4,14 @@
  * The pinger writes the deadline after each acknowledged ping; an agent reads it with no message in
  * between, so that a dispatcher that is stopped, hung or busy cannot hold it back. Writers and readers
  * need no lock: the deadline is one atomic word.
+ *
+ * The other way round, each agent counts its heartbeats there, under its pid.
  */
 #ifndef LOCUM_BASE_FENCE_H
 #define LOCUM_BASE_FENCE_H
 
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/error.h"
 
@@ -31,5 +34,15 @@ void fence_set_ms(struct fence *fence, int64_t deadline_ms);
 
 /* Any thread of either process. */
 int64_t fence_deadline_ms(const struct fence *fence);
+
+/* Agent: takes a place for its heartbeats and returns it; -1 when none is free, which fence_beat ignores. */
+int fence_join(struct fence *fence, pid_t pid);
+void fence_beat(struct fence *fence, int place);
+
+/* Dispatcher: how many heartbeats a process had; 0 when it has no place. */
+uint32_t fence_beats(const struct fence *fence, pid_t pid);
+
+/* Dispatcher: frees the place of a process that is gone. */
+void fence_leave(struct fence *fence, pid_t pid);
 
 #endif

@@ -63,40 +63,51 @@ int ping(struct db *db, struct uuid incarnation, int64_t death_interval_ms, stru
 	return count_rows(db, "ping", &args, err);
 }
 
-static enum signal_kind read_kind(const char *name)
+static int signal_ask(struct args *args, struct uuid incarnation, const struct signal *taken,
+		      size_t count, struct error *err)
 {
-	if (strcmp(name, "drain") == 0)
-		return SIGNAL_DRAIN;
-	return strcmp(name, "cancel") == 0 ? SIGNAL_CANCEL : SIGNAL_LOST;
+	int64_t *ids = calloc(count + 1, sizeof(*ids));
+
+	if (ids == NULL)
+		return error_set(err, ERROR_RETRY, "out of memory");
+	for (size_t i = 0; i < count; i++)
+		ids[i] = taken[i].id;
+	args_init(args);
+	args_uuid(args, incarnation);
+	args_int8_array(args, ids, count);
+	free(ids);
+	return 0;
 }
 
-int signal_take(struct db *db, struct uuid incarnation, struct signal **signals, size_t *count,
-		struct error *err)
+int signal_take(struct db *db, struct uuid incarnation, const struct signal *taken,
+		size_t taken_count, struct signal **signals, size_t *count, struct error *err)
 {
-	static const char *const NAMES[] = { "job_id", "claim_id", "kind" };
+	static const char *const NAMES[] = { "id", "job_id", "claim_id", "kind" };
 	struct args args;
-	struct signal *taken = NULL;
+	struct signal *told = NULL;
 	PGresult *rows;
-	int at[3];
+	int at[4];
 	int status = -1;
 
-	args_init(&args);
-	args_uuid(&args, incarnation);
+	if (signal_ask(&args, incarnation, taken, taken_count, err) != 0)
+		return -1;
 	rows = db_call(db, "signal_take", &args, err);
-	if (rows == NULL || rows_columns(rows, NAMES, 3, at, err) != 0)
+	if (rows == NULL || rows_columns(rows, NAMES, 4, at, err) != 0)
 		goto out;
-	taken = calloc((size_t)rows_count(rows) + 1, sizeof(*taken));
-	if (taken == NULL) {
+	told = calloc((size_t)rows_count(rows) + 1, sizeof(*told));
+	if (told == NULL) {
 		error_set(err, ERROR_RETRY, "out of memory");
 		goto out;
 	}
 	for (int row = 0; row < rows_count(rows); row++)
-		taken[row] = (struct signal){
-			.job_id = rows_int(rows, row, at[0]),
-			.claim_id = rows_uuid(rows, row, at[1]),
-			.kind = read_kind(rows_text(rows, row, at[2])),
+		told[row] = (struct signal){
+			.id = rows_int(rows, row, at[0]),
+			.job_id = rows_int(rows, row, at[1]),
+			.claim_id = rows_uuid(rows, row, at[2]),
+			.kind = strcmp(rows_text(rows, row, at[3]), "drain") == 0 ? SIGNAL_DRAIN
+										  : SIGNAL_CANCEL,
 		};
-	*signals = taken;
+	*signals = told;
 	*count = (size_t)rows_count(rows);
 	status = 0;
 out:

@@ -37,19 +37,20 @@ int ping(struct db *db, struct uuid incarnation, int64_t death_interval_ms, stru
 
 enum signal_kind {
 	SIGNAL_CANCEL,
-	SIGNAL_LOST,
 	SIGNAL_DRAIN, /* of the whole dispatcher: job_id and claim_id are zero */
 };
 
 struct signal {
+	int64_t id;
 	int64_t job_id;
 	struct uuid claim_id;
 	enum signal_kind kind;
 };
 
-/* Sets *signals to a new array of *count, the caller's to free. */
-int signal_take(struct db *db, struct uuid incarnation, struct signal **signals, size_t *count,
-		struct error *err);
+/* Sets *signals to a new array of *count, the caller's to free. They come again until a call says that they
+ * were taken. */
+int signal_take(struct db *db, struct uuid incarnation, const struct signal *taken,
+		size_t taken_count, struct signal **signals, size_t *count, struct error *err);
 
 /* A living incarnation as one scan saw it. Ages are by the database's clock. */
 struct sibling {

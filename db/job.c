@@ -276,6 +276,15 @@ void claim_reconcile_call(struct db_call *call, struct uuid incarnation, const i
 	args_int8_array(&call->args, known, count);
 }
 
+void claim_look_call(struct db_call *call, const int64_t *ids, const struct uuid *claim_ids,
+		     size_t count)
+{
+	call->statement = "claim_look";
+	args_init(&call->args);
+	args_int8_array(&call->args, ids, count);
+	args_uuid_array(&call->args, claim_ids, count);
+}
+
 bool job_rows_have(const PGresult *rows, int64_t id)
 {
 	int column = PQfnumber(rows, "id");

@@ -112,6 +112,8 @@ void job_due_call(struct db_call *call, int most);
 void job_expire_call(struct db_call *call, int most);
 void claim_reconcile_call(struct db_call *call, struct uuid incarnation, const int64_t *known,
 			  size_t count);
+void claim_look_call(struct db_call *call, const int64_t *ids, const struct uuid *claim_ids,
+		     size_t count);
 
 /* Whether an answer with a column id holds this id. */
 bool job_rows_have(const PGresult *rows, int64_t id);

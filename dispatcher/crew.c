@@ -26,8 +26,10 @@
 enum {
 	CHILDREN_MAX = 4096,
 	RESTART_CAP_MS = 30000,
-	STABLE_MS = 60000, /* an agent that lived so long starts again at once */
-	SAFE_FD = 16,      /* above the descriptors that an agent inherits */
+	STABLE_MS = 60000,     /* an agent that lived so long starts again at once */
+	SAFE_FD = 16,          /* above the descriptors that an agent inherits */
+	WATCH_LEAST_MS = 5000, /* no agent is killed for a shorter silence */
+	WATCH_LOOKS = 8,       /* in that time */
 };
 
 static const char LOG_LEVEL[] = "LOCUM_LOG_LEVEL=";
@@ -40,6 +42,8 @@ struct member {
 	int64_t started_ms;
 	int64_t due_ms; /* when to start again, while not running */
 	int failures;
+	uint32_t beats; /* as seen last */
+	int missed;     /* looks in a row without another */
 };
 
 struct crew {
@@ -49,6 +53,7 @@ struct crew {
 	char log_format[32];
 	int count;
 	struct member members[LIMIT_AGENTS];
+	int64_t watch_due_ms;
 };
 
 extern char **environ;
@@ -191,6 +196,8 @@ static int start_member(struct crew *crew, int index, struct error *err)
 		return error_set_errno(err, ERROR_RETRY, failed, "cannot start %s", crew->program);
 	}
 	member->started_ms = clock_monotonic_ms();
+	member->beats = 0;
+	member->missed = 0;
 	mail.fd = sockets[0];
 	mailbox_post(crew->options.pump, &mail);
 	return 0;
@@ -292,6 +299,7 @@ static void bury_member(struct crew *crew, struct member *member, const siginfo_
 		 log_text("agent", member->name), log_number("pid", member->pid),
 		 log_text("by", info->si_code == CLD_EXITED ? "exit" : "signal"),
 		 log_number("status", info->si_status));
+	fence_leave(crew->options.fence, member->pid);
 	member->pid = 0;
 	kill_orphans(crew);
 	mailbox_post(crew->options.pump, &mail);
@@ -343,6 +351,41 @@ void crew_restart(struct crew *crew)
 		member->due_ms = now_ms +
 				 policy_reconnect_delay_ms(++member->failures, RESTART_CAP_MS);
 	}
+}
+
+int64_t crew_watch_due_ms(const struct crew *crew)
+{
+	return crew->watch_due_ms;
+}
+
+static void look_at(struct crew *crew, struct member *member)
+{
+	uint32_t beats = fence_beats(crew->options.fence, member->pid);
+
+	if (beats != member->beats)
+		member->missed = 0;
+	else if (++member->missed == WATCH_LOOKS + 1) {
+		log_error("agent does not answer: killing", log_text("agent", member->name),
+			  log_number("pid", member->pid));
+		kill(member->pid, SIGKILL);
+	}
+	member->beats = beats;
+}
+
+/* Looks are counted, not time: of a pause of both processes each look sees one miss at most. */
+void crew_watch(struct crew *crew)
+{
+	int64_t silence_ms = crew->options.config->ping_death_interval_ms;
+	int64_t now_ms = clock_monotonic_ms();
+
+	if (now_ms < crew->watch_due_ms)
+		return;
+	if (silence_ms < WATCH_LEAST_MS)
+		silence_ms = WATCH_LEAST_MS;
+	crew->watch_due_ms = now_ms + silence_ms / WATCH_LOOKS;
+	for (int i = 0; i < crew->count; i++)
+		if (crew->members[i].pid != 0)
+			look_at(crew, &crew->members[i]);
 }
 
 /* Waits for one process until the deadline. Returns whether it is gone. */

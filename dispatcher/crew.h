@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/fence.h"
 #include "dispatcher/config.h"
 #include "dispatcher/mailbox.h"
 
@@ -15,6 +16,7 @@ struct crew;
 
 struct crew_options {
 	const struct config *config;
+	struct fence *fence; /* whose page the agents share */
 	int fence_fd;
 	int lock_fd;          /* of the state file */
 	struct mailbox *pump; /* where it posts AGENT_BORN and AGENT_DEAD */
@@ -39,6 +41,12 @@ int64_t crew_due_ms(const struct crew *crew);
 
 /* Starts the agents that are due. */
 void crew_restart(struct crew *crew);
+
+/* When the agents' heartbeats are to be looked at, as crew_due_ms. */
+int64_t crew_watch_due_ms(const struct crew *crew);
+
+/* Kills an agent whose loop has not turned for ping_death_interval, but for 5 s at least: what it holds goes back. */
+void crew_watch(struct crew *crew);
 
 /* The pump is gone and with it the sockets: waits for the agents to go, at most wait_ms, kills what is left,
  * and frees. */

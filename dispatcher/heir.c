@@ -7,13 +7,17 @@
 #include "db/house.h"
 #include "dispatcher/observer.h"
 
-enum { SUSPECTS_MAX = 64 };
+enum {
+	SUSPECTS_MAX = 64,
+	PINGS = 2, /* prove life; a single one may come late from a client that is dead */
+};
 
 struct heir {
 	struct reaper *reaper;
 	struct uuid id;
 	struct uuid incarnation;
 	struct observer *observer;
+	struct sibling other; /* as first seen; no incarnation: not yet */
 };
 
 struct heir *heir_open(const struct config *config, struct reaper *reaper, struct uuid id,
@@ -49,6 +53,21 @@ void heir_close(struct heir *heir)
 	free(heir);
 }
 
+static bool is_alive(struct heir *heir, const struct sibling *siblings, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct sibling *sibling = &siblings[i];
+
+		if (!uuid_same(sibling->id, heir->id))
+			continue;
+		if (uuid_is_none(heir->other.incarnation))
+			heir->other = *sibling;
+		return !uuid_same(sibling->incarnation, heir->other.incarnation) ||
+		       sibling->seq >= heir->other.seq + PINGS;
+	}
+	return false;
+}
+
 /* It does not ping, and need not: that it could ask the database now proves as much. */
 static int judge(struct heir *heir, struct db *db, const PGresult *rows, int64_t sent_boot_ms,
 		 struct error *err)
@@ -72,6 +91,8 @@ static int judge(struct heir *heir, struct db *db, const PGresult *rows, int64_t
 	for (size_t i = 0; i < found; i++)
 		if (uuid_same(suspects[i].id, heir->id))
 			reaper_accuse(heir->reaper, &suspects[i]);
+	if (status == 0)
+		status = is_alive(heir, siblings, scan.count);
 	free(siblings);
 	return status;
 }
@@ -87,7 +108,7 @@ int heir_look(struct heir *heir, struct db *db, struct error *err)
 	status = db_run(db, &call, 1, &rows, err);
 	if (status == 0)
 		status = judge(heir, db, rows, sent_boot_ms, err);
-	if (status != 0)
+	if (status < 0)
 		observer_restart(heir->observer);
 	PQclear(rows);
 	return status;

@@ -1,7 +1,7 @@
 /*
  * The heir: a dispatcher that cannot register because another incarnation lives under its id. There may be
  * no sibling to declare that one dead, so the heir watches it itself, by the rules of the observer, and
- * accuses it before the reaper. Owned by the pinger's thread.
+ * accuses it before the reaper; or finds that it is alive. Owned by the pinger's thread.
  */
 #ifndef LOCUM_DISPATCHER_HEIR_H
 #define LOCUM_DISPATCHER_HEIR_H
@@ -19,7 +19,8 @@ struct heir *heir_open(const struct config *config, struct reaper *reaper, struc
 		       struct uuid incarnation);
 void heir_close(struct heir *heir);
 
-/* One look at the other one, to be repeated every scan_interval. */
+/* One look at the other one, to be repeated every scan_interval. Returns 1 when it is seen to be alive, else 0, or
+ * -1. */
 int heir_look(struct heir *heir, struct db *db, struct error *err);
 
 #endif

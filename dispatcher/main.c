@@ -89,6 +89,7 @@ static int start(struct daemon *daemon, struct error *err)
 	    fence_create(&daemon->fence, &daemon->fence_fd, err) != 0 ||
 	    mailbox_open(&daemon->box, err) != 0)
 		return -1;
+	crew.fence = daemon->fence;
 	crew.fence_fd = daemon->fence_fd;
 	crew.lock_fd = daemon->identity.fd;
 	crew.pump = daemon->box;
@@ -230,6 +231,8 @@ static int wait_ms(const struct daemon *daemon)
 	int64_t due_ms = daemon->draining ? INT64_MAX : crew_due_ms(daemon->crew);
 	int64_t now_ms = clock_monotonic_ms();
 
+	if (due_ms > crew_watch_due_ms(daemon->crew))
+		due_ms = crew_watch_due_ms(daemon->crew);
 	if (due_ms > now_ms + LOG_LIMIT_MS)
 		due_ms = now_ms + LOG_LIMIT_MS;
 	return due_ms < now_ms ? 0 : (int)(due_ms - now_ms);
@@ -258,6 +261,7 @@ static void loop(struct daemon *daemon)
 			daemon->exit_code = EX_CONFIG;
 			begin_end(daemon, true);
 		}
+		crew_watch(daemon->crew);
 		if (!daemon->draining)
 			crew_restart(daemon->crew);
 	}

@@ -29,6 +29,8 @@ struct pinger {
 	int failures;        /* to reach the database, in a row */
 	int64_t feed_due_ms; /* next time for the watchdog */
 	_Atomic int64_t ack_boot_ms;
+	struct signal *signals; /* that came last, to be acknowledged */
+	size_t signal_count;
 	pthread_t thread;
 	pthread_mutex_t lock; /* guards stopping and dropped */
 	pthread_cond_t changed;
@@ -171,7 +173,8 @@ static int take_signals(struct pinger *pinger, struct error *err)
 	struct signal *signals;
 	size_t count;
 
-	if (signal_take(pinger->db, pinger->incarnation, &signals, &count, err) != 0)
+	if (signal_take(pinger->db, pinger->incarnation, pinger->signals, pinger->signal_count,
+			&signals, &count, err) != 0)
 		return -1;
 	for (size_t i = 0; i < count; i++) {
 		struct mail mail = { .kind = MAIL_SIGNAL, .signal = signals[i] };
@@ -181,7 +184,9 @@ static int take_signals(struct pinger *pinger, struct error *err)
 		else
 			mailbox_post(pinger->options.pump, &mail);
 	}
-	free(signals);
+	free(pinger->signals);
+	pinger->signals = signals;
+	pinger->signal_count = count;
 	return 0;
 }
 
@@ -206,7 +211,7 @@ static void say_death(struct pinger *pinger)
 static bool end_life(struct pinger *pinger, int64_t born_ms)
 {
 	int64_t death_interval_ms = pinger->options.config->ping_death_interval_ms;
-	int64_t pause_ms = 0;
+	int64_t pause_ms;
 
 	fence_set_ms(pinger->options.fence, FENCE_DOWN);
 	pthread_mutex_lock(&pinger->lock);
@@ -220,14 +225,14 @@ static bool end_life(struct pinger *pinger, int64_t born_ms)
 		return false;
 	if (clock_monotonic_ms() - born_ms > LONG_LIFE_INTERVALS * death_interval_ms)
 		pinger->deaths = 0;
-	if (pinger->deaths > 0)
-		pause_ms = policy_reconnect_delay_ms(pinger->deaths, death_interval_ms);
+	pause_ms = policy_return_delay_ms(pinger->deaths, death_interval_ms);
 	pinger->deaths++;
 	pinger->incarnation = uuid_make();
 	return wait_until(pinger, clock_monotonic_ms() + pause_ms);
 }
 
-/* Somebody else lives under our id: watches for that one's death. */
+/* Somebody else lives under our id: watches for that one's death. Returns 1 when it is seen to be alive, else 0, or
+ * -1. */
 static int await_death(struct pinger *pinger, const struct dispatcher_twin *twin,
 		       struct heir **heir, struct error *err)
 {
@@ -243,35 +248,45 @@ static int await_death(struct pinger *pinger, const struct dispatcher_twin *twin
 	return heir_look(*heir, pinger->db, err);
 }
 
-/* One try to register. 1: done; 0: somebody else lives under our id; -1: failed. */
-static int try_birth(struct pinger *pinger, struct heir **heir)
+enum birth { BORN, IN_THE_WAY, TWIN, FAILED };
+
+/* We were declared dead, and somebody whom this process did not start took our id over, or we never lived and somebody
+ * does: there are two of us, and this one goes. */
+static void give_up(struct pinger *pinger, const struct dispatcher_twin *twin)
+{
+	wake(pinger->options.gone_fd);
+	log_error(
+		"another dispatcher runs under this id; every dispatcher needs a state folder of its own",
+		log_uuid("dispatcher", pinger->options.identity->id), log_text("host", twin->host),
+		log_number("pid", twin->pid));
+}
+
+/* One try to register. */
+static enum birth try_birth(struct pinger *pinger, struct heir **heir)
 {
 	struct dispatcher_twin twin = { "", 0, 0 };
 	struct error err = { ERROR_NONE, "", "" };
 	int born = -1;
+	int alive = 0;
 
 	if (pinger->db != NULL || connect_db(pinger, &err) == 0)
 		born = be_born(pinger, &twin, &err);
-	if (born == 0 && await_death(pinger, &twin, heir, &err) != 0)
-		born = -1;
-	if (born >= 0)
-		return born;
+	if (born == 1)
+		return BORN;
+	if (born == 0)
+		alive = pinger->deaths > 0 ? 1 : await_death(pinger, &twin, heir, &err);
+	if (born == 0 && alive == 1) {
+		give_up(pinger, &twin);
+		return TWIN;
+	}
+	if (born == 0 && alive == 0)
+		return IN_THE_WAY;
 	log_warning("cannot register", log_err(&err));
 	/* An earlier try did it, its answer was lost, and siblings found that life dead meanwhile. */
 	if (strcmp(err.sqlstate, "23505") == 0)
 		pinger->incarnation = uuid_make();
 	hang_up(pinger);
-	return -1;
-}
-
-/* We were declared dead, and somebody whom this process did not start took our id over: there are two of us,
- * and this one goes. */
-static void give_up(struct pinger *pinger)
-{
-	wake(pinger->options.gone_fd);
-	log_error(
-		"this dispatcher's id was taken over; every dispatcher needs a state folder of its own",
-		log_uuid("dispatcher", pinger->options.identity->id));
+	return FAILED;
 }
 
 /* Registers, again and again until it works. Returns whether to go on. */
@@ -280,17 +295,13 @@ static bool begin_life(struct pinger *pinger)
 	const struct config *config = pinger->options.config;
 	struct heir *heir = NULL;
 	bool go_on = true;
-	int born;
+	enum birth birth;
 
-	while (go_on && (born = try_birth(pinger, &heir)) != 1) {
-		int64_t pause_ms = born == 0 ? config->scan_interval_ms : config->ping_interval_ms;
+	while (go_on && (birth = try_birth(pinger, &heir)) != BORN) {
+		int64_t pause_ms = birth == IN_THE_WAY ? config->scan_interval_ms
+						       : config->ping_interval_ms;
 
-		if (born == 0 && pinger->deaths > 0) {
-			give_up(pinger);
-			go_on = false;
-		} else {
-			go_on = wait_until(pinger, clock_monotonic_ms() + pause_ms);
-		}
+		go_on = birth != TWIN && wait_until(pinger, clock_monotonic_ms() + pause_ms);
 	}
 	heir_close(heir);
 	return go_on;
@@ -447,6 +458,7 @@ void pinger_stop(struct pinger *pinger)
 	pthread_join(pinger->thread, NULL);
 	fence_set_ms(pinger->options.fence, FENCE_DOWN);
 	db_close(pinger->db);
+	free(pinger->signals);
 	pthread_cond_destroy(&pinger->changed);
 	pthread_mutex_destroy(&pinger->lock);
 	free(pinger);

@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 
-enum { RECONNECT_BASE_MS = 50, DOUBLINGS_MAX = 30 };
+enum { RECONNECT_BASE_MS = 50, DOUBLINGS_MAX = 30, RETURN_INTERVALS_MAX = 10 };
 
 const char *policy_outcome(enum verdict verdict, int attempt, int max_attempts)
 {
@@ -32,6 +32,20 @@ int64_t policy_reconnect_delay_ms(int n, int64_t cap_ms)
 {
 	int64_t delay_ms = (int64_t)RECONNECT_BASE_MS << (n > DOUBLINGS_MAX ? DOUBLINGS_MAX : n);
 
+	if (delay_ms > cap_ms)
+		delay_ms = cap_ms;
+	return delay_ms / 2 + clock_jitter_ms(delay_ms / 2 + 1);
+}
+
+int64_t policy_return_delay_ms(int deaths, int64_t death_interval_ms)
+{
+	int64_t cap_ms = death_interval_ms * RETURN_INTERVALS_MAX;
+	int64_t delay_ms = death_interval_ms / 2;
+
+	if (deaths == 0)
+		return 0;
+	for (int i = 1; i < deaths && delay_ms < cap_ms; i++)
+		delay_ms *= 2;
 	if (delay_ms > cap_ms)
 		delay_ms = cap_ms;
 	return delay_ms / 2 + clock_jitter_ms(delay_ms / 2 + 1);

@@ -14,4 +14,8 @@ const char *policy_outcome(enum verdict verdict, int attempt, int max_attempts);
  * most cap_ms. */
 int64_t policy_reconnect_delay_ms(int n, int64_t cap_ms);
 
+/* The pause of a dispatcher that was declared dead, before its next life, after that many deaths in a row before this one:
+ * none, then half a death interval, doubled each time, half of it jitter, at most ten. */
+int64_t policy_return_delay_ms(int deaths, int64_t death_interval_ms);
+
 #endif

@@ -115,10 +115,20 @@ static void drop_dead(struct holding *holding, void *context)
 		     "this dispatcher was silent for longer than its ping_death_interval");
 }
 
-/* Declared dead: whatever is held belongs to others now. */
+static void drop_running(struct holding *holding, void *context)
+{
+	if (holding->stage != HOLDING_ENDED)
+		drop_dead(holding, context);
+}
+
+/* Declared dead: whatever is held belongs to others now, but for what was completed before, whose answer may
+ * still be on its way. */
 static void end_life(struct pump *pump)
 {
 	pump->alive = false;
+	ledger_each(pump->ledger, drop_running, pump);
+	courier_flush(pump);
+	turn_take_all(pump);
 	close_all(pump);
 	pump->receipt_count = 0;
 	ledger_each(pump->ledger, drop_dead, pump);
@@ -128,25 +138,15 @@ static void end_life(struct pump *pump)
 	pinger_dropped(pump->options.pinger);
 }
 
+/* A job whose claim is not with us yet is cancelled when the claims are looked at. */
 static void take_signal(struct pump *pump, const struct signal *signal)
 {
 	struct holding *holding = ledger_find(pump->ledger, signal->job_id, signal->claim_id);
 
-	if (holding == NULL)
+	if (holding == NULL || signal->kind != SIGNAL_CANCEL)
 		return;
-	switch (signal->kind) {
-	case SIGNAL_CANCEL:
-		holding->cancelled = true;
-		courier_cancel(pump, holding, WIRE_CANCEL_REQUESTED);
-		return;
-	case SIGNAL_DRAIN:
-		return; /* the pinger tells main */
-	case SIGNAL_LOST:
-		if (holding->stage == HOLDING_ENDED)
-			return; /* the refusal of its outcome says so */
-		courier_lose(pump, holding, "its claim was taken away");
-		return;
-	}
+	holding->cancelled = true;
+	courier_cancel(pump, holding, WIRE_CANCEL_REQUESTED);
 }
 
 static void become_quiet(struct pump *pump)
@@ -339,6 +339,8 @@ static int64_t main_due_ms(const struct pump *pump)
 		return db_deadline_ms(pump->main.db);
 	due_ms = turn_due_ms(pump);
 	earliest(&due_ms, pump->scan_due_ms);
+	if (!turn_is_claiming(pump))
+		earliest(&due_ms, pump->reconcile_due_ms);
 	if (pump->receipt_count > 0)
 		earliest(&due_ms, pump->confirm_due_ms);
 	return due_ms < pump->retry_due_ms ? pump->retry_due_ms : due_ms;

@@ -9,6 +9,7 @@
 #include "db/job.h"
 #include "db/queue.h"
 #include "db/rows.h"
+#include "dispatcher/courier.h"
 #include "dispatcher/turn.h"
 
 enum { QUEUES_INTERVAL_MS = 1000 };
@@ -55,9 +56,13 @@ static int find_queues(struct pump *pump, struct error *err)
 	return 0;
 }
 
+/* The claims in the ledger; those whose runs have not ended also stand at the front of running. */
 struct known {
 	int64_t *ids;
 	size_t count;
+	int64_t *running;
+	struct uuid *claim_ids;
+	size_t running_count;
 };
 
 static void note_id(struct holding *holding, void *context)
@@ -65,32 +70,79 @@ static void note_id(struct holding *holding, void *context)
 	struct known *known = context;
 
 	known->ids[known->count++] = holding->id;
+	if (holding->stage == HOLDING_ENDED)
+		return;
+	known->running[known->running_count] = holding->id;
+	known->claim_ids[known->running_count++] = holding->claim_id;
 }
 
-/* Gives back what the database counts as ours and we do not have. Once after each loss of a connection, and
- * now and then: the server may commit a claim long after its connection was given up. */
+static int list_known(const struct pump *pump, struct known *known, struct error *err)
+{
+	size_t room = ledger_count(pump->ledger) + 1;
+
+	known->ids = calloc(room, sizeof(int64_t));
+	known->running = calloc(room, sizeof(int64_t));
+	known->claim_ids = calloc(room, sizeof(struct uuid));
+	if (known->ids == NULL || known->running == NULL || known->claim_ids == NULL)
+		return error_set(err, ERROR_RETRY, "out of memory");
+	ledger_each(pump->ledger, note_id, known);
+	return 0;
+}
+
+/* What claim_look says of running jobs: a claim may be lost while this dispatcher lives, by a failover that
+ * forgot it or by somebody's hand, and a cancellation may have come before its claim was known here. */
+static int take_look(struct pump *pump, const PGresult *rows, struct error *err)
+{
+	static const char *const NAMES[] = { "id", "claim_id", "lost" };
+	int at[3];
+
+	if (rows_columns(rows, NAMES, 3, at, err) != 0)
+		return -1;
+	for (int row = 0; row < rows_count(rows); row++) {
+		struct holding *holding = ledger_find(pump->ledger, rows_int(rows, row, at[0]),
+						      rows_uuid(rows, row, at[1]));
+
+		if (holding == NULL)
+			continue;
+		if (rows_bool(rows, row, at[2])) {
+			courier_lose(pump, holding, "its claim was taken away");
+		} else if (!holding->cancelled) {
+			holding->cancelled = true;
+			courier_cancel(pump, holding, WIRE_CANCEL_REQUESTED);
+		}
+	}
+	return 0;
+}
+
+/* Gives back what the database counts as ours and we do not have, and drops what we have and the database
+ * counts as somebody else's. After each loss of a connection, and as often as we ping: the server may commit
+ * a claim long after its connection was given up. */
 static int reconcile(struct pump *pump, struct error *err)
 {
-	struct known known = { calloc(ledger_count(pump->ledger) + 1, sizeof(int64_t)), 0 };
-	struct db_call call;
-	PGresult *rows = NULL;
-	int status;
+	struct known known = { NULL };
+	struct db_call calls[2];
+	PGresult *rows[2] = { NULL, NULL };
+	int status = list_known(pump, &known, err);
 
-	if (known.ids == NULL)
-		return error_set(err, ERROR_RETRY, "out of memory");
-	ledger_each(pump->ledger, note_id, &known);
-	claim_reconcile_call(&call, pump->incarnation, known.ids, known.count);
-	status = db_run(pump->main.db, &call, 1, &rows, err);
-	if (status == 0 && rows_count(rows) > 0)
+	if (status == 0) {
+		claim_reconcile_call(&calls[0], pump->incarnation, known.ids, known.count);
+		claim_look_call(&calls[1], known.running, known.claim_ids, known.running_count);
+		status = db_run(pump->main.db, calls, 2, rows, err);
+	}
+	if (status == 0 && rows_count(rows[0]) > 0)
 		log_info("claims that are not with us were given back",
-			 log_number("jobs", rows_count(rows)));
+			 log_number("jobs", rows_count(rows[0])));
 	if (status == 0) {
 		pump->reconcile = false;
 		pump->reconcile_due_ms = clock_monotonic_ms() +
-					 pump->options.config->ping_death_interval_ms;
+					 pump->options.config->ping_interval_ms;
+		status = take_look(pump, rows[1], err);
 	}
-	PQclear(rows);
+	PQclear(rows[0]);
+	PQclear(rows[1]);
 	free(known.ids);
+	free(known.running);
+	free(known.claim_ids);
 	return status;
 }
 

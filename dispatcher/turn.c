@@ -270,7 +270,7 @@ static void take_parts(struct pump *pump, struct connection *connection, struct 
 				    rows_int(results[turn->place[PART_HORIZON]], 0, 0));
 	if (turn->place[PART_CLAIM] < 0)
 		return;
-	if (connection->db == NULL) { /* claimed, and the connection went while completing */
+	if (connection->db == NULL || !pump->alive) { /* claimed, and lost while completing */
 		claimer_drop(pump->claimers[intake->agent]);
 		pump->reconcile = true;
 	} else if (intake_take(pump, connection->db, intake, results[turn->place[PART_CLAIM]],

@@ -9,6 +9,9 @@
 #define FAIL_FOR_GOOD "LC002"
 #define QUERY_CANCELED "57014"
 
+/* Then the job's retry policy decides. */
+enum { CONFLICT_TRIES = 5 };
+
 static void end_cancelled(struct locum_job *job)
 {
 	char timeout[DURATION_TEXT_SIZE];
@@ -66,13 +69,33 @@ static void end_missing(struct catalog_entry *entry, struct locum_job *job)
 	locum_job_end(job, VERDICT_RELEASED, "released: %s", reason);
 }
 
-void function_run(struct catalog_entry *entry, struct locum_job *job, struct settler *settler)
+/* A serialization failure or a deadlock: with other transactions beside it the same call may well succeed. */
+static bool is_conflict(const struct error *err)
+{
+	return strcmp(err->sqlstate, "40001") == 0 || strcmp(err->sqlstate, "40P01") == 0;
+}
+
+/* Each try takes the gate anew: if the conflict was the job's reassignment, it is lost. */
+static enum store_end call(struct catalog_entry *entry, struct locum_job *job,
+			   struct settler *settler, struct error *err)
 {
 	struct gate_claim claim = locum_job_gate_claim(job);
+	enum store_end end;
+	int tries = 0;
+
+	do
+		end = store_call(settler->store, &claim, entry->handler->function,
+				 job->wire.payload.bytes, err);
+	while (end == STORE_UNDONE && is_conflict(err) && ++tries < CONFLICT_TRIES &&
+	       atomic_load(&job->stop) == LOCUM_JOB_GOES_ON);
+	return end;
+}
+
+void function_run(struct catalog_entry *entry, struct locum_job *job, struct settler *settler)
+{
 	struct error err = { .kind = ERROR_NONE };
 
-	switch (store_call(settler->store, &claim, entry->handler->function,
-			   job->wire.payload.bytes, &err)) {
+	switch (call(entry, job, settler, &err)) {
 	case STORE_SETTLED:
 		locum_job_end(job, VERDICT_SETTLED, NULL);
 		break;

@@ -13,7 +13,7 @@ create table locum.migration (
 
 create type locum.interrupt_policy as enum ('retry', 'fail', 'hold');
 create type locum.dispatcher_state as enum ('running', 'draining', 'stopped', 'dead');
-create type locum.signal_kind as enum ('cancel', 'lost', 'drain');
+create type locum.signal_kind as enum ('cancel', 'drain');
 create type locum.retry_backoff as enum ('exponential', 'linear', 'fixed');
 
 -- What may be the name of a queue, handler or agent.
@@ -247,7 +247,7 @@ create table locum.death (
 	returned_at timestamptz                     -- when the victim proved to be alive
 );
 
--- What a dispatcher is to be told at its next ping.
+-- What a dispatcher is to be told at its next ping, until it says with the one after that it was.
 create table locum.signal (
 	id bigint generated always as identity primary key,
 	incarnation uuid not null,

@@ -2,9 +2,9 @@
 -- Takes up to `most` claims away from an incarnation that is not alive. Rows that somebody holds locked are
 -- skipped; several siblings may reclaim one corpse together. A job that had not started goes back to the
 -- head of its line; one that had was interrupted, and its policy decides; one that somebody wanted
--- cancelled is. The former owner is told, should it live.
+-- cancelled is. The former owner is told nothing: should it live, its next ping says all.
 with held as materialized (
-	select id, claim_id
+	select id
 	from locum.job
 	where incarnation = $1::uuid
 		and not exists (select from locum.dispatcher
@@ -43,8 +43,5 @@ with held as materialized (
 	select id, state::text from back
 	union all
 	select id, ending::text from done
-), told as (
-	insert into locum.signal (incarnation, job_id, claim_id, kind)
-	select $1::uuid, held.id, held.claim_id, 'lost' from held where id in (select id from taken)
 )
 select id, state from taken where (select count(*) from ended) >= 0

@@ -3,17 +3,20 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
 #include "base/limits.h"
+#include "db/dispatcher.h"
 #include "db/rows.h"
 #include "tests/support/database.h"
 #include "tests/support/fleet.h"
 
 /* --- ping -------------------------------------------------------------------------------------- */
 
-static int64_t ping(struct database *d, struct uuid incarnation)
+static int64_t ping_of(struct database *d, struct uuid incarnation)
 {
 	struct args args;
 
@@ -29,8 +32,8 @@ static void a_ping_counts_and_says_the_time_and_the_interval(void **state)
 	struct uuid dispatcher = fleet_dispatcher(d);
 
 	database_do(d, "update locum.dispatcher_ping set pinged_at = pinged_at - interval '1 h'");
-	assert_int_equal(ping(d, dispatcher), 1);
-	assert_int_equal(ping(d, dispatcher), 1);
+	assert_int_equal(ping_of(d, dispatcher), 1);
+	assert_int_equal(ping_of(d, dispatcher), 1);
 	assert_sql(d, "2|12345|t",
 		   "select seq, death_interval_ms, clock_timestamp() - pinged_at < '1 min' "
 		   "from locum.dispatcher_ping");
@@ -42,8 +45,8 @@ static void the_dead_cannot_ping(void **state)
 	struct uuid dispatcher = fleet_dispatcher(d);
 
 	fleet_kill(d, dispatcher);
-	assert_int_equal(ping(d, dispatcher), 0);
-	assert_int_equal(ping(d, uuid_make()), 0);
+	assert_int_equal(ping_of(d, dispatcher), 0);
+	assert_int_equal(ping_of(d, uuid_make()), 0);
 	assert_sql(d, "0", "select count(*) from locum.dispatcher_ping");
 }
 
@@ -73,6 +76,7 @@ static void a_ping_does_not_wait_for_the_disk_and_nothing_else_is_changed(void *
 	assert_string_equal(commit_of(d, "ping", &args), "off");
 	args_init(&args);
 	args_uuid(&args, dispatcher);
+	args_int8_array(&args, NULL, 0);
 	assert_string_equal(commit_of(d, "signal_take", &args), "on");
 }
 
@@ -115,6 +119,52 @@ static void the_pings_update_is_heap_only(void **state)
 	database_do(d, "commit");
 }
 
+/* --- signals ------------------------------------------------------------------------------------ */
+
+/* What is told when these were taken, as "JOB KIND" with a comma between; the last one's id is kept. */
+static void assert_told(struct database *d, struct uuid dispatcher, struct signal *taken,
+			const char *expected)
+{
+	struct signal *signals;
+	size_t count;
+	char told[256] = "";
+
+	assert_int_equal(signal_take(d->db, dispatcher, taken, taken->id == 0 ? 0 : 1, &signals,
+				     &count, &d->err),
+			 0);
+	for (size_t i = 0; i < count; i++)
+		snprintf(told + strlen(told), sizeof(told) - strlen(told), "%s%d %s",
+			 i == 0 ? "" : ",", (int)signals[i].job_id,
+			 signals[i].kind == SIGNAL_CANCEL ? "cancel" : "drain");
+	assert_string_equal(told, expected);
+	if (count > 0)
+		*taken = signals[count - 1];
+	free(signals);
+}
+
+static void a_signal_comes_until_it_is_said_that_it_came(void **state)
+{
+	struct database *d = *state;
+	struct uuid dispatcher = fleet_dispatcher(d);
+	struct signal none = { 0 };
+	struct signal taken = { 0 };
+
+	fleet_submit(d, "'h'");
+	fleet_claim_one(d, dispatcher, NULL);
+	database_do(d, "select locum.cancel(1)");
+	assert_told(d, fleet_dispatcher(d), &none, "");
+	assert_told(d, dispatcher, &taken, "1 cancel");
+	assert_told(d, dispatcher, &taken, "");
+	assert_sql(d, "0", "select count(*) from locum.signal");
+	taken.id = 0;
+	database_do(d, "select locum.cancel(1), locum.drain(id) from locum.dispatcher "
+		       "order by seq limit 1");
+	assert_told(d, dispatcher, &taken, "1 cancel,0 drain");
+	/* Only what is named was taken: the cancellation comes again. */
+	assert_told(d, dispatcher, &taken, "1 cancel");
+	assert_told(d, dispatcher, &taken, "");
+}
+
 /* --- death ------------------------------------------------------------------------------------- */
 
 static struct args *death_of(struct args *args, struct uuid victim, int64_t seq, struct uuid reaper)
@@ -135,7 +185,7 @@ static void a_death_leaves_a_certificate_and_no_ping(void **state)
 	struct args args;
 	char text[2][UUID_TEXT_SIZE];
 
-	ping(d, victim);
+	ping_of(d, victim);
 	database_do(d,
 		    "create table public.last as select pinged_at from locum.dispatcher_ping "
 		    "where incarnation = '%s'",
@@ -165,13 +215,13 @@ static void one_that_pinged_meanwhile_is_not_declared_dead(void **state)
 	struct uuid victim = fleet_dispatcher(d);
 	struct args args;
 
-	ping(d, victim);
+	ping_of(d, victim);
 	assert_int_equal(
 		database_count(d, "dispatcher_death", death_of(&args, victim, 0, uuid_make())), 0);
 	assert_sql(d, "running|0",
 		   "select state, (select count(*) from locum.death) "
 		   "from locum.dispatcher");
-	assert_int_equal(ping(d, victim), 1);
+	assert_int_equal(ping_of(d, victim), 1);
 }
 
 static void nobody_dies_twice(void **state)
@@ -371,7 +421,7 @@ static void a_drain_ends_claiming_and_idleness(void **state)
 	args_uuid(&args, dispatcher);
 	assert_int_equal(database_count(d, "dispatcher_drain", &args), 1);
 	assert_sql(d, "draining", "select state from locum.dispatcher");
-	assert_int_equal(ping(d, dispatcher), 1);
+	assert_int_equal(ping_of(d, dispatcher), 1);
 }
 
 int main(void)
@@ -382,6 +432,7 @@ int main(void)
 		DATABASE_TEST(a_ping_does_not_wait_for_the_disk_and_nothing_else_is_changed),
 		DATABASE_TEST(idleness_does_not_wait_for_the_disk),
 		DATABASE_TEST(the_pings_update_is_heap_only),
+		DATABASE_TEST(a_signal_comes_until_it_is_said_that_it_came),
 		DATABASE_TEST(a_death_leaves_a_certificate_and_no_ping),
 		DATABASE_TEST(one_that_pinged_meanwhile_is_not_declared_dead),
 		DATABASE_TEST(nobody_dies_twice),

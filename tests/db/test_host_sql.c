@@ -35,6 +35,11 @@ static const char FUNCTIONS[] =
 	"select pg_advisory_unlock_shared(1); select payload $$;"
 	"create function app.\"Odd Name\"(job bigint, payload json) returns json language sql as "
 	"$$ select '\"odd\"'::json $$;"
+	"create sequence app.tries;"
+	"create function app.conflicts(job bigint, payload json) returns json language plpgsql as "
+	"$$ begin insert into app.effect values (job); "
+	"if nextval('app.tries') < payload::text::int then "
+	"raise 'a conflict' using errcode = '40001'; end if; return payload; end $$;"
 	"create function app.odd(job int, payload json) returns json language sql as "
 	"$$ select '\"wrong one\"'::json $$;"
 	"create function app.odd(job bigint, payload json) returns json language sql as "
@@ -43,17 +48,12 @@ static const char FUNCTIONS[] =
 static void start(struct host_fixture *f, void **state)
 {
 	static const char *const HANDLERS[][2] = {
-		{ "settle", "app.settle" },
-		{ "none", "app.none" },
-		{ "raises", "app.raises" },
-		{ "fails", "app.fails" },
-		{ "pretends", "app.pretends" },
-		{ "slow", "app.slow" },
-		{ "waits", "app.waits" },
-		{ "odd name", "app.\"Odd Name\"" },
-		{ "odd", "app.odd" },
-		{ "gone", "app.gone" },
-		{ "sly", "app.none(1); drop table app.effect; --" },
+		{ "settle", "app.settle" },     { "none", "app.none" },
+		{ "raises", "app.raises" },     { "fails", "app.fails" },
+		{ "pretends", "app.pretends" }, { "slow", "app.slow" },
+		{ "waits", "app.waits" },       { "odd name", "app.\"Odd Name\"" },
+		{ "odd", "app.odd" },           { "conflicts", "app.conflicts" },
+		{ "gone", "app.gone" },         { "sly", "app.none(1); drop table app.effect; --" },
 	};
 
 	host_fixture_open(f, *state);
@@ -113,6 +113,25 @@ static void an_error_keeps_its_text_sqlstate_and_detail_and_leaves_nothing(void 
 	host_fixture_assert(call(&f, "fails", "1"), VERDICT_FAIL, "for good (SQLSTATE LC002)");
 	assert_sql(f.d, "0|2",
 		   "select (select count(*) from app.effect), (select count(*) from locum.job)");
+	host_fixture_close(&f);
+}
+
+/* The sequence counts the calls, whatever becomes of their transactions. */
+static void a_conflict_is_tried_five_times_and_then_left_to_the_policy(void **state)
+{
+	struct host_fixture f;
+
+	start(&f, state);
+	host_fixture_assert(call(&f, "conflicts", "5"), VERDICT_SETTLED, NULL);
+	assert_sql(f.d, "5|1|1",
+		   "select last_value, (select count(*) from app.effect), "
+		   "(select attempt from locum.finished) from app.tries");
+	database_do(f.d, "alter sequence app.tries restart");
+	host_fixture_assert(call(&f, "conflicts", "6"), VERDICT_RETRY,
+			    "a conflict (SQLSTATE 40001)");
+	assert_sql(f.d, "5|1",
+		   "select last_value, (select count(*) from app.effect) "
+		   "from app.tries");
 	host_fixture_close(&f);
 }
 
@@ -245,6 +264,7 @@ int main(void)
 		DATABASE_TEST(a_function_gets_its_job_and_its_result_is_stored_in_one_transaction),
 		DATABASE_TEST(a_payload_of_a_mebibyte_passes_whole),
 		DATABASE_TEST(an_error_keeps_its_text_sqlstate_and_detail_and_leaves_nothing),
+		DATABASE_TEST(a_conflict_is_tried_five_times_and_then_left_to_the_policy),
 		DATABASE_TEST(a_stolen_job_is_lost_and_one_that_only_says_so_is_not),
 		DATABASE_TEST(a_job_behind_the_gate_of_a_function_cannot_be_stolen),
 		DATABASE_TEST(a_function_past_the_jobs_timeout_is_ended_and_tried_again),

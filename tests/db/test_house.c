@@ -264,8 +264,8 @@ static void what_was_left_behind_goes(void **state)
 	database_do(
 		d,
 		"insert into locum.signal (incarnation, job_id, claim_id, kind, created_at) values "
-		"('%s', 1, gen_random_uuid(), 'lost', now() - interval '2 days'), "
-		"('%s', 2, gen_random_uuid(), 'lost', now())",
+		"('%s', 1, gen_random_uuid(), 'cancel', now() - interval '2 days'), "
+		"('%s', 2, gen_random_uuid(), 'cancel', now())",
 		text[0], text[0]);
 	fleet_kill(d, dead);
 	keep(d, 100);
@@ -288,6 +288,23 @@ static void incarnations_that_ended_long_ago_go_and_owners_stay(void **state)
 	database_do(d, "update locum.dispatcher set ended_at = now() - interval '15 days'");
 	keep(d, 100);
 	assert_sql(d, "1", "select count(*) from locum.dispatcher");
+}
+
+/* Even where no finished job is kept at all. */
+static void death_certificates_are_kept_for_a_while(void **state)
+{
+	struct database *d = *state;
+
+	fleet_kill(d, fleet_dispatcher(d));
+	database_do(d, "update locum.queue set keep_finished = '0'");
+	keep(d, 100);
+	assert_sql(d, "1|1",
+		   "select (select count(*) from locum.death), (select count(*) "
+		   "from locum.dispatcher)");
+	database_do(d, "update locum.death set declared_at = now() - interval '%d days'",
+		    2 * LIMIT_RETENTION_DAYS + 1);
+	keep(d, 100);
+	assert_sql(d, "0", "select count(*) from locum.death");
 }
 
 static void queues_are_found_by_name(void **state)
@@ -327,6 +344,7 @@ int main(void)
 		DATABASE_TEST(a_queue_that_keeps_for_less_time_is_swept),
 		DATABASE_TEST(what_was_left_behind_goes),
 		DATABASE_TEST(incarnations_that_ended_long_ago_go_and_owners_stay),
+		DATABASE_TEST(death_certificates_are_kept_for_a_while),
 		DATABASE_TEST(queues_are_found_by_name),
 	};
 

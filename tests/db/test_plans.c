@@ -98,7 +98,7 @@ static void no_pinned_statement_reads_all_jobs(void **state)
 	static const char *const NAMES[] = {
 		"job_claim",     "job_complete",      "job_start",  "job_payload",
 		"job_reclaim",   "job_due",           "job_expire", "claim_reconcile",
-		"orphan_owners", "completion_lookup",
+		"orphan_owners", "completion_lookup", "claim_look",
 	};
 	struct database *d = *state;
 

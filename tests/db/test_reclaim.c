@@ -99,25 +99,6 @@ static void a_job_that_was_to_be_cancelled_is(void **state)
 		   "select state, error from locum.finished");
 }
 
-static void the_former_owner_is_told_with_the_claim_it_had(void **state)
-{
-	struct database *d = *state;
-	struct scene scene = left(d, "'h'", false);
-	struct args args;
-	PGresult *result;
-
-	fleet_reclaim(d, scene.dispatcher, 10);
-	args_init(&args);
-	args_uuid(&args, scene.dispatcher);
-	result = database_call(d, "signal_take", &args);
-	assert_int_equal(rows_count(result), 1);
-	assert_int_equal(rows_int(result, 0, 0), scene.id);
-	assert_true(uuid_same(rows_uuid(result, 0, 1), scene.claim_id));
-	assert_string_equal(rows_text(result, 0, 2), "lost");
-	PQclear(result);
-	assert_sql(d, "0", "select count(*) from locum.signal");
-}
-
 static void it_goes_in_chunks(void **state)
 {
 	struct database *d = *state;
@@ -145,7 +126,6 @@ static void the_living_keep_their_jobs(void **state)
 		assert_int_equal(fleet_reclaim(d, dispatcher, 10), 0);
 		assert_int_equal(database_count(d, "orphan_owners", NULL), 0);
 	}
-	assert_sql(d, "0", "select count(*) from locum.signal");
 }
 
 static void a_job_that_somebody_holds_is_left_for_later(void **state)
@@ -155,7 +135,6 @@ static void a_job_that_somebody_holds_is_left_for_later(void **state)
 
 	database_do(d, "begin; select from locum.job for update");
 	assert_int_equal(fleet_reclaim(d, scene.dispatcher, 10), 0);
-	assert_sql(d, "0", "select count(*) from locum.signal");
 	database_do(d, "rollback");
 	assert_int_equal(fleet_reclaim(d, scene.dispatcher, 10), 1);
 }
@@ -227,6 +206,80 @@ static void claims_that_their_owner_does_not_know_go_back(void **state)
 	assert_int_equal(reconcile(d, dispatcher, NULL, 0), 0);
 }
 
+/* What claim_look says of job 1 under this claim: "", "lost" or "cancelled". */
+static const char *look(struct database *d, struct uuid claim_id)
+{
+	struct args args;
+	PGresult *result;
+	const char *said = "";
+
+	args_init(&args);
+	args_int8_array(&args, (const int64_t[]){ 1 }, 1);
+	args_uuid_array(&args, &claim_id, 1);
+	result = database_call(d, "claim_look", &args);
+	if (rows_count(result) > 0) {
+		assert_int_equal(rows_int(result, 0, 0), 1);
+		assert_true(uuid_same(rows_uuid(result, 0, 1), claim_id));
+		said = rows_bool(result, 0, 2) ? "lost" : "cancelled";
+	}
+	PQclear(result);
+	return said;
+}
+
+static void a_claim_that_somebody_took_away_is_seen_to_be_lost(void **state)
+{
+	struct database *d = *state;
+	struct uuid dispatcher = fleet_dispatcher(d);
+	struct uuid claim_id;
+	struct uuid later;
+
+	fleet_submit(d, "'h'");
+	fleet_claim_one(d, dispatcher, &claim_id);
+	assert_string_equal(look(d, claim_id), "");
+	database_do(d, "update locum.job set state = 'pending', lane = 0, claim_id = null, "
+		       "incarnation = null, claimed_at = null");
+	assert_string_equal(look(d, claim_id), "lost");
+	fleet_claim_one(d, fleet_dispatcher(d), &later);
+	assert_string_equal(look(d, claim_id), "lost");
+	assert_string_equal(look(d, later), "");
+	fleet_complete(
+		d, dispatcher,
+		&(struct fleet_outcome){ .id = 1, .claim_id = later, .outcome = "completed" });
+	assert_string_equal(look(d, claim_id), "lost");
+}
+
+static void a_claim_whose_own_run_completed_the_job_is_not_lost(void **state)
+{
+	static const char *const KEPT[] = { "7 days", "0" };
+	struct database *d = *state;
+	struct uuid dispatcher = fleet_dispatcher(d);
+	char text[UUID_TEXT_SIZE];
+
+	for (size_t i = 0; i < 2; i++) {
+		struct uuid claim_id;
+
+		database_do(d, "update locum.queue set keep_finished = '%s'", KEPT[i]);
+		database_do(d, "delete from locum.finished; delete from public.left_job; "
+			       "alter table locum.job alter id restart");
+		fleet_submit(d, "'h'");
+		fleet_claim_one(d, dispatcher, &claim_id);
+		database_do(d, "select locum.complete(1, '%s')", uuid_text(claim_id, text));
+		assert_string_equal(look(d, claim_id), "");
+	}
+}
+
+static void a_cancellation_is_seen_with_the_claim(void **state)
+{
+	struct database *d = *state;
+	struct uuid claim_id;
+
+	fleet_submit(d, "'h'");
+	fleet_claim_one(d, fleet_dispatcher(d), &claim_id);
+	database_do(d, "select locum.cancel(1)");
+	assert_string_equal(look(d, claim_id), "cancelled");
+	assert_string_equal(look(d, uuid_make()), "lost");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -236,13 +289,15 @@ int main(void)
 		DATABASE_TEST(an_active_job_under_fail_fails),
 		DATABASE_TEST(the_interruption_after_the_last_allowed_one_fails),
 		DATABASE_TEST(a_job_that_was_to_be_cancelled_is),
-		DATABASE_TEST(the_former_owner_is_told_with_the_claim_it_had),
 		DATABASE_TEST(it_goes_in_chunks),
 		DATABASE_TEST(the_living_keep_their_jobs),
 		DATABASE_TEST(a_job_that_somebody_holds_is_left_for_later),
 		DATABASE_TEST(owners_that_are_not_alive_are_found),
 		DATABASE_TEST(progress_is_written_on_the_certificate),
 		DATABASE_TEST(claims_that_their_owner_does_not_know_go_back),
+		DATABASE_TEST(a_claim_that_somebody_took_away_is_seen_to_be_lost),
+		DATABASE_TEST(a_claim_whose_own_run_completed_the_job_is_not_lost),
+		DATABASE_TEST(a_cancellation_is_seen_with_the_claim),
 	};
 
 	return cmocka_run_group_tests_name("reclaim", tests, database_open, database_close);

@@ -90,7 +90,7 @@ static void who_is_not_registered_sees_all_of_a_large_fleet(void **state)
 static void each_of_a_large_fleet_is_watched(void **state)
 {
 	struct database *d = *state;
-	struct uuid fleet[LIMIT_SIBLINGS_WATCHED + 5];
+	struct uuid fleet[60];
 	size_t count = sizeof(fleet) / sizeof(fleet[0]);
 
 	database_do(d, "create table public.watched (incarnation text)");
@@ -115,6 +115,35 @@ static void each_of_a_large_fleet_is_watched(void **state)
 	database_do(d, "drop table public.watched");
 }
 
+/* All but one fall silent at once: nobody waits for a death to be able to watch the next. */
+static void the_survivor_of_a_large_fleet_watches_all_that_fell_silent(void **state)
+{
+	enum { FLEET = 60 };
+	struct database *d = *state;
+	struct uuid self = fleet_dispatcher(d);
+	char text[UUID_TEXT_SIZE];
+	PGresult *result;
+
+	for (int i = 1; i < FLEET; i++)
+		fleet_dispatcher(d);
+	database_do(d,
+		    "update locum.dispatcher_ping set pinged_at = clock_timestamp() - "
+		    "interval '11 s' where incarnation <> '%s'",
+		    uuid_text(self, text));
+	result = scan(d, self);
+	assert_int_equal(rows_count(result), FLEET);
+	PQclear(result);
+	/* Of those that ping, the first eight bound what is watched. */
+	database_do(d, "update locum.dispatcher_ping set pinged_at = clock_timestamp() from "
+		       "(select incarnation, row_number() over (order by id) %% 3 as n "
+		       "from locum.dispatcher) as d where d.n = 0 and "
+		       "d.incarnation = dispatcher_ping.incarnation");
+	result = scan(d, self);
+	assert_in_range(rows_count(result), 3 * LIMIT_SUCCESSORS_WATCHED - 2,
+			3 * LIMIT_SUCCESSORS_WATCHED + 1);
+	PQclear(result);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -123,6 +152,7 @@ int main(void)
 		DATABASE_TEST(in_a_large_fleet_each_watches_its_successors),
 		DATABASE_TEST(who_is_not_registered_sees_all_of_a_large_fleet),
 		DATABASE_TEST(each_of_a_large_fleet_is_watched),
+		DATABASE_TEST(the_survivor_of_a_large_fleet_watches_all_that_fell_silent),
 	};
 
 	return cmocka_run_group_tests_name("scan", tests, database_open, database_close);

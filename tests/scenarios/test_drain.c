@@ -191,6 +191,7 @@ static void the_database_can_ask_for_a_drain(void **state)
 	scenario_await(s, "select state = 'draining' from locum.dispatcher where pid = %d",
 		       (int)daemon->pid);
 	assert_int_equal(scenario_logged(s, daemon, "draining remaining=2"), 1);
+	scenario_await(s, "select count(*) = 0 from locum.signal");
 	ask(s); /* changes nothing */
 	assert_sql(s->database, "0", "select count(*) from locum.signal");
 	scenario_submit(s, 1, "quick");

@@ -87,11 +87,12 @@ static void live_elsewhere(struct scenario *s, const struct scenario_daemon *dae
 	fclose(file);
 }
 
-static void a_copied_state_on_the_same_machine_leaves_the_living_alone(void **state)
+static void a_copied_state_beside_the_living_is_refused_with_its_host_and_pid(void **state)
 {
 	struct scenario *s = *state;
 	struct scenario_daemon *one;
 	struct scenario_daemon *copy;
+	char words[SCENARIO_PATH];
 
 	scenario_gated(s);
 	one = scenario_start(s, "one", "%s", "");
@@ -102,11 +103,14 @@ static void a_copied_state_on_the_same_machine_leaves_the_living_alone(void **st
 	scenario_launch(s, copy, NULL);
 	scenario_await_logged(s, copy, 1,
 			      "another dispatcher lives under this id; waiting for its death");
+	assert_int_equal(scenario_exit(s, copy), EX_CONFIG);
+	assert_int_equal(scenario_logged(s, copy, "another dispatcher runs under this id"), 1);
+	snprintf(words, sizeof(words), " pid=%d", (int)one->pid);
+	assert_non_null(strstr(s->text, words));
 	scenario_let(s, "gate", 1);
 	scenario_await_finished(s, 1, "completed");
 	scenario_assert_done_once(s, 1);
 	assert_int_equal(database_int(s->database, "select count(*) from locum.death"), 0);
-	scenario_kill(s, copy);
 	scenario_drain(s, one);
 }
 
@@ -235,7 +239,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		SCENARIO_TEST(a_second_dispatcher_with_the_same_state_is_refused),
-		SCENARIO_TEST(a_copied_state_on_the_same_machine_leaves_the_living_alone),
+		SCENARIO_TEST(a_copied_state_beside_the_living_is_refused_with_its_host_and_pid),
 		SCENARIO_TEST(a_copied_state_waits_for_the_death_of_the_other),
 		SCENARIO_TEST(a_copied_state_that_is_alone_waits_for_the_death_of_the_other),
 		SCENARIO_TEST(a_wrong_setting_is_refused_with_its_place),

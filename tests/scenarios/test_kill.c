@@ -122,6 +122,52 @@ static void a_killed_agents_jobs_are_handed_back_without_a_death(void **state)
 	scenario_drain(s, daemon);
 }
 
+/* Its dispatcher is well, so that no sibling takes them. */
+static void a_stopped_agents_jobs_are_handed_back_by_its_dispatcher(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *daemon;
+	pid_t agent;
+
+	scenario_gated(s);
+	daemon = scenario_start(s, "one", "%s", "");
+	scenario_submit(s, 3, "gated");
+	scenario_await_active(s, 3);
+	agent = scenario_agent(s, daemon);
+	kill(agent, SIGSTOP);
+	scenario_await_noted(s, 6, "start ");
+	assert_false(scenario_is_alive(agent));
+	scenario_await_first_runs_gone(s, 1, 3);
+	scenario_let(s, "gate", 3);
+	scenario_await_finished(s, 3, "completed");
+	scenario_assert_done_once(s, 3);
+	assert_int_equal(scenario_logged(s, daemon, "agent does not answer: killing"), 1);
+	assert_int_equal(database_int(s->database, "select count(*) from locum.death"), 0);
+	scenario_drain(s, daemon);
+}
+
+static void an_agent_that_is_stopped_for_a_moment_lives_on(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *daemon;
+	pid_t agent;
+
+	scenario_gated(s);
+	daemon = scenario_start(s, "one", "%s", "");
+	scenario_submit(s, 1, "gated");
+	scenario_await_active(s, 1);
+	agent = scenario_agent(s, daemon);
+	kill(agent, SIGSTOP);
+	scenario_let(s, "gate", 1);
+	scenario_await_noted(s, 1, "end ");
+	scenario_await(s, "select now() - claimed_at > interval '2 s' from locum.job");
+	kill(agent, SIGCONT);
+	scenario_await_finished(s, 1, "completed");
+	scenario_assert_done_once(s, 1);
+	assert_true(scenario_is_alive(agent));
+	scenario_drain(s, daemon);
+}
+
 /* What a program does that wants to outlive whoever started it. */
 static const char DAEMON[] =
 	"note start\n"
@@ -209,6 +255,8 @@ int main(void)
 		SCENARIO_TEST(assigned_jobs_of_the_dead_are_not_counted_as_interrupted),
 		SCENARIO_TEST(a_restarted_dispatcher_takes_its_own_jobs_back_at_once),
 		SCENARIO_TEST(a_killed_agents_jobs_are_handed_back_without_a_death),
+		SCENARIO_TEST(a_stopped_agents_jobs_are_handed_back_by_its_dispatcher),
+		SCENARIO_TEST(an_agent_that_is_stopped_for_a_moment_lives_on),
 		SCENARIO_TEST(a_killed_agents_daemons_are_ended),
 		SCENARIO_TEST(a_daemon_is_gone_when_its_job_is_completed),
 		SCENARIO_TEST(handlers_die_with_dispatcher_and_agent),

@@ -131,6 +131,29 @@ static void a_handler_that_may_finish_is_refused_its_late_result(void **state)
 	assert_int_equal(scenario_noted(s, "end "), 6);
 }
 
+static void who_dies_again_soon_pauses_before_it_takes_jobs_again(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *slow;
+
+	scenario_gated(s);
+	slow = scenario_start(s, "slow", "%s", "");
+	scenario_start(s, "sibling", "agent \"main\" { queues = {\"other\"} }");
+	for (int deaths = 1; deaths <= 2; deaths++) {
+		scenario_freeze(s, slow);
+		scenario_await(s, "select count(*) = %d from locum.death", deaths);
+		scenario_thaw(s, slow);
+		scenario_await_logged(s, slow, deaths + 1, "dispatcher registered");
+	}
+	assert_sql(s->database, "t",
+		   "select max(started_at) - (select max(returned_at) from locum.death) >= "
+		   "interval '%d ms' from locum.dispatcher",
+		   SCENARIO_DEATH_MS / 4);
+	scenario_submit(s, 1, "quick");
+	scenario_await_finished(s, 1, "completed");
+	scenario_drain(s, slow);
+}
+
 /* --- shorter ------------------------------------------------------------------------------------ */
 
 static void a_short_silence_changes_nothing(void **state)
@@ -191,6 +214,7 @@ int main(void)
 		SCENARIO_TEST(a_reassigned_job_is_abandoned_without_retry),
 		SCENARIO_TEST(a_slow_dispatcher_abandons_what_nobody_has_claimed_yet),
 		SCENARIO_TEST(a_handler_that_may_finish_is_refused_its_late_result),
+		SCENARIO_TEST(who_dies_again_soon_pauses_before_it_takes_jobs_again),
 		SCENARIO_TEST(a_short_silence_changes_nothing),
 		SCENARIO_TEST(a_fenced_job_of_a_living_dispatcher_is_handed_back_as_interrupted),
 	};

@@ -52,6 +52,18 @@ static void the_reconnect_delay_grows_to_its_cap_and_no_further(void **state)
 		}
 }
 
+static void who_dies_again_and_again_pauses_longer_each_time(void **state)
+{
+	(void)state;
+	assert_int_equal(policy_return_delay_ms(0, 1000), 0);
+	for (int i = 0; i < 100; i++) {
+		assert_in_range(policy_return_delay_ms(1, 1000), 250, 500);
+		assert_in_range(policy_return_delay_ms(2, 1000), 500, 1000);
+		assert_in_range(policy_return_delay_ms(4, 1000), 2000, 4000);
+		assert_in_range(policy_return_delay_ms(6 + i, 1000), 5000, 10000);
+	}
+}
+
 static void the_reconnect_delay_keeps_a_cap_below_its_first_step(void **state)
 {
 	(void)state;
@@ -66,6 +78,7 @@ int main(void)
 		cmocka_unit_test(a_run_is_tried_again_until_its_last_attempt),
 		cmocka_unit_test(a_success_in_the_last_attempt_is_a_success),
 		cmocka_unit_test(the_reconnect_delay_grows_to_its_cap_and_no_further),
+		cmocka_unit_test(who_dies_again_and_again_pauses_longer_each_time),
 		cmocka_unit_test(the_reconnect_delay_keeps_a_cap_below_its_first_step),
 	};
 

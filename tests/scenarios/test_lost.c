@@ -1,0 +1,158 @@
+/* Claims that are lost while their dispatcher lives, and answers that are lost with them. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "tests/support/database.h"
+#include "tests/support/scenario.h"
+
+/* A ping's time, and what processes may need. */
+enum { SOON_MS = SCENARIO_PING_MS + 3000 };
+
+static void take_claims_away(struct scenario *s)
+{
+	database_do(s->database, "update locum.queue set paused = true");
+	database_do(s->database,
+		    "update locum.job set state = 'pending', lane = 0, claim_id = null, "
+		    "incarnation = null, claimed_at = null, started_at = null");
+}
+
+static void a_run_whose_claim_was_taken_away_is_ended_within_a_ping(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *daemon;
+	int64_t began_ms;
+
+	scenario_gated(s);
+	daemon = scenario_start(s, "one", "ping_death_interval = \"1h\"");
+	scenario_submit(s, 2, "gated");
+	scenario_await_active(s, 2);
+	began_ms = clock_monotonic_ms();
+	take_claims_away(s);
+	scenario_await_first_runs_gone(s, 1, 2);
+	scenario_await_logged(s, daemon, 2, "job was reassigned");
+	assert_true(clock_monotonic_ms() - began_ms < SOON_MS);
+	database_do(s->database, "update locum.queue set paused = false");
+	scenario_await_noted(s, 4, "start ");
+	scenario_let(s, "gate", 2);
+	scenario_await_finished(s, 2, "completed");
+	scenario_assert_done_once(s, 2);
+	assert_int_equal(scenario_logged(s, daemon, "job was reassigned"), 2);
+	assert_sql(s->database, "2|0",
+		   "select max(claim_seq), sum(interruptions) "
+		   "from locum.finished");
+	scenario_drain(s, daemon);
+}
+
+/* A service that answers nothing, and notes what it hears. */
+static void add_service(struct scenario *s)
+{
+	char path[SCENARIO_PATH * 2];
+	size_t used = strlen(s->handlers);
+	FILE *script;
+
+	snprintf(path, sizeof(path), "%s/service.sh", s->directory);
+	script = fopen(path, "we");
+	assert_non_null(script);
+	fprintf(script,
+		"while IFS= read -r order <&3; do\n"
+		"case $order in\n"
+		"*'\"method\":\"initialize\"'*)\n"
+		"id=${order#*'\"id\":'}; id=${id%%%%,*}\n"
+		"printf '{\"jsonrpc\":\"2.0\",\"id\":%%s,\"result\":{}}\\n' \"$id\" >&4 ;;\n"
+		"*'\"method\":\"job.run\"'*) echo run >> %s ;;\n"
+		"*'\"method\":\"job.cancel\"'*'\"lost\"'*) echo lost >> %s ;;\n"
+		"esac\ndone\n",
+		s->effects, s->effects);
+	fclose(script);
+	snprintf(s->handlers + used, sizeof(s->handlers) - used,
+		 "handler \"deaf\" { kind = \"service\" argv = {\"/bin/sh\", \"%s\"} }\n", path);
+}
+
+static void a_service_is_told_that_its_job_was_lost(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *daemon;
+
+	add_service(s);
+	daemon = scenario_start(s, "one", "ping_death_interval = \"1h\" kill_grace = \"1s\"");
+	scenario_submit(s, 1, "deaf");
+	scenario_await_noted(s, 1, "run");
+	take_claims_away(s);
+	scenario_await_noted(s, 1, "lost");
+	scenario_await_logged(s, daemon, 1, "job was reassigned");
+}
+
+/* Its signal was read before the claim's answer was there, or is lost. */
+static void a_cancellation_without_its_signal_ends_the_run(void **state)
+{
+	struct scenario *s = *state;
+
+	scenario_gated(s);
+	scenario_start(s, "one", "ping_death_interval = \"1h\"");
+	scenario_submit(s, 1, "gated");
+	scenario_await_active(s, 1);
+	database_do(s->database, "update locum.job set cancel_requested = true");
+	scenario_await_finished(s, 1, "cancelled");
+	assert_int_equal(scenario_noted(s, "start "), 1);
+}
+
+/* --- a completion and a death ------------------------------------------------------------------- */
+
+/* Completions stand still in the server until something is in the table "passes". */
+static void hold_completions(struct scenario *s)
+{
+	database_do(s->database,
+		    "drop table if exists public.passes; create table public.passes (); "
+		    "create or replace function public.wait_for_pass() returns trigger "
+		    "language plpgsql as $$ begin "
+		    "while not exists (select from public.passes) loop "
+		    "perform pg_sleep(0.01); end loop; return new; end $$; "
+		    "create trigger waits before insert on locum.finished "
+		    "for each row execute function public.wait_for_pass()");
+}
+
+static void what_was_completed_before_the_death_is_not_called_reassigned(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *slow;
+
+	scenario_gated(s);
+	slow = scenario_start(s, "slow", "%s", "");
+	scenario_start(s, "sibling", "agent \"main\" { queues = {\"other\"} }");
+	hold_completions(s);
+	scenario_submit(s, 1, "quick");
+	scenario_await(s, "select exists (select from pg_stat_activity where "
+			  "datname = current_database() and wait_event = 'PgSleep')");
+	scenario_freeze(s, slow);
+	database_do(s->database, "insert into public.passes default values");
+	scenario_await_finished(s, 1, "completed");
+	scenario_await(s, "select count(*) = 1 from locum.death");
+	scenario_thaw(s, slow);
+	scenario_await_logged(s, slow, 2, "dispatcher registered");
+	database_do(s->database, "drop trigger waits on locum.finished");
+	scenario_submit(s, 1, "quick");
+	scenario_await_finished(s, 2, "completed");
+	assert_int_equal(scenario_logged(s, slow, "was reassigned"), 0);
+	assert_int_equal(scenario_noted(s, "run "), 2);
+	scenario_drain(s, slow);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		SCENARIO_TEST(a_run_whose_claim_was_taken_away_is_ended_within_a_ping),
+		SCENARIO_TEST(a_service_is_told_that_its_job_was_lost),
+		SCENARIO_TEST(a_cancellation_without_its_signal_ends_the_run),
+		SCENARIO_TEST(what_was_completed_before_the_death_is_not_called_reassigned),
+	};
+
+	return cmocka_run_group_tests(tests, database_open, database_close);
+}
