@@ -33,11 +33,11 @@ enum {
 	"ping_interval = \"150ms\" kill_grace = \"100ms\" fence_margin = \"200ms\" "               \
 	"ping_death_interval = \"1s\" "
 
-/* Deaf to SIGTERM, in a session of its own, and with the lock: what outlives a run if anything does. */
-static const char STUBBORN[] = "trap '' TERM\nbegin\n"
-			       "(exec setsid sleep 1) &\n"
-			       "sleep 1\nwait\nnote end";
-static const char POLITE[] = "begin\nsleep 1\nnote end";
+/* Runs outlast the death interval, but not each time, for a job may be interrupted ten times only. The second is
+ * deaf to SIGTERM, and leaves a session of its own with the lock: what outlives a run if anything does. */
+#define WORK "[ $LOCUM_CLAIM_SEQ -gt 4 ] || sleep 2.5\n"
+static const char POLITE[] = "begin\n" WORK "note end";
+static const char STUBBORN[] = "trap '' TERM\nbegin\n(exec setsid sleep 2.5) &\n" WORK "note end";
 
 struct fleet {
 	struct scenario_daemon *victims[VICTIMS];
@@ -77,21 +77,31 @@ static void keep_busy(struct scenario *s)
 	database_do(
 		s->database,
 		"select locum.submit(handler) from unnest(array['polite', 'stubborn']) as handler, "
-		"generate_series(1, 30 - (select count(*) / 2 from locum.job where state = "
+		"generate_series(1, 10 - (select count(*) / 2 from locum.job where state = "
 		"'pending')::int)");
 }
 
-/* All victims have something to lose, stop at once, are found dead, and come back. */
+/* Waits until it has something to lose. */
+static void await_busy(struct scenario *s, const struct scenario_daemon *daemon)
+{
+	int64_t deadline_ms = scenario_deadline_ms();
+
+	do {
+		keep_busy(s);
+		if (database_int(s->database,
+				 "select count(*) from locum.job join locum.dispatcher d using "
+				 "(incarnation) where pid = %d and d.state = 'running'",
+				 (int)daemon->pid) > 0)
+			return;
+	} while (scenario_pause(deadline_ms));
+	scenario_fail(s, "process %d has nothing to do", (int)daemon->pid);
+}
+
+/* All victims stop at once, are found dead, and come back. */
 static void stop_all(struct scenario *s, struct fleet *fleet)
 {
-	keep_busy(s);
-	for (int i = 0; i < VICTIMS; i++) {
-		await_running(s, fleet->victims[i], true);
-		scenario_await(s,
-			       "select exists (select from locum.job join locum.dispatcher d using "
-			       "(incarnation) where pid = %d)",
-			       (int)fleet->victims[i]->pid);
-	}
+	for (int i = 0; i < VICTIMS; i++)
+		await_busy(s, fleet->victims[i]);
 	for (int i = 0; i < VICTIMS; i++)
 		scenario_freeze(s, fleet->victims[i]);
 	for (int i = 0; i < VICTIMS; i++)
