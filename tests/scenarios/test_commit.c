@@ -227,7 +227,8 @@ static void a_claim_that_a_stopped_dispatcher_leaves_open_locks_nobody_out(void 
 	scenario_thaw(s, victim);
 	await_hit(s);
 	scenario_freeze(s, victim);
-	scenario_await(s, "select count(*) = 0 from (select from locum.job for update skip locked) j");
+	scenario_await(s,
+		       "select count(*) = 0 from (select from locum.job for update skip locked) j");
 	assert_sql(s->database, "0", "select count(*) from locum.job where state <> 'pending'");
 	assert_batch_is_done(s, victim);
 }

@@ -1,4 +1,4 @@
-/* Many at once: deaths of most of a fleet, several reapers, jobs that are poison, and an old snapshot. */
+/* Many at once: deaths of most of a fleet, several reapers, and jobs that are poison. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -15,8 +15,6 @@ enum {
 	JOBS_EACH = 2,
 	/* Who is alive may be late on a machine that has just lost so many. */
 	SLACK_MS = 1500,
-	PINGS = 100000,
-	PAGES_MOST = 1000, /* in 10 ms many times as many can be read */
 };
 
 /* Starts them together; each has begun its share of gated jobs. */
@@ -44,6 +42,7 @@ static void kill_all(struct scenario *s, struct scenario_daemon **victims, int c
 		scenario_signal(s, victims[i], SIGKILL);
 	for (int i = 0; i < count; i++)
 		assert_int_equal(scenario_exit(s, victims[i]), -SIGKILL);
+	scenario_await_first_runs_gone(s, 1, count * JOBS_EACH);
 }
 
 /* The survivors do it all, once; nobody dies twice, and all within the bound. */
@@ -57,8 +56,9 @@ static void assert_taken_over(struct scenario *s, int victims)
 	assert_int_equal(scenario_noted(s, "start "), 2 * jobs);
 	assert_int_equal(database_int(s->database, "select count(*) from locum.death"), victims);
 	assert_int_equal(database_int(s->database, "select sum(reclaimed) from locum.death"), jobs);
-	if (database_int(s->database, "select max(extract(epoch from reclaimed_at - last_ping)) * 1000 "
-				      "from locum.death") > 3000 + 2 * SCENARIO_SCAN_MS + SLACK_MS)
+	if (database_int(s->database,
+			 "select max(extract(epoch from reclaimed_at - last_ping)) * 1000 "
+			 "from locum.death") > 3000 + 2 * SCENARIO_SCAN_MS + SLACK_MS)
 		scenario_fail(s, "it took too long");
 }
 
@@ -117,14 +117,8 @@ static void several_reapers_of_one_corpse_reclaim_once_and_without_an_error(void
 
 /* --- poison ------------------------------------------------------------------------------------- */
 
-/*
- * A job that kills its dispatcher as soon as it runs, and then all that came after it. Its agent is the parent of
- * the shim that is the parent of the handler; whose parent the dispatcher is.
- */
-static const char POISON[] = "begin\n"
-			     "agent=$(ps -o ppid= -p $PPID)\n"
-			     "kill -9 $(cat $FOLDER/victim.pid)\n"
-			     "sleep 60";
+/* A job that kills its dispatcher whenever it runs. */
+static const char POISON[] = "begin\nkill -9 $(cat $FOLDER/victim.pid)\nsleep 60";
 
 static void run_poisoned(struct scenario *s, struct scenario_daemon *victim)
 {
@@ -140,52 +134,68 @@ static void run_poisoned(struct scenario *s, struct scenario_daemon *victim)
 	assert_int_equal(scenario_exit(s, victim), -SIGKILL);
 }
 
-static void a_job_that_kills_its_dispatcher_is_found_out_and_its_neighbours_are_not_blamed(void **state)
+/* Its neighbours wait at a gate whenever it strikes; it is out of the way after so many deaths. */
+static struct scenario_daemon *survive_poison(struct scenario *s, const char *policy, int deaths)
+{
+	struct scenario_daemon *victim;
+
+	scenario_gated(s);
+	scenario_handler(s, "poison", "", POISON);
+	victim = scenario_daemon(s, "victim", "agent \"main\" { size = 4 }");
+	database_do(s->database, "select locum.submit('poison', on_interrupt => '%s')", policy);
+	scenario_submit(s, 3, "gated");
+	for (int i = 0; i < deaths; i++)
+		run_poisoned(s, victim);
+	scenario_run(s, victim);
+	scenario_let(s, "gate", 3);
+	scenario_await_finished(s, 3, "completed");
+	assert_int_equal(scenario_noted(s, "start 1 "), deaths);
+	assert_int_equal(scenario_noted(s, "overlap "), 0);
+	assert_sql(s->database, "3|1|1",
+		   "select count(*), min(attempt), max(attempt) from locum.finished where id > 1");
+	return victim;
+}
+
+static void poison_that_may_not_run_twice_is_held_after_its_first_run(void **state)
+{
+	struct scenario *s = *state;
+
+	survive_poison(s, "hold", 1);
+	assert_sql(s->database, "held|1", "select state, interruptions from locum.job");
+}
+
+static void poison_that_may_not_run_twice_fails_after_its_first_run(void **state)
+{
+	struct scenario *s = *state;
+
+	survive_poison(s, "fail", 1);
+	assert_sql(s->database, "failed|1",
+		   "select state, interruptions from locum.finished where id = 1");
+}
+
+/* A first death may come before the first start was written, which then is no interruption. */
+static void poison_that_may_run_again_fails_and_those_behind_it_do_not(void **state)
 {
 	struct scenario *s = *state;
 	struct scenario_daemon *victim;
 
 	scenario_gated(s);
 	scenario_handler(s, "poison", "", POISON);
-	victim = scenario_daemon(s, "victim", "agent \"main\" { size = 4 }");
-	database_do(s->database, "select locum.submit('poison', on_interrupt => 'hold')");
-	scenario_submit(s, 3, "gated");
-	/* It may have died before the first start was written: then it is known from the second on. */
-	for (int i = 0; i < 3 && database_int(s->database,
-					      "select count(*) from locum.job where state = 'held'") == 0;
-	     i++)
+	victim = scenario_daemon(s, "victim", "agent \"main\" { size = 1 }");
+	scenario_submit(s, 1, "poison");
+	scenario_submit(s, 3, "quick");
+	while (database_int(s->database, "select count(*) from locum.job where id = 1 and "
+					 "(interruptions < 9 or state <> 'active')") == 1)
 		run_poisoned(s, victim);
 	scenario_run(s, victim);
-	scenario_await(s, "select state = 'held' from locum.job where id = 1");
-	scenario_let(s, "gate", 3);
+	scenario_await_finished(s, 1, "failed");
 	scenario_await_finished(s, 3, "completed");
-	assert_int_equal(scenario_noted(s, "start 1 "), 1);
-	assert_sql(s->database, "0", "select sum(attempt) - 3 from locum.finished");
+	assert_sql(s->database, "1|10|interrupted too often (10 times)|t",
+		   "select id, interruptions, error, recoveries between 10 and 11 "
+		   "from locum.finished where state = 'failed'");
+	assert_sql(s->database, "3|0",
+		   "select count(*), sum(interruptions) from locum.finished where id > 1");
 	scenario_drain(s, victim);
-}
-
-/* --- snapshots ---------------------------------------------------------------------------------- */
-
-/* So many versions of a ping are kept by somebody's old snapshot; a scan looks at few of them. */
-static void a_snapshot_held_over_many_pings_leaves_scans_quick(void **state)
-{
-	struct scenario *s = *state;
-	PGconn *old = database_connection(s->database);
-	char incarnation[64];
-
-	scenario_gated(s);
-	snprintf(incarnation, sizeof(incarnation), "%s",
-		 scenario_incarnation(s, scenario_start(s, "one", "ping_death_interval = \"1m\"")));
-	PQclear(PQexec(old, "begin isolation level repeatable read; select from locum.job"));
-	database_do(s->database,
-		    "create procedure public.ping_often() language plpgsql as $$ begin "
-		    "for i in 1..%d loop update locum.dispatcher_ping set seq = seq + 1, "
-		    "pinged_at = clock_timestamp() where incarnation = '%s'; "
-		    "commit; end loop; end $$",
-		    (int)PINGS, incarnation);
-	database_do(s->database, "set synchronous_commit = off; call public.ping_often()");
-	database_do(s->database, "drop procedure public.ping_often");
-	PQfinish(old);
 }
 
 int main(void)
@@ -194,9 +204,9 @@ int main(void)
 		SCENARIO_TEST(three_dead_are_reaped_together_by_the_one_that_is_left),
 		SCENARIO_TEST(twenty_that_die_at_once_are_all_taken_over),
 		SCENARIO_TEST(several_reapers_of_one_corpse_reclaim_once_and_without_an_error),
-		SCENARIO_TEST(
-			a_job_that_kills_its_dispatcher_is_found_out_and_its_neighbours_are_not_blamed),
-		SCENARIO_TEST(a_snapshot_held_over_many_pings_leaves_scans_quick),
+		SCENARIO_TEST(poison_that_may_not_run_twice_is_held_after_its_first_run),
+		SCENARIO_TEST(poison_that_may_not_run_twice_fails_after_its_first_run),
+		SCENARIO_TEST(poison_that_may_run_again_fails_and_those_behind_it_do_not),
 	};
 
 	return cmocka_run_group_tests(tests, database_open, database_close);
