@@ -259,6 +259,7 @@ void completer_take(struct pump *pump, struct connection *connection, struct out
 	struct accepted *accepted = read_accepted(rows, &count);
 	size_t *open = calloc(batch->count + 1, sizeof(*open));
 	size_t open_count = 0;
+	bool shared;
 
 	if (accepted == NULL || open == NULL) {
 		error_set(&err, ERROR_RETRY, "out of memory");
@@ -278,8 +279,10 @@ void completer_take(struct pump *pump, struct connection *connection, struct out
 		if (row != NULL)
 			accept(pump, ended, row->state);
 	}
+	shared = batch->shared;
 	outbox_settle(pump->outbox, batch);
-	remember_receipt(pump, completion_id);
+	if (!shared || !outbox_is_open(pump->outbox, completion_id))
+		remember_receipt(pump, completion_id);
 	goto out;
 failed:
 	/* Sent again as it is: its receipt tells then what was accepted now. */

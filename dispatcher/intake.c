@@ -172,6 +172,15 @@ static int send_all(struct pump *pump, struct db *db, const struct intake *intak
 	return status;
 }
 
+/* What is claimed is looked at as often as we ping. */
+static void look_soon(struct pump *pump)
+{
+	int64_t due_ms = clock_monotonic_ms() + pump->options.config->ping_interval_ms;
+
+	if (pump->reconcile_due_ms > due_ms)
+		pump->reconcile_due_ms = due_ms;
+}
+
 int intake_take(struct pump *pump, struct db *db, const struct intake *intake,
 		const PGresult *answer, struct error *err)
 {
@@ -193,6 +202,7 @@ int intake_take(struct pump *pump, struct db *db, const struct intake *intake,
 		status = send_all(pump, db, intake, jobs, count, err);
 	if (status == 0)
 		courier_flush(pump);
+	look_soon(pump);
 	free(jobs);
 	return status;
 }

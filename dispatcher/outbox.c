@@ -177,7 +177,8 @@ static size_t ended_bytes(const struct ended *ended)
 	return ended->result_length + ended->error_length + ended->log_length;
 }
 
-/* How many of the first in line make a batch. */
+/* How many of the first in line make a batch. What was sent before goes with its like: an earlier sending whose
+ * answer was lost may be carried out yet, and only its own receipt tells of it. */
 static size_t batch_size(const struct outbox *outbox)
 {
 	size_t bytes = 0;
@@ -185,6 +186,8 @@ static size_t batch_size(const struct outbox *outbox)
 
 	for (const struct ended *e = outbox->first; e != NULL && count < LIMIT_COMPLETION_JOBS;
 	     e = e->next) {
+		if (!uuid_same(e->completion_id, outbox->first->completion_id))
+			break;
 		bytes += ended_bytes(e);
 		if (count > 0 && bytes > LIMIT_COMPLETION_BYTES)
 			break;
@@ -217,8 +220,9 @@ static struct outbox_batch *make_batch(struct outbox *outbox, size_t count, stru
 		batch->ended[i] = take_first(outbox);
 		batch->skip = batch->skip || batch->ended[i]->held_up > 0;
 	}
+	batch->shared = !uuid_is_none(batch->ended[0]->completion_id);
 	batch->count = count;
-	batch->completion_id = uuid_make();
+	batch->completion_id = batch->shared ? batch->ended[0]->completion_id : uuid_make();
 	qsort(batch->ended, count, sizeof(struct ended *), by_id);
 	add_batch(outbox, batch);
 	return batch;
@@ -265,6 +269,22 @@ void outbox_settle(struct outbox *outbox, struct outbox_batch *batch)
 	batch_free(batch);
 }
 
+static bool list_has(const struct ended *list, struct uuid completion_id)
+{
+	for (; list != NULL; list = list->next)
+		if (uuid_same(list->completion_id, completion_id))
+			return true;
+	return false;
+}
+
+bool outbox_is_open(const struct outbox *outbox, struct uuid completion_id)
+{
+	for (const struct outbox_batch *batch = outbox->batches; batch != NULL; batch = batch->next)
+		if (uuid_same(batch->completion_id, completion_id))
+			return true;
+	return list_has(outbox->first, completion_id) || list_has(outbox->held_up, completion_id);
+}
+
 void outbox_again(struct outbox *outbox, struct outbox_batch *batch, size_t i, int64_t now_ms)
 {
 	struct ended *ended = batch->ended[i];
@@ -273,20 +293,22 @@ void outbox_again(struct outbox *outbox, struct outbox_batch *batch, size_t i, i
 	if (ended->held_up < 16 && (int64_t)PAUSE_FIRST_MS << ended->held_up < PAUSE_MOST_MS)
 		pause_ms = (int64_t)PAUSE_FIRST_MS << ended->held_up;
 	ended->held_up++;
+	ended->completion_id = batch->completion_id;
+	batch->shared = true;
 	ended->due_ms = now_ms + pause_ms;
 	ended->next = outbox->held_up;
 	outbox->held_up = ended;
 	batch->ended[i] = NULL;
 }
 
-/* Leaves the first half in the batch. Nothing of it was stored, so that its id is free for other contents: but a new one
- * costs nothing. */
+/* Leaves the first half in the batch. */
 static void halve(struct outbox *outbox, struct outbox_batch *batch)
 {
 	size_t half = batch->count / 2;
 
-	batch->completion_id = uuid_make();
+	batch->shared = true;
 	for (size_t i = half; i < batch->count; i++) {
+		batch->ended[i]->completion_id = batch->completion_id;
 		batch->ended[i]->held_up += batch->skip && batch->ended[i]->held_up == 0;
 		append(outbox, batch->ended[i]);
 	}
@@ -343,7 +365,6 @@ int outbox_bisect(struct outbox *outbox, struct outbox_batch *batch, const char 
 		halve(outbox, batch);
 		return 0;
 	}
-	batch->completion_id = uuid_make();
 	return blame(batch->ended[0], reason, err);
 }
 

@@ -26,11 +26,12 @@ struct ended {
 	size_t result_length;
 	size_t error_length;
 	size_t log_length;
-	int64_t started_ms; /* CLOCK_BOOTTIME; 0: never */
-	int64_t delay_ms;   /* of a retry or a snooze; -1: the job's policy says */
-	bool blamed;        /* a value was refused, and all were replaced */
-	int held_up;        /* how often somebody held the job locked */
-	int64_t due_ms;     /* CLOCK_MONOTONIC; not sent before */
+	int64_t started_ms;        /* CLOCK_BOOTTIME; 0: never */
+	int64_t delay_ms;          /* of a retry or a snooze; -1: the job's policy says */
+	bool blamed;               /* a value was refused, and all were replaced */
+	struct uuid completion_id; /* that it was sent with before; none: it was not */
+	int held_up;               /* how often somebody held the job locked */
+	int64_t due_ms;            /* CLOCK_MONOTONIC; not sent before */
 	struct ended *next;
 };
 
@@ -41,6 +42,7 @@ struct outbox_batch {
 	struct ended **ended; /* ids ascend */
 	bool sent;            /* on a connection that has not answered yet */
 	bool skip;            /* to try each row, for some are locked */
+	bool shared;          /* others were or are sent with its completion_id */
 	struct outbox_batch *next;
 };
 
@@ -74,6 +76,9 @@ void outbox_unsent(struct outbox_batch *batch);
 
 /* The batch was resolved: frees it with all that is in it. */
 void outbox_settle(struct outbox *outbox, struct outbox_batch *batch);
+
+/* Whether anything is still to be sent, or on its way, with this completion_id: then its receipt is needed. */
+bool outbox_is_open(const struct outbox *outbox, struct uuid completion_id);
 
 /* Somebody holds the job of entry i locked: takes it out of the batch, to be sent again after a pause, longer each
  * time. */

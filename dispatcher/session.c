@@ -115,8 +115,8 @@ static int take_look(struct pump *pump, const PGresult *rows, struct error *err)
 }
 
 /* Gives back what the database counts as ours and we do not have, and drops what we have and the database
- * counts as somebody else's. After each loss of a connection, and as often as we ping: the server may commit
- * a claim long after its connection was given up. */
+ * counts as somebody else's. After each loss of a connection, as often as we ping while we have any, and else now and
+ * then: the server may commit a claim long after its connection was given up. */
 static int reconcile(struct pump *pump, struct error *err)
 {
 	struct known known = { NULL };
@@ -135,7 +135,9 @@ static int reconcile(struct pump *pump, struct error *err)
 	if (status == 0) {
 		pump->reconcile = false;
 		pump->reconcile_due_ms = clock_monotonic_ms() +
-					 pump->options.config->ping_interval_ms;
+					 (ledger_count(pump->ledger) > 0
+						  ? pump->options.config->ping_interval_ms
+						  : pump->options.config->ping_death_interval_ms);
 		status = take_look(pump, rows[1], err);
 	}
 	PQclear(rows[0]);

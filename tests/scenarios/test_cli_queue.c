@@ -77,7 +77,7 @@ static void after_a_pause_nothing_is_claimed_though_a_dispatcher_does_not_know_o
 	scenario_start(s, "one", " ");
 	scenario_start(s, "two", " ");
 	for (int round = 0; round < 5; round++) {
-		scenario_submit(s, 3000, "quick");
+		scenario_submit(s, 600, "quick");
 		scenario_await(s, "select count(*) > %d from locum.finished", round * 50);
 		expect(d, 0, "", "default\n", "queue", "pause", "default");
 		claimed = database_int(d, "select coalesce(sum(claim_seq), 0) from locum.jobs");
@@ -93,7 +93,7 @@ static void after_a_pause_nothing_is_claimed_though_a_dispatcher_does_not_know_o
 			claimed);
 		expect(d, 0, "", "default\n", "queue", "resume", "default");
 	}
-	scenario_await_finished(s, 15000, "completed");
+	scenario_await_finished(s, 3000, "completed");
 }
 
 static void a_dispatcher_drains_on_demand(void **state)
