@@ -56,8 +56,9 @@ char *conninfo_resolve(const char *conninfo, struct error *err)
 
 	for (const PQconninfoOption *at = defaults; out != NULL && at->keyword != NULL; at++) {
 		const char *own = value_of(parsed, at->keyword);
+		bool ours = strcmp(at->keyword, "target_session_attrs") == 0;
 
-		write_pair(out, at->keyword, own == NULL ? at->val : own);
+		write_pair(out, at->keyword, own == NULL && !ours ? at->val : own);
 	}
 	if (out != NULL)
 		fclose(out);
@@ -65,5 +66,48 @@ char *conninfo_resolve(const char *conninfo, struct error *err)
 		error_set(err, ERROR_RETRY, "out of memory for a connection string");
 	PQconninfoFree(parsed);
 	PQconninfoFree(defaults);
+	return text;
+}
+
+/* The item of a list separated by commas, or NULL. A list of one has it at every place if `repeats`. */
+static char *item_of(const char *list, int place, bool repeats)
+{
+	if (list == NULL)
+		return NULL;
+	if (repeats && strchr(list, ',') == NULL)
+		place = 0;
+	for (; place > 0; place--) {
+		list = strchr(list, ',');
+		if (list == NULL)
+			return NULL;
+		list++;
+	}
+	return strndup(list, strcspn(list, ","));
+}
+
+char *conninfo_host(const char *conninfo, int place)
+{
+	char *resolved = conninfo_resolve(conninfo, NULL);
+	PQconninfoOption *parsed = resolved == NULL ? NULL : parse(resolved, NULL);
+	const char *hosts = value_of(parsed, "host");
+	bool listed = hosts != NULL && strchr(hosts, ',') != NULL &&
+		      value_of(parsed, "hostaddr") == NULL;
+	char *host = listed ? item_of(hosts, place, false) : NULL;
+	char *port = host == NULL ? NULL : item_of(value_of(parsed, "port"), place, true);
+	char *text = NULL;
+	size_t size;
+	FILE *out = host == NULL ? NULL : open_memstream(&text, &size);
+
+	/* Of two values for a key the later one counts. */
+	if (out != NULL) {
+		fputs(resolved, out);
+		write_pair(out, "host", host);
+		write_pair(out, "port", port);
+		fclose(out);
+	}
+	free(host);
+	free(port);
+	free(resolved);
+	PQconninfoFree(parsed);
 	return text;
 }

@@ -5,7 +5,12 @@
 #include "base/error.h"
 
 /* Returns key='value' pairs that mean in any environment what conninfo means in that of this process, the
- * caller's to free; NULL for a malformed one (ERROR_INPUT) and when memory ends. */
+ * caller's to free; NULL for a malformed one (ERROR_INPUT) and when memory ends. What db_open has a default of its own for
+ * stays open. */
 char *conninfo_resolve(const char *conninfo, struct error *err);
+
+/* Of several hosts the one at this place, from 0: a string that names it alone, the caller's to free. NULL when there is
+ * none, or no list. */
+char *conninfo_host(const char *conninfo, int place);
 
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "db/conninfo.h"
 #include "db/lineage.h"
 
 struct primary {
@@ -99,8 +100,8 @@ int primary_check(struct primary *primary, struct db *db, int64_t *timeline, str
 	return 0;
 }
 
-int primary_connect(struct primary *primary, struct db **db, const struct db_options *options,
-		    int64_t *timeline, struct error *err)
+static int open_checked(struct primary *primary, struct db **db, const struct db_options *options,
+			int64_t *timeline, struct error *err)
 {
 	struct db *opened;
 
@@ -111,6 +112,35 @@ int primary_connect(struct primary *primary, struct db **db, const struct db_opt
 		return -1;
 	}
 	*db = opened;
+	return 0;
+}
+
+/* The first host that takes writes is the wrong one: a later one may be the right one. */
+static int open_any(struct primary *primary, struct db **db, const struct db_options *options,
+		    int64_t *timeline)
+{
+	struct db_options one = *options;
+	struct error err = { ERROR_NONE, "", "" };
+	char *conninfo;
+	int status = -1;
+
+	for (int i = 0; status != 0 && (conninfo = conninfo_host(options->conninfo, i)) != NULL;
+	     i++) {
+		one.conninfo = conninfo;
+		status = open_checked(primary, db, &one, timeline, &err);
+		free(conninfo);
+	}
+	return status;
+}
+
+int primary_connect(struct primary *primary, struct db **db, const struct db_options *options,
+		    int64_t *timeline, struct error *err)
+{
+	if (open_checked(primary, db, options, timeline, err) == 0)
+		return 0;
+	if (err->kind != ERROR_FATAL || open_any(primary, db, options, timeline) != 0)
+		return -1;
+	log_warning("the first host that answers is passed over", log_err(err));
 	return 0;
 }
 

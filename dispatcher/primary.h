@@ -19,7 +19,8 @@ struct primary;
 struct primary *primary_open(int64_t system_id, int64_t timeline);
 void primary_close(struct primary *primary);
 
-/* As db_open. ERROR_FATAL when the database is refused, ERROR_RETRY when it is a standby. Sets *timeline to that of
+/* As db_open; err is not NULL. Of several hosts a later one is taken when the first that takes writes is refused.
+ * ERROR_FATAL when the database is refused, ERROR_RETRY when it is a standby. Sets *timeline to that of
  * the connection, 0 when this role may not know. A new one is logged once. */
 int primary_connect(struct primary *primary, struct db **db, const struct db_options *options,
 		    int64_t *timeline, struct error *err);

@@ -295,14 +295,14 @@ static int work_main(struct pump *pump, int64_t now_ms)
 /* A connection from before a failover leads to a primary that is none any more, even if it still answers. */
 static void leave_former_primary(struct pump *pump)
 {
-	static const struct error FAILED_OVER = { ERROR_RETRY, "", "the database failed over" };
+	static const struct error FORMER = { ERROR_RETRY, "", "it leads to a former primary" };
 	int64_t timeline = primary_timeline(pump->options.primary);
 
 	if (pump->main.db != NULL && pump->main.timeline < timeline)
-		pump_lose(pump, &pump->main, &FAILED_OVER);
+		pump_lose(pump, &pump->main, &FORMER);
 	for (int i = 0; i < PUMP_EXTRA; i++)
 		if (pump->extra[i].db != NULL && pump->extra[i].timeline < timeline)
-			pump_lose(pump, &pump->extra[i], &FAILED_OVER);
+			pump_lose(pump, &pump->extra[i], &FORMER);
 }
 
 static void work(struct pump *pump)

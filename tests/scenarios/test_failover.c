@@ -50,6 +50,17 @@ static void cut_off(struct scenario *s)
 		"where datname = current_database() and application_name like 'locum/p%%/%%'");
 }
 
+static void add_function(struct scenario *s)
+{
+	size_t used = strlen(s->handlers);
+
+	database_do(s->database, "create schema if not exists app; create or replace function "
+				 "app.settle(job bigint, payload json) returns json "
+				 "language sql as $$ select payload $$");
+	snprintf(s->handlers + used, sizeof(s->handlers) - used,
+		 "handler \"settle\" { kind = \"sql\" function = \"app.settle\" }\n");
+}
+
 /* --- following --------------------------------------------------------------------------------- */
 
 static void a_standby_is_never_worked_on_and_its_promotion_is_followed(void **state)
@@ -58,6 +69,7 @@ static void a_standby_is_never_worked_on_and_its_promotion_is_followed(void **st
 	struct scenario_daemon *daemon;
 
 	scenario_gated(s);
+	add_function(s);
 	scenario_server_replicate(s);
 	scenario_server_name(s, scenario_server_second(), NULL);
 	daemon = scenario_daemon(s, "one", "%s", PATIENT);
@@ -68,17 +80,20 @@ static void a_standby_is_never_worked_on_and_its_promotion_is_followed(void **st
 	scenario_server_name(s, scenario_server_second(), scenario_server_first());
 	scenario_run(s, daemon);
 	submit_by_cli(s, EX_OK, "");
-	scenario_await_finished(s, 1, "completed");
+	/* Plugin hosts find the primary, too. */
+	scenario_submit(s, 1, "settle");
+	scenario_await_finished(s, 2, "completed");
 	scenario_server_await_replayed(s);
 	scenario_server_stop(s, SIGQUIT);
 	scenario_server_promote(s);
 	scenario_await_logged(s, daemon, 1, "the database failed over timeline=");
 	submit_by_cli(s, EX_OK, "");
-	scenario_await_finished(s, 2, "completed");
-	scenario_assert_done_once(s, 2);
-	scenario_await_logged(s, daemon, 1, "acknowledged=1 lost=0");
+	scenario_submit(s, 1, "settle");
+	scenario_await_finished(s, 4, "completed");
+	scenario_assert_done_once(s, 4);
+	scenario_await_logged(s, daemon, 1, "acknowledged=2 lost=0");
 	scenario_drain(s, daemon);
-	assert_int_equal(scenario_logged(s, daemon, "the database failed over"), 1);
+	assert_int_equal(scenario_logged(s, daemon, "the database failed over timeline="), 1);
 }
 
 /* --- nothing is lost --------------------------------------------------------------------------- */
@@ -132,7 +147,7 @@ static void a_synchronous_failover_loses_nothing_and_repeats_nothing(void **stat
 	assert_int_equal(scenario_noted(s, "run "), STREAM);
 	scenario_drain(s, &s->daemons[0]);
 	scenario_drain(s, &s->daemons[1]);
-	assert_int_equal(all_logged(s, "the database failed over"), 2);
+	assert_int_equal(all_logged(s, "the database failed over timeline="), 2);
 	assert_int_equal(all_logged(s, "lost by a failover"), 0);
 	assert_int_equal(all_logged(s, "was reassigned"), 0);
 	assert_int_equal(database_int(s->database, "select count(*) from locum.receipt"), 0);
@@ -203,7 +218,7 @@ static void a_failover_behind_a_pooler_is_noticed_too(void **state)
 	scenario_server_promote(s);
 	pooler_redirect(&pooler);
 	scenario_await_logged(s, daemon, 1, "acknowledged=9 lost=6");
-	assert_int_equal(scenario_logged(s, daemon, "the database failed over"), 1);
+	assert_int_equal(scenario_logged(s, daemon, "the database failed over timeline="), 1);
 	scenario_await_noted(s, 2 * GATED, "start ");
 	scenario_let(s, "gate", GATED);
 	scenario_await_finished(s, KEPT + GATED, "completed");
@@ -239,7 +254,7 @@ static void another_database_in_the_place_of_ours_is_refused(void **state)
 	assert_int_equal(scenario_logged(s, daemon, "locumd: this is another database"), 1);
 }
 
-static void a_former_primary_that_comes_back_is_refused(void **state)
+static void a_former_primary_that_comes_back_is_passed_over(void **state)
 {
 	struct scenario *s = *state;
 	struct scenario_daemon *daemon;
@@ -252,15 +267,20 @@ static void a_former_primary_that_comes_back_is_refused(void **state)
 	scenario_server_await_replayed(s);
 	scenario_server_stop(s, SIGQUIT);
 	scenario_server_promote(s);
-	scenario_await_logged(s, daemon, 1, "the database failed over");
+	scenario_await_logged(s, daemon, 1, "the database failed over timeline=");
 	scenario_server_start_former(s);
 	cut_off(s);
-	scenario_await_logged(s, daemon, 1, "the database is refused; nothing is claimed there");
+	scenario_await_logged(s, daemon, 2, "the first host that answers is passed over");
 	assert_non_null(strstr(s->text, "left behind by a failover"));
 	scenario_submit(s, KEPT, "quick");
-	scenario_server_stop_former(s, SIGQUIT);
 	scenario_await_finished(s, KEPT, "completed");
 	scenario_drain(s, daemon);
+
+	scenario_server_name(s, scenario_server_second(), NULL);
+	scenario_launch(s, daemon, NULL);
+	assert_int_equal(scenario_exit(s, daemon), EX_CONFIG);
+	assert_int_equal(scenario_logged(s, daemon, "locumd: this primary was left behind"), 1);
+	scenario_server_stop_former(s, SIGQUIT);
 }
 
 int main(void)
@@ -272,7 +292,7 @@ int main(void)
 			an_asynchronous_failover_tells_each_lost_completion_and_runs_what_is_in_line),
 		SCENARIO_TEST(a_failover_behind_a_pooler_is_noticed_too),
 		SCENARIO_TEST(another_database_in_the_place_of_ours_is_refused),
-		SCENARIO_TEST(a_former_primary_that_comes_back_is_refused),
+		SCENARIO_TEST(a_former_primary_that_comes_back_is_passed_over),
 	};
 
 	return cmocka_run_group_tests(tests, scenario_server_open, scenario_server_close);

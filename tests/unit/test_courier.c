@@ -37,6 +37,7 @@ static int open_bench(void **state)
 	bench->pump.agent_count = 1;
 	bench->pump.ledger = ledger_open();
 	bench->pump.outbox = outbox_open();
+	bench->pump.recent = recent_open();
 	bench->pump.claimers[0] = claimer_open(&bench->config, &bench->config.agents[0]);
 	link_init(&bench->pump.links[0]);
 	link_open(&bench->pump.links[0], ends[0]);
@@ -53,6 +54,7 @@ static int close_bench(void **state)
 	link_close(&bench->pump.links[0]);
 	claimer_close(bench->pump.claimers[0]);
 	outbox_close(bench->pump.outbox);
+	recent_close(bench->pump.recent);
 	ledger_close(bench->pump.ledger);
 	config_fini(&bench->config);
 	buffer_free(&bench->sent);
