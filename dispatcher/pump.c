@@ -11,7 +11,9 @@
 #include "dispatcher/completer.h"
 #include "dispatcher/courier.h"
 #include "dispatcher/lookout.h"
+#include "dispatcher/parting.h"
 #include "dispatcher/policy.h"
+#include "dispatcher/probation.h"
 #include "dispatcher/pump_state.h"
 #include "dispatcher/recall.h"
 #include "dispatcher/reload.h"
@@ -96,6 +98,7 @@ static void begin_life(struct pump *pump, struct uuid incarnation)
 	pump->retry_due_ms = 0;
 	pump->sweep_due_ms = 0;
 	pump->reconcile = false;
+	pump->probation.until_ms = 0;
 	observer_close(pump->observer);
 	pump->observer = observer_open(&settings);
 	reaper_set_life(pump->options.reaper, incarnation);
@@ -154,6 +157,7 @@ static void begin_drain(struct pump *pump)
 	if (pump->draining)
 		return;
 	pump->draining = true;
+	pump->counts.drained = ledger_count(pump->ledger);
 	pump->drain_deadline_ms = clock_monotonic_ms() + pump->options.config->drain_timeout_ms;
 	log_info("draining", log_number("remaining", (int64_t)ledger_count(pump->ledger)));
 	courier_recall(pump);
@@ -164,6 +168,10 @@ static void release_all(struct pump *pump, int64_t grace_ms)
 {
 	if (pump->releasing)
 		return;
+	if (!pump->draining)
+		pump->counts.drained = ledger_count(pump->ledger);
+	for (int i = 0; i < pump->agent_count; i++)
+		pump->counts.forced += ledger_load(pump->ledger, i);
 	pump->draining = true;
 	pump->releasing = true;
 	pump->drain_deadline_ms = clock_monotonic_ms() + grace_ms + END_MS;
@@ -198,7 +206,7 @@ static void take_mail(struct pump *pump, const struct mail *mail)
 		courier_meet(pump, mail->agent, mail->fd);
 		return;
 	case MAIL_AGENT_DEAD:
-		courier_part(pump, mail->agent);
+		parting_take(pump, mail->agent);
 		return;
 	case MAIL_RELOAD:
 		reload_take(pump, mail->config);
@@ -335,6 +343,8 @@ static int wait_ms(const struct pump *pump)
 		if (pump->extra[i].turn != NULL)
 			earliest(&due_ms, db_deadline_ms(pump->extra[i].db));
 	earliest(&due_ms, pump->recall_due_ms);
+	if (!probation_is_free(pump))
+		earliest(&due_ms, pump->probation.until_ms);
 	if (pump->draining)
 		earliest(&due_ms, pump->drain_deadline_ms);
 	return due_ms <= now_ms ? 0 : (int)(due_ms - now_ms);
@@ -400,10 +410,15 @@ static void *run(void *context)
 		wait_for_events(pump);
 		work(pump);
 		recall_run(pump, clock_monotonic_ms());
+		probation_run(pump, clock_monotonic_ms());
 		courier_dismiss(pump);
 		courier_flush(pump);
 		status_tell(pump);
 	}
+	LOG_LINE(pump->counts.forced == 0 ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
+		 pump->counts.forced == 0 ? "drained" : "drained by force",
+		 log_number("held", (int64_t)pump->counts.drained),
+		 log_number("handed_back", (int64_t)pump->counts.forced));
 	log_info("pump stopped", log_number("completed", (int64_t)pump->counts.completed),
 		 log_number("reassigned", (int64_t)pump->counts.reassigned),
 		 log_number("remaining", (int64_t)ledger_count(pump->ledger)));
