@@ -32,6 +32,7 @@ enum {
 	LIMIT_CLAIM_BATCH = 1000,   /* jobs in one claim */
 	LIMIT_COMPLETION_JOBS = 1000,     /* jobs in one completion */
 	LIMIT_COMPLETION_BYTES = 4194304, /* bytes of results, errors and logs in one completion */
+	LIMIT_RECENT_COMPLETIONS = 10000, /* completions that are checked after a failover */
 	LIMIT_SUBMIT_BATCH = 10000,       /* jobs in one call of submit_arrays */
 	LIMIT_LINE_BYTES = 2097152,       /* a line of a submission stream */
 	LIMIT_OPTIONS_BYTES = 2097152,    /* a job's options as one JSON text on their way in */

@@ -8,6 +8,7 @@
 #include "db/db_state.h"
 #include "db/exchange.h"
 #include "db/failure.h"
+#include "db/rows.h"
 #include "db/statement.h"
 
 enum { CONNECT_TIMEOUT_S = 10, NAME_SIZE = 64 };
@@ -64,10 +65,29 @@ static void ignore_notice(void *context, const PGresult *result)
 	(void)result;
 }
 
-static int prepare_session(struct db *db, const struct db_options *options, struct error *err)
+/* Whether another process than the one that greeted us serves statements. Prepares nothing. */
+static int find_pooler(struct db *db, bool *pooled, struct error *err)
 {
 	struct args args;
+	PGresult *rows;
 
+	args_init(&args);
+	rows = db_call(db, "backend_pid", &args, err);
+	if (rows == NULL)
+		return -1;
+	*pooled = rows_int(rows, 0, 0) != PQbackendPID(db->conn);
+	PQclear(rows);
+	return 0;
+}
+
+static int prepare_session(struct db *db, const struct db_options *options, struct error *err)
+{
+	bool pooled = false;
+	struct args args;
+
+	if (options->wary && find_pooler(db, &pooled, err) != 0)
+		return -1;
+	db->prepare = options->prepared && !pooled;
 	if (options->pinned) {
 		args_init(&args);
 		if (db_do(db, "session_pin", &args, err) != 0)
@@ -92,7 +112,6 @@ int db_open(struct db **db, const struct db_options *options, struct error *err)
 	if (opened == NULL)
 		return error_set(err, ERROR_RETRY, "out of memory");
 	opened->answer_ms = options->answer_ms;
-	opened->prepare = options->prepared;
 	opened->prepared = calloc(statement_count() + 1, sizeof(bool));
 	opened->conn = connect_params(options);
 	if (opened->prepared == NULL || opened->conn == NULL) {
@@ -240,6 +259,11 @@ bool db_notified(struct db *db)
 		any = true;
 	}
 	return any;
+}
+
+void db_give_up(struct db *db)
+{
+	db->lost = true;
 }
 
 bool db_is_lost(const struct db *db)

@@ -24,7 +24,8 @@ struct db_options {
 				 NULL: "locum", unless conninfo names another */
 	struct uuid incarnation; /* the end of application_name; none: left out */
 	bool prepared;           /* prepare statements on the server; off behind a pooler */
-	bool pinned;             /* pin plans for the session; off behind a pooler */
+	bool wary;   /* prepares nothing if a pooler stands between, whatever `prepared` says */
+	bool pinned; /* pin plans for the session; off behind a pooler */
 	int64_t answer_ms;    /* longest wait for an answer, then the connection counts as lost */
 	int64_t statement_ms; /* the server's own limit for a statement; 0: none */
 };
@@ -83,6 +84,9 @@ int db_listen(struct db *db, const char *channel, struct error *err);
 
 /* Takes in what has arrived and returns whether a notification was among it. */
 bool db_notified(struct db *db);
+
+/* Counts the connection as broken: it leads to the wrong place. */
+void db_give_up(struct db *db);
 
 /* Whether the connection broke; close it and open another. */
 bool db_is_lost(const struct db *db);

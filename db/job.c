@@ -212,6 +212,17 @@ void receipt_confirm_call(struct db_call *call, const struct uuid *confirmed, si
 	args_uuid_array(&call->args, confirmed, count);
 }
 
+void completion_check_call(struct db_call *call, const int64_t *ids, const struct uuid *claim_ids,
+			   const int32_t *queues, const int64_t *ages_ms, size_t count)
+{
+	call->statement = "completion_check";
+	args_init(&call->args);
+	args_int8_array(&call->args, ids, count);
+	args_uuid_array(&call->args, claim_ids, count);
+	args_int4_array(&call->args, queues, count);
+	args_int8_array(&call->args, ages_ms, count);
+}
+
 void job_start_call(struct db_call *call, const int64_t *ids, const struct uuid *claim_ids,
 		    const int64_t *started_ago_ms, size_t count)
 {

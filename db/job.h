@@ -97,6 +97,10 @@ int completion_lookup(struct db *db, struct uuid completion_id, const int64_t *i
 
 void receipt_confirm_call(struct db_call *call, const struct uuid *confirmed, size_t count);
 
+/* Of completions that were acknowledged so long ago. */
+void completion_check_call(struct db_call *call, const int64_t *ids, const struct uuid *claim_ids,
+			   const int32_t *queues, const int64_t *ages_ms, size_t count);
+
 void job_start_call(struct db_call *call, const int64_t *ids, const struct uuid *claim_ids,
 		    const int64_t *started_ago_ms, size_t count);
 /* A text that is NULL leaves what is there. */

@@ -8,6 +8,7 @@
 #include "db/gate.h"
 #include "db/house.h"
 #include "db/job.h"
+#include "db/state.h"
 
 enum { CONFIRM_MS = 1000 };
 
@@ -106,11 +107,23 @@ static void say_end(const struct pump *pump, const struct ended *ended, const ch
 		 log_text("reason", ended->error));
 }
 
+/* Whether nothing more follows for the job. */
+static bool is_end(const char *state)
+{
+	enum state read;
+
+	return state_read(state, &read) == 0 && state_is_terminal(read);
+}
+
 /* State is the one that is stored: the run's own transaction may have been quicker than the outcome that it got, and a
  * job that was to be tried again may have been cancelled. */
 static void accept(struct pump *pump, const struct ended *ended, const char *state)
 {
+	const struct holding *holding = ledger_find(pump->ledger, ended->id, ended->claim_id);
+
 	pump->counts.completed++;
+	if (holding != NULL && is_end(state))
+		recent_add(pump->recent, holding);
 	if (strcmp(state, "completed") == 0 && strcmp(ended->outcome, "completed") == 0)
 		log_debug("job completed", log_number("job", ended->id));
 	else

@@ -118,6 +118,7 @@ static void take_settled(struct pump *pump, struct holding *holding)
 {
 	pump->counts.completed++;
 	log_debug("job completed", log_number("job", holding->id));
+	recent_add(pump->recent, holding);
 	ledger_drop(pump->ledger, holding);
 }
 
@@ -342,6 +343,7 @@ static int enter(struct pump *pump, int agent, struct uuid claim_id, const struc
 		.claim_seq = job->claim_seq,
 		.agent = agent,
 		.handler = config_agent_handler(pump->options.config, agent, job->handler),
+		.queue_id = job->queue_id,
 		.stage = HOLDING_SENT,
 		.attempt = job->attempt + 1,
 		.max_attempts = job->max_attempts,

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -34,6 +35,8 @@ struct state {
 	struct uuid id;
 	struct uuid incarnation;
 	long pid;
+	int64_t system_id;
+	int64_t timeline;
 	char home[HOME_SIZE]; /* of the file that was written; a copy has another */
 };
 
@@ -62,8 +65,11 @@ static int read_state(int fd, struct state *state)
 	if (length <= 0)
 		return -1;
 	text[length] = '\0';
-	if (sscanf(text, "id %36s\nincarnation %36s\npid %ld\nhome %95s", id, incarnation,
-		   &state->pid, state->home) < 3)
+	if (sscanf(text,
+		   "id %36s\nincarnation %36s\npid %ld\nhome %95s\nsystem %" SCNd64
+		   "\ntimeline %" SCNd64,
+		   id, incarnation, &state->pid, state->home, &state->system_id,
+		   &state->timeline) < 3)
 		return -1;
 	if (uuid_read(id, &state->id) != 0 || uuid_read(incarnation, &state->incarnation) != 0)
 		return -1;
@@ -146,6 +152,8 @@ int identity_open(struct identity *identity, const char *state_dir, int64_t wait
 		goto fail;
 	}
 	identity->id = status.st_size > 0 ? state.id : uuid_make();
+	identity->system_id = status.st_size > 0 ? state.system_id : 0;
+	identity->timeline = status.st_size > 0 ? state.timeline : 0;
 	write_home(identity->fd, home);
 	if (status.st_size > 0 && strcmp(state.home, home) == 0)
 		identity->former = state.incarnation;
@@ -178,9 +186,11 @@ int identity_write(struct identity *identity, struct uuid incarnation, struct er
 	int length;
 
 	write_home(identity->fd, home);
-	length = snprintf(text, sizeof(text), "id %s\nincarnation %s\npid %ld\nhome %s\n",
+	length = snprintf(text, sizeof(text),
+			  "id %s\nincarnation %s\npid %ld\nhome %s\nsystem %" PRId64
+			  "\ntimeline %" PRId64 "\n",
 			  uuid_text(identity->id, id), uuid_text(incarnation, life), (long)getpid(),
-			  home);
+			  home, identity->system_id, identity->timeline);
 	/* Every version has the same length but for a few digits: one write, then the cut. */
 	if (pwrite(identity->fd, text, (size_t)length, 0) != length ||
 	    ftruncate(identity->fd, length) != 0 || fdatasync(identity->fd) != 0)

@@ -16,9 +16,11 @@ enum { IDENTITY_TEXT_MAX = 256 };
 struct identity {
 	struct uuid id;
 	struct uuid
-		former; /* the incarnation that the file named; none: zero, also in a copy of the
+		former;    /* the incarnation that the file named; none: zero, also in a copy of the
 			     * file, a clone of the machine, or after a reboot */
-	int fd;         /* of the state file, locked */
+	int64_t system_id; /* of the database that the file names; none: 0 */
+	int64_t timeline;  /* and the one that it was last seen in */
+	int fd;            /* of the state file, locked */
 	char path[IDENTITY_TEXT_MAX * 2];
 	char host[IDENTITY_TEXT_MAX];
 	char machine_id[IDENTITY_TEXT_MAX];
@@ -31,7 +33,8 @@ int identity_open(struct identity *identity, const char *state_dir, int64_t wait
 		  struct error *err);
 void identity_close(struct identity *identity);
 
-/* Writes the incarnation that begins into the file, durably, once it is registered. */
+/* Writes the incarnation that begins into the file, durably, once it is registered, and the database where that
+ * was done. */
 int identity_write(struct identity *identity, struct uuid incarnation, struct error *err);
 
 #endif

@@ -23,6 +23,7 @@ struct holding {
 	int64_t claim_seq;
 	int agent;   /* index into the configuration */
 	int handler; /* index into the configuration; -1: the present one has it no more */
+	int queue_id;
 	enum holding_stage stage;
 	int attempt; /* of this run, from 1 */
 	int max_attempts;

@@ -24,6 +24,7 @@
 #include "dispatcher/notify.h"
 #include "dispatcher/options.h"
 #include "dispatcher/pinger.h"
+#include "dispatcher/primary.h"
 #include "dispatcher/pump.h"
 #include "dispatcher/reaper.h"
 
@@ -43,6 +44,7 @@ struct daemon {
 	struct notify notify;
 	struct mailbox *box;
 	struct crew *crew;
+	struct primary *primary;
 	struct reaper *reaper;
 	struct pinger *pinger;
 	struct pump *pump;
@@ -93,12 +95,16 @@ static int start(struct daemon *daemon, struct error *err)
 	crew.pump = daemon->box;
 	if (crew_start(&daemon->crew, &crew, err) != 0)
 		return -1;
-	if (reaper_start(&daemon->reaper, config, err) != 0)
+	daemon->primary = primary_open(daemon->identity.system_id, daemon->identity.timeline);
+	if (daemon->primary == NULL)
+		return error_set(err, ERROR_FATAL, "out of memory");
+	if (reaper_start(&daemon->reaper, config, daemon->primary, err) != 0)
 		return -1;
 	pinger.identity = &daemon->identity;
 	pinger.fence = daemon->fence;
 	pinger.pump = daemon->box;
 	pinger.reaper = daemon->reaper;
+	pinger.primary = daemon->primary;
 	pinger.notify = &daemon->notify;
 	pinger.drain_fd = daemon->drain_fd;
 	pinger.gone_fd = daemon->gone_fd;
@@ -107,6 +113,7 @@ static int start(struct daemon *daemon, struct error *err)
 	pump.box = daemon->box;
 	pump.pinger = daemon->pinger;
 	pump.reaper = daemon->reaper;
+	pump.primary = daemon->primary;
 	pump.notify = &daemon->notify;
 	pump.done_fd = daemon->done_fd;
 	return pump_start(&daemon->pump, &pump, err);
@@ -271,6 +278,7 @@ static void stop(struct daemon *daemon)
 		crew_stop(daemon->crew, AGENT_END_MS);
 	pinger_stop(daemon->pinger);
 	reaper_stop(daemon->reaper);
+	primary_close(daemon->primary);
 	mailbox_close(daemon->box);
 	fence_close(daemon->fence);
 	identity_close(&daemon->identity);

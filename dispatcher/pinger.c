@@ -23,6 +23,7 @@ enum { LONG_LIFE_INTERVALS = 10, WAIT_MOST_MS = 60000 };
 struct pinger {
 	struct pinger_options options;
 	struct db *db;
+	int64_t timeline; /* of the database when db was opened */
 	struct uuid incarnation;
 	int deaths;          /* in a row, without a long life between */
 	int failures;        /* to reach the database, in a row */
@@ -59,7 +60,14 @@ static int connect_db(struct pinger *pinger, struct error *err)
 
 	if (options.statement_ms > 0 && options.statement_ms < 1000)
 		options.statement_ms = 1000;
-	return db_open(&pinger->db, &options, err);
+	return primary_connect(pinger->options.primary, &pinger->db, &options, &pinger->timeline,
+			       err);
+}
+
+static void hang_up(struct pinger *pinger)
+{
+	db_close(pinger->db);
+	pinger->db = NULL;
 }
 
 /* Tells the watchdog that this thread turns, when that is due. */
@@ -126,6 +134,8 @@ static int be_born(struct pinger *pinger, struct dispatcher_twin *twin, struct e
 
 	if (born != 1)
 		return born;
+	identity->system_id = primary_system_id(pinger->options.primary);
+	identity->timeline = primary_timeline(pinger->options.primary);
 	/* From now on the file names the life that holds claims; a crash in between leaves one that holds
 	 * none, and its death is found by siblings. */
 	if (identity_write(identity, pinger->incarnation, err) != 0)
@@ -209,8 +219,7 @@ static bool end_life(struct pinger *pinger, int64_t born_ms)
 	pthread_mutex_unlock(&pinger->lock);
 	post(pinger, MAIL_DEAD);
 	say_death(pinger);
-	db_close(pinger->db);
-	pinger->db = NULL;
+	hang_up(pinger);
 	/* Until the pump holds nothing of the life that is over. */
 	if (!wait_for(pinger, INT64_MAX, &pinger->dropped))
 		return false;
@@ -276,8 +285,7 @@ static enum birth try_birth(struct pinger *pinger, struct heir **heir)
 	/* An earlier try did it, its answer was lost, and siblings found that life dead meanwhile. */
 	if (strcmp(err.sqlstate, "23505") == 0)
 		pinger->incarnation = uuid_make();
-	db_close(pinger->db);
-	pinger->db = NULL;
+	hang_up(pinger);
 	return FAILED;
 }
 
@@ -299,12 +307,26 @@ static bool begin_life(struct pinger *pinger)
 	return go_on;
 }
 
+/* Notes a failover in the state file. */
+static int note_timeline(struct pinger *pinger, struct error *err)
+{
+	struct identity *identity = pinger->options.identity;
+
+	if (identity->timeline == pinger->timeline)
+		return 0;
+	identity->timeline = pinger->timeline;
+	return identity_write(identity, pinger->incarnation, err);
+}
+
 /* One ping, with a connection made when there is none. 1: alive; 0: dead; -1: no answer. */
 static int live_once(struct pinger *pinger)
 {
 	struct error err = { ERROR_NONE, "", "" };
 	int alive = -1;
 
+	/* From before a failover: it leads to a primary that is none any more. */
+	if (pinger->db != NULL && pinger->timeline < primary_timeline(pinger->options.primary))
+		hang_up(pinger);
 	if (pinger->db == NULL && connect_db(pinger, &err) != 0)
 		goto failed;
 	alive = ping_once(pinger, &err);
@@ -315,15 +337,13 @@ static int live_once(struct pinger *pinger)
 	if (pinger->failures > 0)
 		log_info("pings are answered again", log_number("failed", pinger->failures));
 	pinger->failures = 0;
-	if (take_signals(pinger, &err) == 0)
+	if (take_signals(pinger, &err) == 0 && note_timeline(pinger, &err) == 0)
 		return 1;
 failed:
 	if (pinger->failures++ == 0)
 		log_warning("ping failed", log_err(&err));
-	if (pinger->db != NULL && (db_is_lost(pinger->db) || alive < 0)) {
-		db_close(pinger->db);
-		pinger->db = NULL;
-	}
+	if (pinger->db != NULL && (db_is_lost(pinger->db) || alive < 0))
+		hang_up(pinger);
 	return alive == 1 ? 1 : -1;
 }
 
@@ -367,8 +387,7 @@ static void leave(struct pinger *pinger)
 		status = dispatcher_stop(pinger->db, pinger->incarnation, &err);
 		if (status == 0)
 			break;
-		db_close(pinger->db);
-		pinger->db = NULL;
+		hang_up(pinger);
 	}
 	if (status != 0)
 		log_warning("the end could not be recorded; siblings will find out", log_err(&err));

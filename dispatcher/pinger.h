@@ -16,6 +16,7 @@
 #include "dispatcher/identity.h"
 #include "dispatcher/mailbox.h"
 #include "dispatcher/notify.h"
+#include "dispatcher/primary.h"
 #include "dispatcher/reaper.h"
 
 struct pinger;
@@ -24,8 +25,9 @@ struct pinger_options {
 	const struct config *config;
 	struct identity *identity; /* the pinger's from here on, until pinger_stop */
 	struct fence *fence;
-	struct mailbox *pump;  /* where it posts BORN, DEAD and SIGNAL */
-	struct reaper *reaper; /* outlives the pinger */
+	struct mailbox *pump;    /* where it posts BORN, DEAD and SIGNAL */
+	struct reaper *reaper;   /* outlives the pinger */
+	struct primary *primary; /* outlives the pinger */
 	const struct notify *notify;
 	int drain_fd; /* an eventfd that it writes when the database asks for a drain */
 	int gone_fd;  /* an eventfd that it writes when its id was taken over and it gave up */

@@ -46,7 +46,12 @@ static void close_all(struct pump *pump)
 
 static void lose_main(struct pump *pump, const struct error *err)
 {
-	if (pump->failures++ == 0)
+	bool refused = err->kind == ERROR_FATAL && !pump->refused;
+
+	if (refused)
+		log_error("the database is refused; nothing is claimed there", log_err(err));
+	pump->refused = pump->refused || refused;
+	if (pump->failures++ == 0 && !refused)
 		log_warning("connection to the database lost; results are kept", log_err(err));
 	pump->idle = false;
 	pump->reconcile = true;
@@ -70,7 +75,10 @@ void pump_lose(struct pump *pump, struct connection *connection, const struct er
 
 void pump_fail(struct pump *pump, struct connection *connection, const struct error *err)
 {
-	if (connection->db == NULL || db_is_lost(connection->db)) {
+	/* It only reads: the primary became a standby, and another host may be the primary. */
+	bool demoted = strcmp(err->sqlstate, "25006") == 0;
+
+	if (connection->db == NULL || db_is_lost(connection->db) || demoted) {
 		pump_lose(pump, connection, err);
 		return;
 	}
@@ -292,6 +300,19 @@ static int work_main(struct pump *pump, int64_t now_ms)
 	return 0;
 }
 
+/* A connection from before a failover leads to a primary that is none any more, even if it still answers. */
+static void leave_former_primary(struct pump *pump)
+{
+	static const struct error FAILED_OVER = { ERROR_RETRY, "", "the database failed over" };
+	int64_t timeline = primary_timeline(pump->options.primary);
+
+	if (pump->main.db != NULL && pump->main.timeline < timeline)
+		pump_lose(pump, &pump->main, &FAILED_OVER);
+	for (int i = 0; i < PUMP_EXTRA; i++)
+		if (pump->extra[i].db != NULL && pump->extra[i].timeline < timeline)
+			pump_lose(pump, &pump->extra[i], &FAILED_OVER);
+}
+
 static void work(struct pump *pump)
 {
 	int64_t now_ms;
@@ -301,6 +322,7 @@ static void work(struct pump *pump)
 		take_notification(pump);
 	for (int i = 0; i < PUMP_EXTRA; i++)
 		take_answer(pump, &pump->extra[i]);
+	leave_former_primary(pump);
 	now_ms = clock_monotonic_ms();
 	if (!pump->alive || now_ms < pump->retry_due_ms ||
 	    (pump->main.turn == NULL && work_main(pump, now_ms) != 0))
@@ -421,6 +443,7 @@ static void *run(void *context)
 		 log_number("handed_back", (int64_t)pump->counts.forced));
 	log_info("pump stopped", log_number("completed", (int64_t)pump->counts.completed),
 		 log_number("reassigned", (int64_t)pump->counts.reassigned),
+		 log_number("lost", (int64_t)pump->counts.lost),
 		 log_number("remaining", (int64_t)ledger_count(pump->ledger)));
 	written = write(pump->options.done_fd, &one, sizeof(one));
 	(void)written;
@@ -436,6 +459,7 @@ static void pump_free(struct pump *pump)
 	}
 	ledger_close(pump->ledger);
 	outbox_close(pump->outbox);
+	recent_close(pump->recent);
 	notes_clear(&pump->notes);
 	observer_close(pump->observer);
 	reload_close(pump);
@@ -455,7 +479,8 @@ int pump_start(struct pump **pump, const struct pump_options *options, struct er
 	started->status_busy = -1;
 	started->ledger = ledger_open();
 	started->outbox = outbox_open();
-	complete = started->ledger != NULL && started->outbox != NULL;
+	started->recent = recent_open();
+	complete = started->ledger != NULL && started->outbox != NULL && started->recent != NULL;
 	for (int i = 0; i < started->agent_count; i++) {
 		link_init(&started->links[i]);
 		started->claimers[i] = claimer_open(options->config, &options->config->agents[i]);

@@ -10,15 +10,17 @@
 #include "dispatcher/mailbox.h"
 #include "dispatcher/notify.h"
 #include "dispatcher/pinger.h"
+#include "dispatcher/primary.h"
 #include "dispatcher/reaper.h"
 
 struct pump;
 
 struct pump_options {
 	const struct config *config;
-	struct mailbox *box;   /* its news */
-	struct pinger *pinger; /* outlives the pump */
-	struct reaper *reaper; /* outlives the pump */
+	struct mailbox *box;     /* its news */
+	struct pinger *pinger;   /* outlives the pump */
+	struct reaper *reaper;   /* outlives the pump */
+	struct primary *primary; /* outlives the pump */
 	const struct notify *notify;
 	int done_fd; /* an eventfd that it writes when a drain is over */
 };

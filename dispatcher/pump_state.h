@@ -15,6 +15,7 @@
 #include "dispatcher/observer.h"
 #include "dispatcher/outbox.h"
 #include "dispatcher/pump.h"
+#include "dispatcher/recent.h"
 
 enum { PUMP_RECEIPTS_MAX = 64, PUMP_EXTRA = 1 };
 
@@ -22,6 +23,7 @@ enum { PUMP_RECEIPTS_MAX = 64, PUMP_EXTRA = 1 };
 struct connection {
 	struct db *db;     /* NULL: none at the moment */
 	struct turn *turn; /* NULL: none */
+	int64_t timeline;  /* of the database when it was opened */
 	int64_t retry_due_ms;
 	int64_t used_ms; /* when its last turn began */
 };
@@ -40,6 +42,7 @@ struct pump_counts {
 	uint64_t gone;
 	uint64_t drained; /* jobs that were held when the drain began */
 	uint64_t forced;  /* runs that it did not wait for */
+	uint64_t lost;    /* acknowledged, and did not survive a failover */
 };
 
 struct pump {
@@ -58,6 +61,9 @@ struct pump {
 
 	struct connection main;              /* does everything; */
 	struct connection extra[PUMP_EXTRA]; /* these, turns that main would be too slow for */
+	int64_t checked_timeline;            /* what was acknowledged before it was looked for */
+	bool refused;                        /* the database, as the log says */
+	bool pooler_said;                    /* that one is not configured for */
 	int failures;                        /* to reach the database, in a row */
 	int64_t retry_due_ms;
 	int troubles;             /* transactions that failed, in a row */
@@ -75,6 +81,7 @@ struct pump {
 	struct probation probation;
 	struct ledger *ledger;
 	struct outbox *outbox;
+	struct recent *recent;
 	struct notes notes;
 	struct observer *observer;
 	struct uuid receipts[PUMP_RECEIPTS_MAX]; /* of accepted batches, to be confirmed */

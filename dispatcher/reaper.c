@@ -28,6 +28,7 @@ struct task {
 
 struct reaper {
 	const struct config *config;
+	struct primary *primary;
 	pthread_t thread;
 	pthread_mutex_t lock; /* guards first, self, stopping */
 	pthread_cond_t changed;
@@ -46,10 +47,12 @@ static int open_db(struct reaper *reaper, struct db **db, struct error *err)
 		.answer_ms = reaper->config->ping_death_interval_ms,
 	};
 
+	int64_t timeline;
+
 	pthread_mutex_lock(&reaper->lock);
 	options.incarnation = reaper->self;
 	pthread_mutex_unlock(&reaper->lock);
-	return db_open(db, &options, err);
+	return primary_connect(reaper->primary, db, &options, &timeline, err);
 }
 
 static bool is_locked(const struct error *err)
@@ -246,7 +249,8 @@ static void *run(void *context)
 	}
 }
 
-int reaper_start(struct reaper **reaper, const struct config *config, struct error *err)
+int reaper_start(struct reaper **reaper, const struct config *config, struct primary *primary,
+		 struct error *err)
 {
 	struct reaper *started = calloc(1, sizeof(*started));
 	pthread_condattr_t attributes;
@@ -255,6 +259,7 @@ int reaper_start(struct reaper **reaper, const struct config *config, struct err
 	if (started == NULL)
 		return error_set(err, ERROR_FATAL, "out of memory");
 	started->config = config;
+	started->primary = primary;
 	pthread_mutex_init(&started->lock, NULL);
 	pthread_condattr_init(&attributes);
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);

@@ -9,10 +9,13 @@
 #include "base/uuid.h"
 #include "dispatcher/config.h"
 #include "dispatcher/observer.h"
+#include "dispatcher/primary.h"
 
 struct reaper;
 
-int reaper_start(struct reaper **reaper, const struct config *config, struct error *err);
+/* config and primary outlive it. */
+int reaper_start(struct reaper **reaper, const struct config *config, struct primary *primary,
+		 struct error *err);
 void reaper_stop(struct reaper *reaper);
 
 /* The incarnation in whose name it declares deaths. Any thread. */

@@ -146,7 +146,7 @@ static int reconcile(struct pump *pump, struct error *err)
 	return status;
 }
 
-static int open_db(const struct pump *pump, struct db **db, struct error *err)
+static int open_db(struct pump *pump, struct connection *connection, struct error *err)
 {
 	const struct config *config = pump->options.config;
 	struct db_options options = {
@@ -158,7 +158,41 @@ static int open_db(const struct pump *pump, struct db **db, struct error *err)
 		.answer_ms = config->ping_death_interval_ms,
 	};
 
-	return db_open(db, &options, err);
+	return primary_connect(pump->options.primary, &connection->db, &options,
+			       &connection->timeline, err);
+}
+
+/* PgBouncer in transaction mode takes LISTEN without a word, and gives prepared statements to others. */
+static void warn_of_pooler(struct pump *pump)
+{
+	const struct config *config = pump->options.config;
+
+	if (pump->pooler_said || !primary_is_pooled(pump->options.primary) ||
+	    (config->listen == 0 && config->prepared == 0))
+		return;
+	log_warning("a pooler stands before the database; unless it pools sessions this will fail",
+		    log_text("needed", "--no-listen --no-prepared"));
+	pump->pooler_said = true;
+}
+
+/* The database is in another timeline than that in which completions were acknowledged: which are lost? They
+ * are told, and not done again: what is lost is in line again, or gone. */
+static int check_recent(struct pump *pump, struct error *err)
+{
+	size_t count = recent_count(pump->recent);
+	int64_t lost;
+
+	if (pump->main.timeline == pump->checked_timeline)
+		return 0;
+	lost = pump->checked_timeline == 0 ? 0 : recent_check(pump->recent, pump->main.db, err);
+	if (lost < 0)
+		return -1;
+	if (pump->checked_timeline != 0)
+		log_info("completions were looked for after a failover",
+			 log_number("acknowledged", (int64_t)count), log_number("lost", lost));
+	pump->counts.lost += (uint64_t)lost;
+	pump->checked_timeline = pump->main.timeline;
+	return 0;
 }
 
 static int open_main(struct pump *pump, struct error *err)
@@ -166,7 +200,7 @@ static int open_main(struct pump *pump, struct error *err)
 	char channel[64];
 	char uuid[UUID_TEXT_SIZE];
 
-	if (open_db(pump, &pump->main.db, err) != 0)
+	if (open_db(pump, &pump->main, err) != 0)
 		return -1;
 	snprintf(channel, sizeof(channel), "locum_%s", uuid_text(pump->incarnation, uuid));
 	if ((pump->options.config->listen != 0 && db_listen(pump->main.db, channel, err) != 0) ||
@@ -178,6 +212,8 @@ static int open_main(struct pump *pump, struct error *err)
 	if (pump->failures > 0)
 		log_info("connected to the database again", log_number("failed", pump->failures));
 	pump->failures = 0;
+	pump->refused = false;
+	warn_of_pooler(pump);
 	for (int i = 0; i < pump->agent_count; i++)
 		claimer_restart(pump->claimers[i]);
 	return 0;
@@ -212,6 +248,12 @@ int session_prepare(struct pump *pump, int64_t now_ms, struct error *err)
 {
 	if (pump->main.db == NULL && open_main(pump, err) != 0)
 		return -1;
+	/* A pooler's connection outlives a failover. */
+	if (now_ms >= pump->queues_due_ms && primary_is_pooled(pump->options.primary) &&
+	    primary_check(pump->options.primary, pump->main.db, &pump->main.timeline, err) != 0)
+		return -1;
+	if (check_recent(pump, err) != 0)
+		return -1;
 	/* What a claim on its way brings is ours, and not known yet: no other begins until it is. */
 	if (now_ms >= pump->reconcile_due_ms)
 		pump->reconcile = true;
@@ -229,5 +271,5 @@ int session_prepare(struct pump *pump, int64_t now_ms, struct error *err)
 
 int session_open_extra(struct pump *pump, struct connection *connection, struct error *err)
 {
-	return connection->db != NULL ? 0 : open_db(pump, &connection->db, err);
+	return connection->db != NULL ? 0 : open_db(pump, connection, err);
 }

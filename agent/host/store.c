@@ -110,6 +110,7 @@ static int connect(struct store *store, bool *fresh, struct error *err)
 		.conninfo = store->conninfo,
 		.role = "host",
 		.prepared = !store->unprepared,
+		.wary = true,
 		.answer_ms = ANSWER_MS,
 	};
 

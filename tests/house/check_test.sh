@@ -221,6 +221,11 @@ test_text() {
 	file doc.md 'text '
 	fires white_space_at_the_end 'doc.md:1: text: '
 
+	# shellcheck disable=SC2016 # these are Markdown's
+	file tests/scenarios/README.md '| `db/test_claim.c` `is_there`, `db/test_claim.c` `is_not` |'
+	file tests/db/test_claim.c 'int is_there;'
+	fires test_that_is_only_named 'tests/scenarios/README.md:1: scenes: '
+
 	file .gitignore '/build/'
 	file build/made.c 'int x;'
 	(cd "$tree" && git init -q && git add -f build/made.c)

@@ -58,7 +58,8 @@ static void a_failed_run_is_logged_at_the_level_of_its_handler(void **state)
 	scenario_await_logged(s, daemon, 5, "job ended job=");
 	for (int i = 0; i < 4; i++) {
 		snprintf(line, sizeof(line),
-			 "%s job ended job=%d handler=\"%s\" outcome=\"failed\" reason=\"",
+			 "%s job ended job=%d handler=\"%s\" outcome=\"failed\" "
+			 "state=\"failed\" reason=\"",
 			 LEVELS[i], i + 1, LEVELS[i]);
 		assert_int_equal(scenario_logged(s, daemon, line), 1);
 	}

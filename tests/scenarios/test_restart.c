@@ -115,6 +115,44 @@ static void an_outage_longer_than_the_death_interval_kills_no_dispatcher(void **
 	scenario_drain(s, two);
 }
 
+/* As above, with a dispatcher that was declared dead while it worked. */
+static void a_restart_of_the_server_changes_nothing_about_a_reassignment(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *slow;
+	struct scenario_daemon *sibling;
+
+	scenario_gate(s, "gate.1");
+	scenario_gate(s, "gate.2");
+	scenario_handler(s, "slow", "fence = \"finish\"",
+			 "begin; gate gate.$LOCUM_CLAIM_SEQ; printf $LOCUM_CLAIM_SEQ >&3");
+	scenario_relay(s);
+	slow = scenario_start(s, "slow", "%s", "");
+	scenario_direct(s);
+	scenario_submit(s, 1, "slow");
+	scenario_await_active(s, 1);
+	relay_set(&s->relay, &(struct relay_rule){ .trigger = "",
+						   .role = "locum/pinger",
+						   .times = RELAY_ALWAYS });
+	sibling = scenario_start(s, "sibling", "%s", PATIENT);
+	scenario_await_noted(s, 1, "start 1 2 ");
+	scenario_server_stop(s, SIGINT);
+	scenario_let(s, "gate.1", 1);
+	scenario_await_gone(s, scenario_noted_pid(s, "start 1 1 "));
+	scenario_server_start(s);
+	scenario_await_logged(s, slow, 1, "was reassigned job=1 claim_seq=1 ");
+	scenario_let(s, "gate.2", 1);
+	scenario_await_finished(s, 1, "completed");
+	assert_sql(
+		s->database, "2|2|0",
+		"select result, claim_seq, (select count(*) from locum.job) from locum.finished");
+	assert_int_equal(scenario_noted(s, "start "), 2);
+	relay_set(&s->relay, &(struct relay_rule){ .trigger = "" });
+	scenario_await_logged(s, slow, 2, "dispatcher registered");
+	scenario_drain(s, slow);
+	scenario_drain(s, sibling);
+}
+
 static void set_standbys(struct scenario *s, const char *names)
 {
 	char command[128];
@@ -189,6 +227,7 @@ int main(void)
 		SCENARIO_TEST(nothing_is_lost_or_done_twice_when_the_server_restarts),
 		SCENARIO_TEST(nothing_is_lost_or_done_twice_when_a_backend_crashes),
 		SCENARIO_TEST(an_outage_longer_than_the_death_interval_kills_no_dispatcher),
+		SCENARIO_TEST(a_restart_of_the_server_changes_nothing_about_a_reassignment),
 		/* The last, for it leaves a server that withholds answers when it fails. */
 		SCENARIO_TEST(a_commit_whose_answer_is_lost_is_found_by_its_receipt),
 	};

@@ -266,18 +266,21 @@ static void end_children(void)
 	int64_t deadline_ms = scenario_deadline_ms();
 	pid_t pids[CHILDREN_MAX];
 	size_t left;
+	size_t others;
 
 	do {
 		size_t count = children_list(pids, CHILDREN_MAX);
 
 		left = 0;
+		others = 0;
 		for (size_t i = 0; i < count; i++) {
-			if (pids[i] == scenario_server_pid())
+			if (scenario_server_owns(pids[i]))
 				continue;
+			others++;
 			kill(pids[i], SIGKILL);
 			left += waitpid(pids[i], NULL, WNOHANG) == 0;
 		}
-		if (count == 0 || (count == 1 && left == 0 && scenario_server_pid() > 0))
+		if (others == 0)
 			return;
 	} while (left == 0 || scenario_pause(deadline_ms));
 }
@@ -326,6 +329,8 @@ int scenario_close(void **state)
 	int status = 0;
 
 	end_children();
+	if (s->relayed)
+		relay_stop(&s->relay);
 	end_backends(s);
 	for (size_t i = 0; i < s->daemon_count; i++) {
 		if (!sanitizer_spoke(&s->daemons[i]))

@@ -18,6 +18,7 @@
 #include <sys/types.h>
 
 #include "tests/support/database.h"
+#include "tests/support/relay.h"
 
 /* What every dispatcher is configured with, unless its own settings say otherwise. */
 enum {
@@ -32,13 +33,14 @@ enum {
 /* Far more than anything takes that works. */
 enum { SCENARIO_PATIENCE_MS = 30000 };
 
-enum { SCENARIO_DAEMONS = 4, SCENARIO_GATES = 4, SCENARIO_PATH = 128, SCENARIO_SECTIONS = 8192 };
+enum { SCENARIO_DAEMONS = 24, SCENARIO_GATES = 4, SCENARIO_PATH = 128, SCENARIO_SECTIONS = 8192 };
 
 struct scenario_daemon {
 	char configuration[SCENARIO_PATH];
 	char state_dir[SCENARIO_PATH];
 	char log[SCENARIO_PATH];
-	pid_t pid; /* 0: not running */
+	char conninfo[SCENARIO_PATH * 5]; /* "": the database's own */
+	pid_t pid;                        /* 0: not running */
 };
 
 struct scenario_gate {
@@ -56,6 +58,9 @@ struct scenario {
 	size_t daemon_count;
 	struct scenario_gate gates[SCENARIO_GATES];
 	size_t gate_count;
+	struct relay relay;
+	bool relayed;  /* the relay runs */
+	bool detoured; /* dispatchers that are added connect through it */
 	char text[DATABASE_TEXT_SIZE];
 };
 
@@ -105,6 +110,11 @@ struct scenario_daemon *scenario_daemon(struct scenario *s, const char *name, co
 struct scenario_daemon *scenario_start(struct scenario *s, const char *name, const char *format,
 				       ...) __attribute__((format(printf, 3, 4)));
 
+/* Those that are added from now on reach the database through the relay, which passes everything on until the
+ * test sets a rule; and no more so. */
+struct relay *scenario_relay(struct scenario *s);
+void scenario_direct(struct scenario *s);
+
 /* Starts one that does not run, with what it had; waits; or does not wait. Further arguments end with NULL. */
 void scenario_run(struct scenario *s, struct scenario_daemon *daemon);
 void scenario_launch(struct scenario *s, struct scenario_daemon *daemon, ...)
@@ -123,6 +133,14 @@ void scenario_kill(struct scenario *s, struct scenario_daemon *daemon);
 /* SIGSTOP, until it stands still; SIGCONT. */
 void scenario_freeze(struct scenario *s, struct scenario_daemon *daemon);
 void scenario_thaw(struct scenario *s, struct scenario_daemon *daemon);
+
+/* Freezes it when the server has nothing of it in hand. */
+void scenario_rest(struct scenario *s, struct scenario_daemon *daemon);
+
+/* Locks the row of its incarnation, which its claims need and its pings do not, until the connection ends; and
+ * waits until one of its claims waits for it. */
+PGconn *scenario_lock_row(struct scenario *s, const struct scenario_daemon *daemon);
+void scenario_await_claiming(struct scenario *s);
 
 void scenario_signal(struct scenario *s, struct scenario_daemon *daemon, int number);
 

@@ -76,6 +76,9 @@ add(struct scenario *s, const char *name, const char *format, va_list list)
 		 name);
 	snprintf(daemon->state_dir, sizeof(daemon->state_dir), "%s/%s.state", s->directory, name);
 	snprintf(daemon->log, sizeof(daemon->log), "%s/%s.log", s->directory, name);
+	if (s->detoured)
+		snprintf(daemon->conninfo, sizeof(daemon->conninfo), "%s host=%s port=5432",
+			 s->database->conninfo, s->relay.folder);
 	vsnprintf(settings, sizeof(settings), format, list);
 	write_configuration(s, daemon, settings);
 	return daemon;
@@ -91,6 +94,21 @@ struct scenario_daemon *scenario_daemon(struct scenario *s, const char *name, co
 	daemon = add(s, name, format, list);
 	va_end(list);
 	return daemon;
+}
+
+struct relay *scenario_relay(struct scenario *s)
+{
+	if (!s->relayed)
+		relay_start(&s->relay, s->database->sql, "", false);
+	relay_set(&s->relay, &(struct relay_rule){ .trigger = "" });
+	s->relayed = true;
+	s->detoured = true;
+	return &s->relay;
+}
+
+void scenario_direct(struct scenario *s)
+{
+	s->detoured = false;
 }
 
 /* --- starting ---------------------------------------------------------------------------------- */
@@ -114,8 +132,13 @@ _Noreturn static void become(const struct scenario_daemon *daemon, const char *p
 
 void scenario_launch(struct scenario *s, struct scenario_daemon *daemon, ...)
 {
-	const char *argv[ARGUMENTS_MAX] = { "locumd", "-c", daemon->configuration, "-d",
-					    s->database->conninfo };
+	const char *argv[ARGUMENTS_MAX] = {
+		"locumd",
+		"-c",
+		daemon->configuration,
+		"-d",
+		daemon->conninfo[0] == '\0' ? s->database->conninfo : daemon->conninfo,
+	};
 	const char *folder = getenv("LOCUM_TEST_BIN");
 	char program[SCENARIO_PATH * 2];
 	int count = 5;

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "tests/support/database.h"
 #include "tests/support/scenario.h"
 
 void scenario_gated(struct scenario *s)
@@ -47,4 +48,38 @@ void scenario_assert_done_once(struct scenario *s, int jobs)
 			 jobs);
 	assert_int_equal(database_int(d, "select count(*) from locum.job"), 0);
 	assert_int_equal(scenario_noted(s, "overlap "), 0);
+}
+
+void scenario_rest(struct scenario *s, struct scenario_daemon *daemon)
+{
+	scenario_freeze(s, daemon);
+	scenario_await(
+		s,
+		"select bool_and(state = 'idle') from pg_stat_activity where "
+		"right(application_name, 36) = (select incarnation::text from locum.dispatcher "
+		"where pid = %d order by seq desc limit 1)",
+		(int)daemon->pid);
+}
+
+PGconn *scenario_lock_row(struct scenario *s, const struct scenario_daemon *daemon)
+{
+	PGconn *holder = database_connection(s->database);
+	char query[256];
+	PGresult *result;
+
+	snprintf(
+		query, sizeof(query),
+		"begin; select from locum.dispatcher where pid = %d and state = 'running' for update",
+		(int)daemon->pid);
+	result = PQexec(holder, query);
+	assert_int_equal(PQntuples(result), 1);
+	PQclear(result);
+	return holder;
+}
+
+void scenario_await_claiming(struct scenario *s)
+{
+	scenario_await(s, "select exists (select from pg_stat_activity where "
+			  "datname = current_database() and wait_event_type = 'Lock' and "
+			  "application_name like 'locum/pump/%%')");
 }

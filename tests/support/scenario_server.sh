@@ -1,7 +1,9 @@
 #!/bin/sh
 # The server of a test program that crashes or restarts it.
 #
-#   scenario_server.sh make DIR    makes a cluster in the empty folder DIR
+#   scenario_server.sh make DIR    makes a cluster in the folder DIR, in place of one that is there
+#   scenario_server.sh copy DIR FROM
+#                                  makes a standby there of the server with its socket in FROM
 #   scenario_server.sh run DIR     becomes its server, on a Unix socket in DIR only
 #   scenario_server.sh remove DIR  removes DIR
 #
@@ -21,12 +23,22 @@ as_owner() {
 	exec "$@"
 }
 
-case $verb in
-make)
+own() {
 	[ "$(id -u)" -ne 0 ] || chown postgres "$directory"
 	cd "$directory"
+	rm -rf "$directory/data"
+}
+
+case $verb in
+make)
+	own
 	as_owner "$bin/initdb" --pgdata="$directory/data" --username=postgres --auth=trust \
 		--encoding=UTF8 --locale=C.UTF-8 --no-sync > "$directory/initdb.log"
+	;;
+copy)
+	own
+	as_owner "$bin/pg_basebackup" --pgdata="$directory/data" --host="$3" --username=postgres \
+		--write-recovery-conf --wal-method=stream --checkpoint=fast --no-sync
 	;;
 run)
 	cd "$directory"

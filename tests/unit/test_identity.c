@@ -106,6 +106,22 @@ static void the_id_stays_and_the_last_life_is_remembered(void **state)
 	assert_true(uuid_same(folder->identity.former, life));
 }
 
+static void the_database_and_its_timeline_are_remembered(void **state)
+{
+	struct folder *folder = *state;
+
+	must_open(folder);
+	assert_int_equal(folder->identity.system_id, 0);
+	assert_int_equal(folder->identity.timeline, 0);
+	folder->identity.system_id = INT64_MIN;
+	folder->identity.timeline = 12;
+	assert_int_equal(identity_write(&folder->identity, uuid_make(), NULL), 0);
+	identity_close(&folder->identity);
+	must_open(folder);
+	assert_true(folder->identity.system_id == INT64_MIN);
+	assert_int_equal(folder->identity.timeline, 12);
+}
+
 static void the_newest_life_replaces_the_former(void **state)
 {
 	struct folder *folder = *state;
@@ -252,6 +268,7 @@ int main(void)
 		FOLDER_TEST(a_new_folder_makes_a_new_dispatcher),
 		FOLDER_TEST(a_missing_folder_is_made_for_its_owner_alone),
 		FOLDER_TEST(the_id_stays_and_the_last_life_is_remembered),
+		FOLDER_TEST(the_database_and_its_timeline_are_remembered),
 		FOLDER_TEST(the_newest_life_replaces_the_former),
 		FOLDER_TEST(a_dispatcher_that_never_lived_leaves_a_file_that_can_be_used),
 		FOLDER_TEST(a_damaged_file_is_refused_by_name),

@@ -58,10 +58,13 @@ check_sql() {
 	done
 }
 
-# Words that the handbook repeats from the tables.
+# Words that the handbook repeats from the tables, and tests that a table names.
 check_docs() {
 	if [ -f doc/handbook.md ] && [ -f db/states.def ]; then
 		"$house/check_diagram.sh" db/states.def doc/handbook.md
+	fi
+	if [ -f tests/scenarios/README.md ]; then
+		"$house/check_scenes.sh" tests/scenarios/README.md
 	fi
 }
 

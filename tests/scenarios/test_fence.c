@@ -1,0 +1,220 @@
+/*
+ * The proof of the fence: whenever dispatchers stop, no second run of a job begins while a process of its first
+ * run lives. Each run holds a lock on a file of its job, and so does whatever it started; a run that finds the
+ * lock taken notes an overlap.
+ */
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "tests/support/database.h"
+#include "tests/support/scenario.h"
+
+enum {
+	VICTIMS = 10,
+	SURVIVORS = 2,
+	ROUNDS = 20,
+	STOPS = VICTIMS * ROUNDS,
+	FROZEN_ROUNDS = 3,
+	FROZEN_JOBS = 3,
+	OVERLAP_MS = 100,
+};
+
+/* A second to live, of which handlers have 800 ms. */
+#define BRIEF                                                                                      \
+	"ping_interval = \"150ms\" kill_grace = \"100ms\" fence_margin = \"200ms\" "               \
+	"ping_death_interval = \"1s\" "
+
+/* Runs outlast the death interval, but not each time, for a job may be interrupted ten times only. The second is
+ * deaf to SIGTERM, and leaves a session of its own with the lock: what outlives a run if anything does. */
+#define WORK "[ $LOCUM_CLAIM_SEQ -gt 4 ] || sleep 2.5\n"
+static const char POLITE[] = "begin\n" WORK "note end";
+static const char STUBBORN[] = "trap '' TERM\nbegin\n(exec setsid sleep 2.5) &\n" WORK "note end";
+
+struct fleet {
+	struct scenario_daemon *victims[VICTIMS];
+	struct scenario_daemon *survivors[SURVIVORS];
+};
+
+static void await_running(struct scenario *s, const struct scenario_daemon *daemon, bool running)
+{
+	scenario_await(s,
+		       "select %s exists (select from locum.dispatcher where pid = %d and "
+		       "state = 'running')",
+		       running ? "" : "not", (int)daemon->pid);
+}
+
+static void start_fleet(struct scenario *s, struct fleet *fleet)
+{
+	char name[16];
+
+	scenario_handler(s, "polite", "", POLITE);
+	scenario_handler(s, "stubborn", "", STUBBORN);
+	for (int i = 0; i < VICTIMS; i++) {
+		snprintf(name, sizeof(name), "victim%d", i);
+		fleet->victims[i] = scenario_daemon(
+			s, name, BRIEF "log_level = \"info\" agent \"main\" { size = 2 }");
+		scenario_launch(s, fleet->victims[i], NULL);
+	}
+	for (int i = 0; i < SURVIVORS; i++) {
+		snprintf(name, sizeof(name), "survivor%d", i);
+		fleet->survivors[i] =
+			scenario_start(s, name, "log_level = \"info\" agent \"main\" { size = 8 }");
+	}
+}
+
+/* Enough to do for everybody, in both manners. */
+static void keep_busy(struct scenario *s)
+{
+	database_do(
+		s->database,
+		"select locum.submit(handler) from unnest(array['polite', 'stubborn']) as handler, "
+		"generate_series(1, 10 - (select count(*) / 2 from locum.job where state = "
+		"'pending')::int)");
+}
+
+/* Waits until it has something to lose. */
+static void await_busy(struct scenario *s, const struct scenario_daemon *daemon)
+{
+	int64_t deadline_ms = scenario_deadline_ms();
+
+	do {
+		keep_busy(s);
+		if (database_int(s->database,
+				 "select count(*) from locum.job join locum.dispatcher d using "
+				 "(incarnation) where pid = %d and d.state = 'running'",
+				 (int)daemon->pid) > 0)
+			return;
+	} while (scenario_pause(deadline_ms));
+	scenario_fail(s, "process %d has nothing to do", (int)daemon->pid);
+}
+
+/* All victims stop at once, are found dead, and come back. */
+static void stop_all(struct scenario *s, struct fleet *fleet)
+{
+	for (int i = 0; i < VICTIMS; i++)
+		await_busy(s, fleet->victims[i]);
+	for (int i = 0; i < VICTIMS; i++)
+		scenario_freeze(s, fleet->victims[i]);
+	for (int i = 0; i < VICTIMS; i++)
+		await_running(s, fleet->victims[i], false);
+	for (int i = 0; i < VICTIMS; i++)
+		scenario_thaw(s, fleet->victims[i]);
+}
+
+static void no_second_run_begins_while_the_first_lives_in_200_stops(void **state)
+{
+	struct scenario *s = *state;
+	struct fleet fleet;
+	int64_t jobs;
+
+	start_fleet(s, &fleet);
+	for (int i = 0; i < ROUNDS; i++)
+		stop_all(s, &fleet);
+	scenario_await(s, "select count(*) = 0 from locum.job");
+	assert_int_equal(scenario_noted(s, "overlap "), 0);
+	jobs = database_int(s->database, "select count(*) from locum.finished");
+	assert_int_equal(
+		database_int(s->database,
+			     "select count(*) from locum.finished where state = 'completed'"),
+		jobs);
+	assert_in_range(database_int(s->database, "select count(*) from locum.death"), STOPS,
+			INT64_MAX);
+	/* It proves something only when many runs were cut short and begun anew. */
+	assert_in_range(database_int(s->database, "select sum(interruptions) from locum.finished"),
+			STOPS / 2, INT64_MAX);
+	for (int i = 0; i < SURVIVORS; i++)
+		scenario_drain(s, fleet.survivors[i]);
+}
+
+/* --- the agent, too ----------------------------------------------------------------------------- */
+
+/* How long it takes until a process is gone, from that time on. */
+static int64_t gone_after_ms(struct scenario *s, int pidfd, int64_t since_ms)
+{
+	struct pollfd ended = { .fd = pidfd, .events = POLLIN };
+
+	if (poll(&ended, 1, SCENARIO_PATIENCE_MS) != 1)
+		scenario_fail(s, "a run lives on");
+	close(pidfd);
+	return clock_monotonic_ms() - since_ms;
+}
+
+/* Dispatcher and agent stand still until the sibling runs the jobs as well; returns how long the first runs lived
+ * on when both went on. */
+static int64_t overlap_ms(struct scenario *s, struct scenario_daemon *victim, int first)
+{
+	int pidfds[FROZEN_JOBS];
+	pid_t agent = scenario_agent(s, victim);
+	int64_t longest_ms = 0;
+	int64_t thawed_ms;
+
+	scenario_freeze(s, victim);
+	kill(agent, SIGSTOP);
+	for (int i = 0; i < FROZEN_JOBS; i++) {
+		char start[32];
+
+		snprintf(start, sizeof(start), "start %d 1 ", first + i);
+		pidfds[i] = (int)syscall(SYS_pidfd_open, scenario_noted_pid(s, start), 0);
+		assert_true(pidfds[i] >= 0);
+		scenario_await_noted(s, 1, "start %d 2 ", first + i);
+	}
+	thawed_ms = clock_monotonic_ms();
+	kill(agent, SIGCONT);
+	scenario_thaw(s, victim);
+	for (int i = 0; i < FROZEN_JOBS; i++) {
+		int64_t lived_ms = gone_after_ms(s, pidfds[i], thawed_ms);
+
+		longest_ms = lived_ms > longest_ms ? lived_ms : longest_ms;
+	}
+	return longest_ms;
+}
+
+static void an_agent_that_was_frozen_kills_before_anything_else(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *victim;
+	int64_t shortest_ms = INT64_MAX;
+
+	scenario_gated(s);
+	victim = scenario_start(s, "victim", BRIEF);
+	for (int i = 0; i < FROZEN_ROUNDS; i++) {
+		char name[16];
+		struct scenario_daemon *sibling;
+		int64_t lived_ms;
+
+		await_running(s, victim, true);
+		scenario_submit(s, FROZEN_JOBS, "gated");
+		scenario_await_noted(s, 2 * FROZEN_JOBS * i + FROZEN_JOBS, "start ");
+		snprintf(name, sizeof(name), "sibling%d", i);
+		sibling = scenario_start(s, name, "%s", "");
+		lived_ms = overlap_ms(s, victim, FROZEN_JOBS * i + 1);
+		shortest_ms = lived_ms < shortest_ms ? lived_ms : shortest_ms;
+		scenario_let(s, "gate", FROZEN_JOBS);
+		scenario_await_finished(s, FROZEN_JOBS * (i + 1), "completed");
+		scenario_drain(s, sibling);
+	}
+	assert_sql(s->database, "2",
+		   "select distinct claim_seq from locum.finished where state = 'completed'");
+	/* The shortest, for a machine that is busy lets everybody wait. */
+	if (shortest_ms > OVERLAP_MS)
+		scenario_fail(s, "first runs lived on for %lld ms", (long long)shortest_ms);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		SCENARIO_TEST(no_second_run_begins_while_the_first_lives_in_200_stops),
+		SCENARIO_TEST(an_agent_that_was_frozen_kills_before_anything_else),
+	};
+
+	return cmocka_run_group_tests(tests, database_open, database_close);
+}
