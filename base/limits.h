@@ -26,8 +26,10 @@ enum {
 	LIMIT_HISTORY = 50,       /* entries of a job's history */
 	LIMIT_ATTEMPTS_DEFAULT = 5,
 	LIMIT_ATTEMPTS_MAX = 1000,
-	LIMIT_INTERRUPTIONS = 9,          /* interruptions before "interrupted too often" */
-	LIMIT_CLAIM_BATCH = 1000,         /* jobs in one claim */
+	LIMIT_PROBATION_MS = 1000,  /* what was interrupted by a death runs so long on probation: */
+	LIMIT_PROBATION_GROWTH = 4, /* longer by this factor each time; locum.on_probation */
+	LIMIT_INTERRUPTIONS = 9,    /* interruptions before "interrupted too often" */
+	LIMIT_CLAIM_BATCH = 1000,   /* jobs in one claim */
 	LIMIT_COMPLETION_JOBS = 1000,     /* jobs in one completion */
 	LIMIT_COMPLETION_BYTES = 4194304, /* bytes of results, errors and logs in one completion */
 	LIMIT_RECENT_COMPLETIONS = 10000, /* completions that are checked after a failover */

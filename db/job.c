@@ -40,6 +40,7 @@ void job_claim_call(struct db_call *call, const struct job_claim_args *claim)
 	add_ranges(&call->args, claim->ranges, claim->range_count);
 	args_string_array(&call->args, claim->handlers, claim->handler_count);
 	args_int4(&call->args, claim->most);
+	args_bool(&call->args, claim->probation);
 }
 
 enum claim_column {

@@ -53,6 +53,7 @@ struct job_claim_args {
 	const char *const *handlers;
 	size_t handler_count;
 	int most;
+	bool probation; /* also jobs that a death interrupted */
 };
 
 void job_claim_call(struct db_call *call, const struct job_claim_args *claim);

@@ -105,8 +105,7 @@ static int take_started(struct pump *pump, const struct wire_frame *frame, struc
 	return more;
 }
 
-/* Memory ended while a run did: the job is given back as one that we know nothing of. */
-static void forget(struct pump *pump, struct holding *holding, const struct error *err)
+void courier_forget(struct pump *pump, struct holding *holding, const struct error *err)
 {
 	log_error("an outcome is lost, and its job runs again", log_number("job", holding->id),
 		  log_err(err));
@@ -138,7 +137,7 @@ static void take_outcome(struct pump *pump, struct holding *holding,
 		return;
 	}
 	if (outbox_add(pump->outbox, holding, outcome, &err) != 0) {
-		forget(pump, holding, &err);
+		courier_forget(pump, holding, &err);
 		return;
 	}
 	ledger_advance(pump->ledger, holding, HOLDING_ENDED);
@@ -316,46 +315,6 @@ void courier_reload(struct pump *pump, int agent)
 	link_close(&pump->links[agent]); /* it goes, and another one comes */
 }
 
-struct parting {
-	struct pump *pump;
-	int agent;
-	int64_t interrupted;
-	int64_t released;
-};
-
-static void hand_back(struct holding *holding, void *context)
-{
-	struct parting *parting = context;
-	bool started = holding->stage == HOLDING_STARTED || holding->started_ms > 0;
-	struct error err = { ERROR_NONE, "", "" };
-
-	if (holding->agent != parting->agent || holding->stage == HOLDING_ENDED)
-		return;
-	if (outbox_add_plain(parting->pump->outbox, holding, "recover", "its agent died", &err) !=
-	    0) {
-		forget(parting->pump, holding, &err);
-		return;
-	}
-	ledger_advance(parting->pump->ledger, holding, HOLDING_ENDED);
-	parting->interrupted += started;
-	parting->released += !started;
-}
-
-void courier_part(struct pump *pump, int agent)
-{
-	struct parting parting = { .pump = pump, .agent = agent };
-
-	if (pump->links[agent].fd >= 0)
-		courier_receive(pump, agent);
-	link_close(&pump->links[agent]);
-	ledger_each(pump->ledger, hand_back, &parting);
-	if (parting.interrupted + parting.released > 0)
-		log_warning("jobs of a dead agent handed back",
-			    log_text("agent", pump->options.config->agents[agent].name),
-			    log_number("interrupted", parting.interrupted),
-			    log_number("not_started", parting.released));
-}
-
 void courier_flush(struct pump *pump)
 {
 	struct error err = { ERROR_NONE, "", "" };
@@ -388,6 +347,8 @@ static int enter(struct pump *pump, int agent, struct uuid claim_id, const struc
 		.stage = HOLDING_SENT,
 		.attempt = job->attempt + 1,
 		.max_attempts = job->max_attempts,
+		.recoveries = job->recoveries,
+		.retries = job->retries_when_interrupted,
 		.written = job->recoveries > 0 || !job->retries_when_interrupted,
 	};
 

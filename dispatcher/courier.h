@@ -11,8 +11,8 @@ void courier_meet(struct pump *pump, int agent, int fd);
 /* Tells an agent of the configuration that is in force now. */
 void courier_reload(struct pump *pump, int agent);
 
-/* The agent's process is gone, and so is all that it ran: takes its last frames, hands back the rest. */
-void courier_part(struct pump *pump, int agent);
+/* Memory ended while a run did: the job is given back as one that we know nothing of. */
+void courier_forget(struct pump *pump, struct holding *holding, const struct error *err);
 
 /* Takes in what an agent sent. */
 void courier_receive(struct pump *pump, int agent);

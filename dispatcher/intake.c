@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "db/rows.h"
 #include "dispatcher/courier.h"
+#include "dispatcher/probation.h"
 
 enum {
 	LARGE_AT_ONCE = 32,                   /* payloads fetched by one statement */
@@ -28,9 +29,11 @@ static bool is_eager(const struct job_claimed *job)
 
 /* What is written as started must start at once, or it would be blamed for a death that was its neighbour's:
  * keeps eager jobs only as far as slots are free for them. The rest is given back, and as long as eager jobs
- * come no more is claimed than can start. */
-static void hold_back(struct pump *pump, int agent, struct job_claimed *jobs, size_t *count)
+ * come no more is claimed than can start. Of those to be on probation one is kept. */
+static void hold_back(struct pump *pump, const struct intake *intake, struct job_claimed *jobs,
+		      size_t *count)
 {
+	int agent = intake->agent;
 	size_t slots = (size_t)pump->options.config->agents[agent].size;
 	size_t load = ledger_load(pump->ledger, agent);
 	bool any_eager = false;
@@ -38,8 +41,12 @@ static void hold_back(struct pump *pump, int agent, struct job_claimed *jobs, si
 
 	for (size_t i = 0; i < *count; i++) {
 		any_eager = any_eager || is_eager(&jobs[i]);
-		if (!is_eager(&jobs[i]) || load + kept < slots)
-			jobs[kept++] = jobs[i];
+		if ((is_eager(&jobs[i]) && load + kept >= slots) ||
+		    (probation_applies(&jobs[i]) && !probation_is_free(pump)))
+			continue;
+		if (probation_applies(&jobs[i]))
+			probation_enter(pump, &jobs[i], intake->claim_id);
+		jobs[kept++] = jobs[i];
 	}
 	if (kept < *count)
 		pump->reconcile = true;
@@ -195,7 +202,7 @@ int intake_take(struct pump *pump, struct db *db, const struct intake *intake,
 		*err = failure;
 	if (count > 1)
 		qsort(jobs, count, sizeof(*jobs), by_line);
-	hold_back(pump, intake->agent, jobs, &count);
+	hold_back(pump, intake, jobs, &count);
 	if (status == 0 && count > 0)
 		status = commit_starts(pump, db, intake->claim_id, jobs, &count, err);
 	if (status == 0 && count > 0)

@@ -27,6 +27,8 @@ struct holding {
 	enum holding_stage stage;
 	int attempt; /* of this run, from 1 */
 	int max_attempts;
+	int recoveries;
+	bool retries;         /* when interrupted */
 	bool written;         /* the database says active, or need not */
 	bool cancelled;       /* somebody asked for its end */
 	int64_t write_ago_ms; /* written once it has run so long */

@@ -10,8 +10,11 @@
 #include "db/dispatcher.h"
 #include "dispatcher/completer.h"
 #include "dispatcher/courier.h"
+#include "dispatcher/drain.h"
 #include "dispatcher/lookout.h"
+#include "dispatcher/parting.h"
 #include "dispatcher/policy.h"
+#include "dispatcher/probation.h"
 #include "dispatcher/pump_state.h"
 #include "dispatcher/recall.h"
 #include "dispatcher/reload.h"
@@ -21,7 +24,6 @@
 
 enum {
 	PAUSE_MS = 100, /* after an error that a repetition may mend */
-	END_MS = 10000, /* longest wait for the last outcomes after the agents were stopped */
 	WAIT_MAX_MS = 60000,
 	EXTRA_IDLE_MS = 10000, /* an additional connection that is not used is closed */
 	EXTRA_RETRY_MS = 5000,
@@ -104,6 +106,7 @@ static void begin_life(struct pump *pump, struct uuid incarnation)
 	pump->retry_due_ms = 0;
 	pump->sweep_due_ms = 0;
 	pump->reconcile = false;
+	pump->probation.until_ms = 0;
 	observer_close(pump->observer);
 	pump->observer = observer_open(&settings);
 	reaper_set_life(pump->options.reaper, incarnation);
@@ -149,38 +152,6 @@ static void take_signal(struct pump *pump, const struct signal *signal)
 	courier_cancel(pump, holding, WIRE_CANCEL_REQUESTED);
 }
 
-static void become_quiet(struct pump *pump)
-{
-	if (!pump->quiet)
-		log_info("quiet: nothing more is claimed",
-			 log_number("remaining", (int64_t)ledger_count(pump->ledger)));
-	pump->quiet = true;
-}
-
-static void begin_drain(struct pump *pump)
-{
-	if (pump->draining)
-		return;
-	pump->draining = true;
-	pump->drain_deadline_ms = clock_monotonic_ms() + pump->options.config->drain_timeout_ms;
-	log_info("draining", log_number("remaining", (int64_t)ledger_count(pump->ledger)));
-	courier_recall(pump);
-}
-
-/* The time for finishing is over, or somebody is in a hurry. */
-static void release_all(struct pump *pump, int64_t grace_ms)
-{
-	if (pump->releasing)
-		return;
-	pump->draining = true;
-	pump->releasing = true;
-	pump->drain_deadline_ms = clock_monotonic_ms() + grace_ms + END_MS;
-	if (ledger_count(pump->ledger) > 0)
-		log_warning("handing back what remains",
-			    log_number("remaining", (int64_t)ledger_count(pump->ledger)));
-	courier_stop(pump, grace_ms);
-}
-
 static void take_mail(struct pump *pump, const struct mail *mail)
 {
 	switch (mail->kind) {
@@ -194,19 +165,19 @@ static void take_mail(struct pump *pump, const struct mail *mail)
 		take_signal(pump, &mail->signal);
 		return;
 	case MAIL_QUIET:
-		become_quiet(pump);
+		drain_quiet(pump);
 		return;
 	case MAIL_DRAIN:
-		begin_drain(pump);
+		drain_begin(pump);
 		return;
 	case MAIL_RELEASE:
-		release_all(pump, 0);
+		drain_release(pump);
 		return;
 	case MAIL_AGENT_BORN:
 		courier_meet(pump, mail->agent, mail->fd);
 		return;
 	case MAIL_AGENT_DEAD:
-		courier_part(pump, mail->agent);
+		parting_take(pump, mail->agent);
 		return;
 	case MAIL_RELOAD:
 		reload_take(pump, mail->config);
@@ -263,17 +234,6 @@ static void work_more(struct pump *pump, struct connection *extra, int64_t now_m
 	}
 }
 
-static void say_drain(struct pump *pump)
-{
-	struct error err = { ERROR_NONE, "", "" };
-
-	if (!pump->draining || pump->drain_said)
-		return;
-	pump->drain_said = true;
-	if (dispatcher_drain(pump->main.db, pump->incarnation, &err) != 0)
-		log_warning("the drain could not be recorded", log_err(&err));
-}
-
 /* What belongs to main alone, as long as no turn is on it. */
 static int work_main(struct pump *pump, int64_t now_ms)
 {
@@ -284,7 +244,7 @@ static int work_main(struct pump *pump, int64_t now_ms)
 		pump_fail(pump, &pump->main, &err);
 		return -1;
 	}
-	say_drain(pump);
+	drain_say(pump);
 	completer_confirm(pump, now_ms);
 	lookout_run(pump, now_ms);
 	if (pump->main.db != NULL && now_ms >= pump->retry_due_ms)
@@ -357,6 +317,8 @@ static int wait_ms(const struct pump *pump)
 		if (pump->extra[i].turn != NULL)
 			earliest(&due_ms, db_deadline_ms(pump->extra[i].db));
 	earliest(&due_ms, pump->recall_due_ms);
+	if (!probation_is_free(pump))
+		earliest(&due_ms, pump->probation.until_ms);
 	if (pump->draining)
 		earliest(&due_ms, pump->drain_deadline_ms);
 	return due_ms <= now_ms ? 0 : (int)(due_ms - now_ms);
@@ -397,35 +359,22 @@ static void wait_for_events(struct pump *pump)
 		read_mail(pump);
 }
 
-/* Whether the drain is over. */
-static bool is_drained(struct pump *pump)
-{
-	if (!pump->draining)
-		return false;
-	if (ledger_count(pump->ledger) == 0 && !turn_is_claiming(pump))
-		return true;
-	if (clock_monotonic_ms() < pump->drain_deadline_ms)
-		return false;
-	if (pump->releasing)
-		return true;
-	release_all(pump, pump->options.config->kill_grace_ms);
-	return false;
-}
-
 static void *run(void *context)
 {
 	struct pump *pump = context;
 	uint64_t one = 1;
 	ssize_t written;
 
-	while (!is_drained(pump)) {
+	while (!drain_is_over(pump)) {
 		wait_for_events(pump);
 		work(pump);
 		recall_run(pump, clock_monotonic_ms());
+		probation_run(pump, clock_monotonic_ms());
 		courier_dismiss(pump);
 		courier_flush(pump);
 		status_tell(pump);
 	}
+	drain_log(pump);
 	log_info("pump stopped", log_number("completed", (int64_t)pump->counts.completed),
 		 log_number("reassigned", (int64_t)pump->counts.reassigned),
 		 log_number("lost", (int64_t)pump->counts.lost),

@@ -28,12 +28,21 @@ struct connection {
 	int64_t used_ms; /* when its last turn began */
 };
 
+/* The run that is on probation here. */
+struct probation {
+	int64_t job;
+	struct uuid claim_id;
+	int64_t until_ms; /* CLOCK_MONOTONIC; 0: there is none */
+};
+
 /* What happened, for the log at the end. */
 struct pump_counts {
 	uint64_t completed; /* outcomes that the database accepted */
 	uint64_t reassigned;
 	uint64_t gone;
-	uint64_t lost; /* acknowledged, and did not survive a failover */
+	uint64_t drained; /* jobs that were held when the drain began */
+	uint64_t forced;  /* runs that it did not wait for */
+	uint64_t lost;    /* acknowledged, and did not survive a failover */
 };
 
 struct pump {
@@ -69,6 +78,7 @@ struct pump {
 	struct claimer *claimers[LIMIT_AGENTS];
 	int next_agent; /* whose turn it is to claim */
 
+	struct probation probation;
 	struct ledger *ledger;
 	struct outbox *outbox;
 	struct recent *recent;

@@ -10,6 +10,7 @@
 #include "db/job.h"
 #include "dispatcher/completer.h"
 #include "dispatcher/intake.h"
+#include "dispatcher/probation.h"
 
 #define LOCK_NOT_AVAILABLE "55P03"
 
@@ -173,6 +174,7 @@ static void add_claim(struct pump *pump, struct turn *turn, int least, int64_t n
 	intake->began_ms = now_ms;
 	claim.claim_id = intake->claim_id;
 	claim.most = intake->asked;
+	claim.probation = probation_is_free(pump);
 	claim.range_count = claimer_begin(claimer, now_ms, &claim.ranges);
 	claim.handlers = claimer_handlers(claimer, &claim.handler_count);
 	job_claim_call(add_part(turn, PART_CLAIM), &claim);

@@ -193,16 +193,26 @@ begin
 end
 $$;
 
--- locum.reclaimed(job locum.job): the job as the death of its dispatcher leaves it: counted, in its history,
+-- locum.on_probation(recoveries smallint, started_at, moment): whether a run that had begun was still on probation then.
+-- It is, after the first recovery of its job for LIMIT_PROBATION_MS, after each further one for LIMIT_PROBATION_GROWTH
+-- times as long.
+create or replace function locum.on_probation(recoveries smallint, started_at timestamptz, moment timestamptz)
+returns boolean
+language sql immutable as $$
+	select recoveries > 0 and started_at + interval '1 millisecond' * LIMIT_PROBATION_MS
+		* power(LIMIT_PROBATION_GROWTH, least(recoveries - 1, LIMIT_INTERRUPTIONS)) > moment
+$$;
+
+-- locum.reclaimed(job locum.job, counts boolean): the job as the death of its dispatcher leaves it: in its history, counted as interrupted or not,
 -- and without the claim.
-create or replace function locum.reclaimed(job locum.job) returns locum.job
+create or replace function locum.reclaimed(job locum.job, counts boolean) returns locum.job
 language plpgsql volatile as $$
 begin
 	job.history := locum.remember(job.history, locum.episode(job,
 		case when job.state = 'active' then 'interrupted' else 'reclaimed' end,
 		'its dispatcher was declared dead'));
-	job.attempt := job.attempt + (job.state = 'active')::int;
-	job.interruptions := job.interruptions + (job.state = 'active')::int;
+	job.attempt := job.attempt + counts::int;
+	job.interruptions := job.interruptions + counts::int;
 	job.recoveries := job.recoveries + 1;
 	job.claim_id := null;
 	job.claimed_at := null;

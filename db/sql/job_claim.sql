@@ -1,4 +1,4 @@
--- job_claim(incarnation uuid, claim_id uuid, queues int[], priorities int[], lanes int[], cursors bigint[], handlers text[], most int)
+-- job_claim(incarnation uuid, claim_id uuid, queues int[], priorities int[], lanes int[], cursors bigint[], handlers text[], most int, probation boolean)
 --   -> id, queue_id, priority, lane, handler, attempt, max_attempts, claim_seq, interruptions, recoveries, on_interrupt, timeout_ms, expires_in_ms, payload, traceparent, checkpoint
 -- Claims up to `most` ready jobs of these handlers for a running dispatcher, under one claim_id.
 -- queues, priorities, lanes and cursors are the index ranges to scan, in this order; a cursor is the lowest
@@ -7,6 +7,7 @@
 -- The share lock on the dispatcher's row keeps it from being declared dead before this commits.
 -- The row comparison and the order by lane leave job_ready as the only index that serves: by id alone the
 -- primary key would too, and walk over every row that was claimed before.
+-- Of jobs that a death interrupted one is taken, and with probation false none.
 -- expires_in_ms: how long it may still be started; -1: for ever. A payload over LIMIT_PAYLOAD_INLINE_BYTES comes as null: job_payload fetches it.
 with self as materialized (
 	select from locum.dispatcher
@@ -14,11 +15,27 @@ with self as materialized (
 	for share
 ), open as materialized (
 	select locum.claimable($3::int[]) as queues
+), suspect as materialized (
+	select found.id
+	from self
+	cross join unnest($3::int[], $4::int[], $5::int[]) as place (queue_id, priority, lane)
+	cross join lateral (
+		select victim.id
+		from locum.job as victim
+		where victim.queue_id = place.queue_id and victim.priority = place.priority
+			and victim.lane = 0 and victim.interruptions > 0 and victim.recoveries > 0
+			and victim.handler = any($7::text[])
+			and (victim.expires_at is null or victim.expires_at > now())
+		order by victim.id
+		for update skip locked
+	) as found
+	where $9::boolean and place.lane = 0 and place.queue_id = any((select queues from open)::int[])
+	limit 1
 )
 update locum.job
 set state = 'assigned', lane = -1 - lane, claim_id = $2::uuid, claim_seq = claim_seq + 1,
 	incarnation = $1::uuid, claimed_at = now(), started_at = null
-where id = any(array(
+where id = any((select array_agg(id) from suspect) || array(
 	select ready.id
 	from self
 	cross join unnest($3::int[], $4::int[], $5::int[], $6::bigint[])
@@ -32,12 +49,13 @@ where id = any(array(
 			and candidate.lane <= range.lane
 			and candidate.lane >= 0
 			and candidate.handler = any($7::text[])
+			and (candidate.interruptions = 0 or candidate.recoveries = 0)
 			and (candidate.expires_at is null or candidate.expires_at > now())
 		order by candidate.lane, candidate.id
 		for update skip locked
 	) as ready
 	where range.queue_id = any((select queues from open)::int[])
-	limit $8::int
+	limit $8::int - (select count(*) from suspect)
 ))
 returning id, queue_id, priority::int, (-1 - lane)::int as lane, handler::text, attempt::int,
 	max_attempts::int, claim_seq, interruptions::int, recoveries::int, on_interrupt::text,

@@ -2,42 +2,53 @@
 -- Takes up to `most` claims away from an incarnation that is not alive. Rows that somebody holds locked are
 -- skipped; several siblings may reclaim one corpse together. A job that had not started goes back to the
 -- head of its line; one that had was interrupted, and its policy decides; one that somebody wanted
--- cancelled is. The former owner is told nothing: should it live, its next ping says all.
-with held as materialized (
-	select id
+-- cancelled is. Where jobs were on probation it is they who are suspected: the interruption counts for none
+-- that ran beside them. They are taken last, so that each call sees whether there are any. The former owner
+-- is told nothing: should it live, its next ping says all.
+with died as materialized (
+	select coalesce(
+		(select last_ping from locum.death where victim_incarnation = $1::uuid),
+		(select ended_at from locum.dispatcher where incarnation = $1::uuid)) as at
+), suspected as materialized (
+	select exists (select from locum.job
+		where incarnation = $1::uuid and state = 'active'
+			and locum.on_probation(recoveries, started_at, (select at from died))) as found
+), held as materialized (
+	select id, state = 'active' and (on_interrupt <> 'retry' or not (select found from suspected)
+		or locum.on_probation(recoveries, started_at, (select at from died))) as counts
 	from locum.job
 	where incarnation = $1::uuid
 		and not exists (select from locum.dispatcher
 			where incarnation = $1::uuid and state in ('running', 'draining'))
-	order by id
+	order by state = 'active' and recoveries > 0, id
 	limit $2::int
 	for update skip locked
 ), done as (
 	delete from locum.job
-	where id = any(array(select id from held))
-		and (cancel_requested or (state = 'active'
-			and locum.interruption_ends(on_interrupt, interruptions)))
-	returning id, case when cancel_requested then 'cancelled' else 'failed' end::locum.job_state as ending,
-		job as last
+	using held
+	where job.id = held.id
+		and (cancel_requested or (held.counts and locum.interruption_ends(on_interrupt, interruptions)))
+	returning job.id, case when cancel_requested then 'cancelled' else 'failed' end::locum.job_state as ending,
+		job as last, held.counts
 ), ended as (
-	select locum.finish(locum.reclaimed(last), ending, null,
+	select locum.finish(locum.reclaimed(last, counts), ending, null,
 		case when ending = 'cancelled' then 'cancelled; its worker died'
 			else locum.interruption_error((last).on_interrupt, (last).interruptions) end)
 	from done
 ), back as (
 	update locum.job
-	set state = case when state = 'active' and on_interrupt = 'hold' then 'held'
+	set state = case when held.counts and on_interrupt = 'hold' then 'held'
 			else 'pending' end::locum.job_state,
-		lane = case when state = 'active' and on_interrupt = 'hold' then null else 0 end,
-		run_at = case when state = 'active' and on_interrupt = 'hold' then null else run_at end,
-		interruptions = interruptions + (state = 'active')::int, recoveries = recoveries + 1,
+		lane = case when held.counts and on_interrupt = 'hold' then null else 0 end,
+		run_at = case when held.counts and on_interrupt = 'hold' then null else run_at end,
+		interruptions = interruptions + held.counts::int, recoveries = recoveries + 1,
 		claim_id = null, incarnation = null, started_at = null, claimed_at = null,
 		history = locum.remember(history, locum.episode(job,
 			case when state = 'active' then 'interrupted' else 'reclaimed' end,
 			'its dispatcher was declared dead'))
-	where id = any(array(select id from held))
-		and not (cancel_requested or (state = 'active'
-			and locum.interruption_ends(on_interrupt, interruptions)))
+	from held
+	where job.id = held.id
+		and not (cancel_requested or (held.counts and locum.interruption_ends(on_interrupt, interruptions)))
 	returning job.id, job.state
 ), taken as materialized (
 	select id, state::text from back

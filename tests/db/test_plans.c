@@ -85,6 +85,8 @@ static void a_claim_walks_the_ready_index_in_its_order(void **state)
 			database_do(d, "set plan_cache_mode = force_generic_plan");
 		snprintf(plan, sizeof(plan), "%s", plan_of(d, "job_claim"));
 		assert_has(plan, "Index Scan using job_ready on job candidate");
+		if (pinned)
+			assert_has(plan, "Index Scan using job_suspect on job victim");
 		assert_has(plan, "ROW(lane, id) >= ROW(range.lane, range.lowest)");
 		assert_has(plan, "Index Scan using job_pkey on job ");
 		assert_lacks(plan, "Sort");

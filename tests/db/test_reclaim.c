@@ -99,6 +99,71 @@ static void a_job_that_was_to_be_cancelled_is(void **state)
 		   "select state, error from locum.finished");
 }
 
+/* Three jobs of a dead dispatcher, all started: the first had been interrupted by a death before. */
+static struct uuid left_beside_a_suspect(struct database *d, const char *options)
+{
+	struct uuid dispatcher = fleet_dispatcher(d);
+
+	for (int i = 0; i < 3; i++)
+		fleet_submit(d, "%s", options);
+	database_do(
+		d, "update locum.job set interruptions = 1, recoveries = 1, lane = 0 where id = 1");
+	fleet_claim(d, dispatcher, 3, NULL);
+	database_do(d, "update locum.job set state = 'active', started_at = clock_timestamp()");
+	fleet_kill(d, dispatcher);
+	return dispatcher;
+}
+
+static const char COUNTED[] = "select id, interruptions, recoveries from locum.job order by id";
+
+static void beside_a_job_on_probation_nobody_is_blamed(void **state)
+{
+	struct database *d = *state;
+	struct uuid dispatcher = left_beside_a_suspect(d, "'h'");
+
+	/* In chunks, too. */
+	while (fleet_reclaim(d, dispatcher, 1) > 0)
+		;
+	assert_sql(d, "1|2|2\n2|0|1\n3|0|1", COUNTED);
+	assert_sql(d, "interrupted|3",
+		   "select history -> 0 ->> 'outcome', count(*) from locum.job group by 1");
+}
+
+static void after_its_probation_all_are_blamed_alike(void **state)
+{
+	struct database *d = *state;
+	struct uuid dispatcher = left_beside_a_suspect(d, "'h'");
+
+	database_do(d, "update locum.job set started_at = started_at - interval '%d ms'",
+		    10 * LIMIT_PROBATION_MS);
+	fleet_reclaim(d, dispatcher, 10);
+	assert_sql(d, "1|2|2\n2|1|1\n3|1|1", COUNTED);
+}
+
+static void probation_grows_with_every_death(void **state)
+{
+	struct database *d = *state;
+
+	assert_sql(d, "f|t|t|f",
+		   "select locum.on_probation(0::smallint, now(), now()), "
+		   "locum.on_probation(1::smallint, now(), now() + interval '%d ms'), "
+		   "locum.on_probation(3::smallint, now(), now() + interval '%d ms'), "
+		   "locum.on_probation(3::smallint, now(), now() + interval '%d ms')",
+		   LIMIT_PROBATION_MS - 1,
+		   LIMIT_PROBATION_MS * LIMIT_PROBATION_GROWTH * LIMIT_PROBATION_GROWTH - 1,
+		   LIMIT_PROBATION_MS * LIMIT_PROBATION_GROWTH * LIMIT_PROBATION_GROWTH);
+}
+
+/* They have run, and must not run again. */
+static void a_policy_against_a_second_run_holds_beside_a_suspect(void **state)
+{
+	struct database *d = *state;
+	struct uuid dispatcher = left_beside_a_suspect(d, "'h', on_interrupt => 'hold'");
+
+	fleet_reclaim(d, dispatcher, 10);
+	assert_sql(d, "held|3", "select state, count(*) from locum.job group by 1");
+}
+
 static void it_goes_in_chunks(void **state)
 {
 	struct database *d = *state;
@@ -289,6 +354,10 @@ int main(void)
 		DATABASE_TEST(an_active_job_under_fail_fails),
 		DATABASE_TEST(the_interruption_after_the_last_allowed_one_fails),
 		DATABASE_TEST(a_job_that_was_to_be_cancelled_is),
+		DATABASE_TEST(beside_a_job_on_probation_nobody_is_blamed),
+		DATABASE_TEST(after_its_probation_all_are_blamed_alike),
+		DATABASE_TEST(probation_grows_with_every_death),
+		DATABASE_TEST(a_policy_against_a_second_run_holds_beside_a_suspect),
 		DATABASE_TEST(it_goes_in_chunks),
 		DATABASE_TEST(the_living_keep_their_jobs),
 		DATABASE_TEST(a_job_that_somebody_holds_is_left_for_later),

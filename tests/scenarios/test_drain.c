@@ -67,6 +67,8 @@ static void a_drain_finishes_what_runs_and_pings_meanwhile(void **state)
 		   "from locum.job where id = 3");
 	scenario_let(s, "gate", 2);
 	assert_int_equal(scenario_exit(s, daemon), 0);
+	assert_int_equal(scenario_logged(s, daemon, "draining remaining=2"), 1);
+	assert_int_equal(scenario_logged(s, daemon, "drained held=2 handed_back=0"), 1);
 	assert_left(s, daemon);
 	assert_sql(s->database, "2|t",
 		   "select count(*), bool_and(claim_seq = 1 and interruptions = 0) "
@@ -81,6 +83,7 @@ static void a_drain_that_takes_too_long_hands_back(void **state)
 
 	scenario_drain(s, daemon);
 	assert_int_equal(scenario_logged(s, daemon, "handing back what remains remaining=3"), 1);
+	assert_int_equal(scenario_logged(s, daemon, "drained by force held=3 handed_back=3"), 1);
 	assert_handed_back(s, daemon, 3);
 }
 

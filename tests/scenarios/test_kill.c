@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "base/limits.h"
 #include "tests/support/database.h"
 #include "tests/support/scenario.h"
 
@@ -86,8 +87,13 @@ static void a_restarted_dispatcher_takes_its_own_jobs_back_at_once(void **state)
 	scenario_submit(s, 2, "gated");
 	scenario_await_active(s, 2);
 	scenario_kill(s, daemon);
+	database_do(d, "drop table if exists public.restart; create table public.restart as "
+		       "select clock_timestamp() as at");
 	scenario_run(s, daemon);
 	scenario_await_noted(s, 4, "start ");
+	assert_sql(d, "t",
+		   "select reclaimed_at - at < interval '%d ms' from locum.death, public.restart",
+		   SCENARIO_GRACE_MS + 1000);
 	scenario_let(s, "gate", 2);
 	scenario_await_finished(s, 2, "completed");
 	scenario_assert_done_once(s, 2);
@@ -165,6 +171,36 @@ static void an_agent_that_is_stopped_for_a_moment_lives_on(void **state)
 	scenario_await_finished(s, 1, "completed");
 	scenario_assert_done_once(s, 1);
 	assert_true(scenario_is_alive(agent));
+	scenario_drain(s, daemon);
+}
+
+/* A job that kills whoever runs it, among others that take long. */
+static void a_poison_job_is_found_out_and_its_neighbours_are_done_unharmed(void **state)
+{
+	struct scenario *s = *state;
+	struct database *d = s->database;
+	struct scenario_daemon *daemon;
+
+	scenario_gated(s);
+	scenario_handler(s, "poison", "", "begin; kill -9 $PPID; gate gate");
+	daemon = scenario_daemon(s, "one", "ping_death_interval = \"1h\"");
+	database_do(d, "select locum.submit('poison', \"then\" => '{\"failure\": \"quick\"}')");
+	/* Long restarts of its agent are not what is measured. */
+	database_do(d, "update locum.job set interruptions = %d", LIMIT_INTERRUPTIONS - 3);
+	scenario_submit(s, 3, "gated");
+	scenario_run(s, daemon);
+	scenario_await_finished(s, 1, "failed");
+	scenario_await_noted(s, 1, "run ");
+	assert_sql(d, "1|interrupted too often (10 times)",
+		   "select id, error from locum.finished where state = 'failed'");
+	/* Of its first run nobody may have heard. */
+	assert_in_range(scenario_noted(s, "start 1 "), 4, 5);
+	scenario_await_active(s, 3);
+	scenario_let(s, "gate", 3);
+	scenario_await_finished(s, 4, "completed");
+	assert_sql(d, "t|1",
+		   "select max(interruptions) <= 1, count(distinct state) from locum.finished "
+		   "where handler = 'gated'");
 	scenario_drain(s, daemon);
 }
 
@@ -257,6 +293,7 @@ int main(void)
 		SCENARIO_TEST(a_killed_agents_jobs_are_handed_back_without_a_death),
 		SCENARIO_TEST(a_stopped_agents_jobs_are_handed_back_by_its_dispatcher),
 		SCENARIO_TEST(an_agent_that_is_stopped_for_a_moment_lives_on),
+		SCENARIO_TEST(a_poison_job_is_found_out_and_its_neighbours_are_done_unharmed),
 		SCENARIO_TEST(a_killed_agents_daemons_are_ended),
 		SCENARIO_TEST(a_daemon_is_gone_when_its_job_is_completed),
 		SCENARIO_TEST(handlers_die_with_dispatcher_and_agent),

@@ -8,8 +8,12 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "tests/support/database.h"
 #include "tests/support/scenario.h"
+
+/* After the thaw, on a machine that does other things too. */
+enum { OVERLAP_MS = 100 };
 
 /* Handlers whose first and second run stop at gates of their own. */
 static void add_handler(struct scenario *s, const char *settings)
@@ -154,6 +158,37 @@ static void who_dies_again_soon_pauses_before_it_takes_jobs_again(void **state)
 	scenario_drain(s, slow);
 }
 
+/* --- dispatcher and agent ----------------------------------------------------------------------- */
+
+/* As with a machine that stood still: the agent's first act is the kill. */
+static void an_agent_that_stood_still_with_its_dispatcher_kills_first(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *slow;
+	pid_t agent;
+	int64_t thawed_ms;
+
+	scenario_gated(s);
+	slow = scenario_start(s, "slow", "%s", "");
+	scenario_submit(s, 2, "gated");
+	scenario_await_active(s, 2);
+	scenario_start(s, "sibling", "%s", "");
+	agent = scenario_agent(s, slow);
+	scenario_freeze(s, slow);
+	kill(agent, SIGSTOP);
+	scenario_await_noted(s, 2, "overlap ");
+	thawed_ms = clock_monotonic_ms();
+	kill(agent, SIGCONT);
+	scenario_await_first_runs_gone(s, 1, 2);
+	assert_true(clock_monotonic_ms() - thawed_ms < OVERLAP_MS);
+	scenario_thaw(s, slow);
+	scenario_await_logged(s, slow, 2, "was reassigned");
+	scenario_let(s, "gate", 2);
+	scenario_await_finished(s, 2, "completed");
+	assert_sql(s->database, "2|2", "select count(*), max(claim_seq) from locum.finished");
+	scenario_drain(s, slow);
+}
+
 /* --- shorter ------------------------------------------------------------------------------------ */
 
 static void a_short_silence_changes_nothing(void **state)
@@ -215,6 +250,7 @@ int main(void)
 		SCENARIO_TEST(a_slow_dispatcher_abandons_what_nobody_has_claimed_yet),
 		SCENARIO_TEST(a_handler_that_may_finish_is_refused_its_late_result),
 		SCENARIO_TEST(who_dies_again_soon_pauses_before_it_takes_jobs_again),
+		SCENARIO_TEST(an_agent_that_stood_still_with_its_dispatcher_kills_first),
 		SCENARIO_TEST(a_short_silence_changes_nothing),
 		SCENARIO_TEST(a_fenced_job_of_a_living_dispatcher_is_handed_back_as_interrupted),
 	};

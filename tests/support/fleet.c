@@ -101,6 +101,7 @@ PGresult *fleet_claim_with(struct database *d, const struct fleet_claim *claim)
 	args_string_array(&args, claim->handlers == NULL ? H : claim->handlers,
 			  claim->handlers == NULL ? 1 : claim->handler_count);
 	args_int4(&args, claim->most);
+	args_bool(&args, !claim->no_probation);
 	return database_call(d, "job_claim", &args);
 }
 

@@ -5,6 +5,7 @@
 #ifndef LOCUM_TESTS_SUPPORT_FLEET_H
 #define LOCUM_TESTS_SUPPORT_FLEET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -40,6 +41,7 @@ struct fleet_claim {
 	size_t handler_count;
 	int64_t cursor;
 	int most;
+	bool no_probation;
 };
 PGresult *fleet_claim_with(struct database *d, const struct fleet_claim *claim);
 

@@ -181,6 +181,7 @@ static int loop_turn(void *context, size_t *claimed, size_t *completed, struct e
 		.handlers = HANDLERS,
 		.handler_count = 1,
 		.most = loop->batch,
+		.probation = true,
 	};
 	int status;
 
