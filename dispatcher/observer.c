@@ -121,6 +121,20 @@ static void forget_absent(struct observer *observer)
 	observer->count = kept;
 }
 
+/*
+ * The database's clock has leapt while we watched, or went back before: what was written lies in the future. Its
+ * times mean nothing then, and the watch alone decides: over one connection and of one epoch, so that server and
+ * epoch are as old.
+ */
+static bool has_leapt(const struct observer *observer, const struct sibling *sibling,
+		      const struct observer_scan *scan, int64_t drift_ms)
+{
+	int64_t margin_ms = observer->settings.margin_ms;
+
+	return llabs(drift_ms) > margin_ms || sibling->age_ms < -margin_ms ||
+	       scan->server.age_ms < -margin_ms || scan->server.epoch_age_ms < -margin_ms;
+}
+
 static bool is_suspect(const struct observer *observer, const struct sight *sight,
 		       const struct sibling *sibling, const struct observer_scan *scan,
 		       struct observer_suspect *suspect)
@@ -128,7 +142,7 @@ static bool is_suspect(const struct observer *observer, const struct sight *sigh
 	int64_t interval_ms = sibling->death_interval_ms;
 	int64_t observed_ms = scan->boot_ms - sight->since_boot_ms;
 	int64_t drift_ms = scan->server.now_ms - sight->since_server_ms - observed_ms;
-	bool waived = llabs(drift_ms) > observer->settings.margin_ms;
+	bool waived = has_leapt(observer, sibling, scan, drift_ms);
 
 	*suspect = (struct observer_suspect){
 		.incarnation = sibling->incarnation,
@@ -139,10 +153,10 @@ static bool is_suspect(const struct observer *observer, const struct sight *sigh
 		.death_interval_ms = interval_ms,
 		.clock_waived = waived,
 	};
-	return observed_ms >= interval_ms && (waived || sibling->age_ms > interval_ms) &&
+	return observed_ms >= interval_ms && scan->server.has_epoch &&
 	       scan->boot_ms - scan->ping_ack_boot_ms < 2 * observer->settings.ping_interval_ms &&
-	       scan->server.age_ms >= interval_ms && scan->server.has_epoch &&
-	       scan->server.epoch_age_ms >= interval_ms;
+	       (waived || (sibling->age_ms > interval_ms && scan->server.age_ms >= interval_ms &&
+			   scan->server.epoch_age_ms >= interval_ms));
 }
 
 void observer_write_evidence(const struct observer_suspect *suspect, char *text, size_t size)

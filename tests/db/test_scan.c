@@ -3,10 +3,12 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <cmocka.h>
 
 #include "base/limits.h"
+#include "db/embedded.h"
 #include "db/rows.h"
 #include "tests/support/database.h"
 #include "tests/support/fleet.h"
@@ -144,6 +146,66 @@ static void the_survivor_of_a_large_fleet_watches_all_that_fell_silent(void **st
 	PQclear(result);
 }
 
+/* --- an old snapshot ---------------------------------------------------------------------------- */
+
+enum {
+	PINGING = 200,
+	ROUNDS = 500,      /* of pings by the whole fleet: 100,000 */
+	PAGES_MOST = 2000, /* read in 4 ms where this was written; 10 ms are allowed */
+};
+
+static const char *text_of(const char *statement)
+{
+	for (size_t i = 0; EMBEDDED_STATEMENTS[i].name != NULL; i++)
+		if (strcmp(EMBEDDED_STATEMENTS[i].name, statement) == 0)
+			return EMBEDDED_STATEMENTS[i].text;
+	fail_msg("there is no statement %s", statement);
+	return NULL;
+}
+
+/* How many pages a scan looks at, found in the cache or not. */
+static int64_t pages_of_a_scan(struct database *d, struct uuid self)
+{
+	char uuid[UUID_TEXT_SIZE];
+	const char *buffers;
+	long hit = 0;
+	long read = 0;
+
+	PQclear(PQprepare(d->sql, "scan", text_of("sibling_scan"), 0, NULL));
+	database_text(d, "explain (analyze, buffers, costs off, timing off) execute scan('%s')",
+		      uuid_text(self, uuid));
+	database_do(d, "deallocate scan");
+	buffers = strstr(d->text, "Buffers: shared");
+	assert_non_null(buffers);
+	if (sscanf(buffers, "Buffers: shared hit=%ld read=%ld", &hit, &read) == 0)
+		sscanf(buffers, "Buffers: shared read=%ld", &read);
+	return hit + read;
+}
+
+/* The snapshot keeps every version of every ping. */
+static void a_snapshot_held_over_100000_pings_leaves_scans_short(void **state)
+{
+	struct database *d = *state;
+	struct uuid self = fleet_dispatcher(d);
+	PGconn *old = database_connection(d);
+	int64_t pages;
+
+	for (int i = 1; i < PINGING; i++)
+		fleet_dispatcher(d);
+	PQclear(PQexec(old, "begin isolation level repeatable read; select from locum.job"));
+	database_do(d,
+		    "create procedure public.ping_all() language plpgsql as $$ begin "
+		    "for i in 1..%d loop update locum.dispatcher_ping set seq = seq + 1, "
+		    "pinged_at = clock_timestamp(); commit; end loop; end $$",
+		    (int)ROUNDS);
+	database_do(d, "set synchronous_commit = off");
+	database_do(d, "call public.ping_all()");
+	database_do(d, "drop procedure public.ping_all; reset synchronous_commit");
+	pages = pages_of_a_scan(d, self);
+	PQfinish(old);
+	assert_in_range(pages, 100, PAGES_MOST);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -153,6 +215,7 @@ int main(void)
 		DATABASE_TEST(who_is_not_registered_sees_all_of_a_large_fleet),
 		DATABASE_TEST(each_of_a_large_fleet_is_watched),
 		DATABASE_TEST(the_survivor_of_a_large_fleet_watches_all_that_fell_silent),
+		DATABASE_TEST(a_snapshot_held_over_100000_pings_leaves_scans_short),
 	};
 
 	return cmocka_run_group_tests_name("scan", tests, database_open, database_close);

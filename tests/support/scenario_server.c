@@ -1,5 +1,6 @@
 #include "tests/support/scenario_server.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -9,6 +10,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -103,7 +105,34 @@ static void stop_server(struct scenario *s, struct server *server, int number)
 
 /* --- the group --------------------------------------------------------------------------------- */
 
-int scenario_server_open(void **state)
+int scenario_server_write_clock(const char *path, int seconds)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	bool written = fd >= 0 && pwrite(fd, &seconds, sizeof(seconds), 0) == sizeof(seconds);
+
+	if (fd >= 0)
+		close(fd);
+	return written ? 0 : -1;
+}
+
+static int write_clock(int seconds)
+{
+	char path[SCENARIO_PATH * 2];
+
+	snprintf(path, sizeof(path), "%s/clock", the_server()->directory);
+	return scenario_server_write_clock(path, seconds);
+}
+
+void scenario_server_set_clock(struct scenario *s, int seconds)
+{
+	if (write_clock(seconds) != 0)
+		scenario_fail(s, "the clock cannot be set");
+	assert_sql(s->database, "t",
+		   "select abs(extract(epoch from clock_timestamp()) - %lld) < 60",
+		   (long long)time(NULL) + seconds);
+}
+
+static int open_server(void **state, bool with_clock)
 {
 	char conninfo[CONNINFO_SIZE];
 
@@ -113,11 +142,22 @@ int scenario_server_open(void **state)
 		if (mkdtemp(servers[i].directory) == NULL)
 			return -1;
 	}
-	if (run_script("make", the_server(), NULL) != 0 || start_server(the_server()) != 0)
+	if (run_script("make", the_server(), NULL) != 0 || (with_clock && write_clock(0) != 0) ||
+	    start_server(the_server()) != 0)
 		return -1;
 	write_conninfo(conninfo, the_server()->directory);
 	setenv("LOCUM_TEST_CONNINFO", conninfo, 1);
 	return database_open(state);
+}
+
+int scenario_server_open(void **state)
+{
+	return open_server(state, false);
+}
+
+int scenario_server_open_with_clock(void **state)
+{
+	return open_server(state, true);
 }
 
 int scenario_server_close(void **state)

@@ -20,6 +20,15 @@ int scenario_server_close(void **state);
 /* Whether the process is one of the servers. */
 bool scenario_server_owns(pid_t pid);
 
+/* Instead of the first: its clock can be moved. */
+int scenario_server_open_with_clock(void **state);
+
+/* The same for the file of a clock of one's own: SKEW_FILE of tests/plugins/skew.c. Returns -1 on failure. */
+int scenario_server_write_clock(const char *path, int seconds);
+
+/* Puts its clock ahead of the machine's by so many seconds, or behind it. */
+void scenario_server_set_clock(struct scenario *s, int seconds);
+
 /* As pg_ctl stop with the mode immediate (SIGQUIT) or fast (SIGINT) does; waits for its end. */
 void scenario_server_stop(struct scenario *s, int number);
 

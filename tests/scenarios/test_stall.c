@@ -1,0 +1,126 @@
+/* A server that answers late: its disk stands still, or somebody has locked what everybody needs. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "tests/support/command.h"
+#include "tests/support/database.h"
+#include "tests/support/scenario.h"
+#include "tests/support/scenario_server.h"
+
+enum { JOBS = 4, STALL_MS = 2 * SCENARIO_DEATH_MS };
+
+static void start_pair(struct scenario *s, struct scenario_daemon *fleet[2])
+{
+	scenario_gated(s);
+	fleet[0] = scenario_start(s, "one", "%s", "");
+	fleet[1] = scenario_start(s, "two", "%s", "");
+	scenario_submit(s, JOBS, "gated");
+	scenario_await_active(s, JOBS);
+}
+
+/* From now on each write of these backends to the disk takes that long. */
+static void slow_down(struct scenario *s, struct command *strace)
+{
+	char inject[96];
+	char pid[2][16];
+
+	snprintf(inject, sizeof(inject), "--inject=fdatasync,fsync:delay_enter=%d",
+		 STALL_MS * 1000);
+	for (int i = 0; i < 2; i++)
+		snprintf(pid[i], sizeof(pid[i]), "%d",
+			 (int)database_int(s->database,
+					   "select pid from pg_stat_activity where datname = "
+					   "current_database() and application_name like "
+					   "'locum/pump/%%' order by pid offset %d limit 1",
+					   i));
+	command_init(strace, "/usr/bin/strace");
+	command_add(strace, "-o", "/dev/null", "-e", "trace=fdatasync,fsync", inject, "-p", pid[0],
+		    "-p", pid[1], NULL);
+	command_start(strace);
+	for (int i = 0; i < 2; i++) {
+		char attached[48];
+
+		snprintf(attached, sizeof(attached), "Process %s attached", pid[i]);
+		command_await_said(strace, attached);
+	}
+}
+
+static void a_disk_that_stands_still_keeps_no_ping_from_arriving(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *fleet[2];
+	struct command strace;
+	int64_t seq;
+
+	database_do(s->database, "alter system set fsync = on");
+	assert_sql(s->database, "t", "select pg_reload_conf()");
+	scenario_await(s, "select current_setting('fsync') = 'on'");
+	start_pair(s, fleet);
+	slow_down(s, &strace);
+	scenario_let(s, "gate", JOBS);
+	scenario_await(
+		s, "select exists (select from pg_stat_activity where wait_event = 'WALSync' and "
+		   "application_name like 'locum/pump/%%')");
+	seq = database_int(s->database, "select min(seq) from locum.dispatcher_ping");
+	scenario_await_finished(s, JOBS, "completed");
+	/* A disk that waits is waited for, not pinged for: half of the pings of that time would do. */
+	assert_in_range(database_int(s->database, "select min(seq) from locum.dispatcher_ping") -
+				seq,
+			STALL_MS / SCENARIO_PING_MS / 2, INT64_MAX);
+	kill(strace.pid, SIGTERM);
+	command_finish(&strace);
+	command_fini(&strace);
+	scenario_await(s, "select count(*) = 0 from locum.job");
+	scenario_assert_done_once(s, JOBS);
+	assert_int_equal(scenario_noted(s, "start "), JOBS);
+	assert_int_equal(database_int(s->database, "select count(*) from locum.death"), 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(scenario_logged(s, fleet[i], "ping failed"), 0);
+		scenario_drain(s, fleet[i]);
+	}
+}
+
+/* Nobody can ping: all handlers are fenced, and when the lock goes nobody accuses anybody. */
+static void a_lock_on_the_pings_fences_all_and_kills_nobody(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *fleet[2];
+	PGconn *holder = database_connection(s->database);
+
+	start_pair(s, fleet);
+	PQclear(PQexec(holder, "begin; lock table locum.dispatcher_ping"));
+	scenario_await_first_runs_gone(s, 1, JOBS);
+	scenario_await(s,
+		       "select clock_timestamp() - xact_start > interval '%d ms' "
+		       "from pg_stat_activity where pid = %d",
+		       3 * SCENARIO_DEATH_MS, PQbackendPID(holder));
+	PQfinish(holder);
+	scenario_await_noted(s, 2 * JOBS, "start ");
+	scenario_let(s, "gate", JOBS);
+	scenario_await_finished(s, JOBS, "completed");
+	scenario_assert_done_once(s, JOBS);
+	assert_sql(s->database, "1|0|0",
+		   "select max(interruptions), max(recoveries), (select count(*) from locum.death) "
+		   "from locum.finished");
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(scenario_logged(s, fleet[i], "dispatcher registered"), 1);
+		scenario_drain(s, fleet[i]);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		SCENARIO_TEST(a_lock_on_the_pings_fences_all_and_kills_nobody),
+		SCENARIO_TEST(a_disk_that_stands_still_keeps_no_ping_from_arriving),
+	};
+
+	return cmocka_run_group_tests(tests, scenario_server_open, scenario_server_close);
+}
