@@ -119,7 +119,7 @@ static int take_look(struct pump *pump, const PGresult *rows, struct error *err)
  * then: the server may commit a claim long after its connection was given up. */
 static int reconcile(struct pump *pump, struct error *err)
 {
-	struct known known = { NULL };
+	struct known known = { 0 };
 	struct db_call calls[2];
 	PGresult *rows[2] = { NULL, NULL };
 	int status = list_known(pump, &known, err);
