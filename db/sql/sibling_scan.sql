@@ -4,11 +4,15 @@
 -- LIMIT_SIBLINGS_WATCHED of them, only this one and its successors in the order of their ids, wrapping, up to the
 -- LIMIT_SUCCESSORS_WATCHED-th that pings: the silent between them do not count, so that of many that die at once each is
 -- watched. One that is not among the living sees all of them.
-with living as materialized (
+-- The pings are read from end to end: under an old snapshot each has many versions, and an index would lead to all of
+-- them once for each dispatcher.
+with ping as materialized (
+	select * from locum.dispatcher_ping
+), living as materialized (
 	select ping.*, dispatcher.id, row_number() over (order by dispatcher.id) as place,
 		count(*) over () as size,
 		(extract(epoch from clock_timestamp() - ping.pinged_at) * 1000)::bigint as age_ms
-	from locum.dispatcher_ping as ping
+	from ping
 	join locum.dispatcher using (incarnation)
 ), stepped as (
 	select living.*, self.place is null as alone,
