@@ -89,6 +89,14 @@ static int list_known(const struct pump *pump, struct known *known, struct error
 	return 0;
 }
 
+/* Who does not get its pings through is perhaps dead, and leaves its runs to the fence and to that news: a handler that
+ * may finish through a silence may do so. */
+static bool is_silent(const struct pump *pump)
+{
+	return clock_boottime_ms() - pinger_ack_boot_ms(pump->options.pinger) >=
+	       2 * pump->options.config->ping_interval_ms;
+}
+
 /* What claim_look says of running jobs: a claim may be lost while this dispatcher lives, by a failover that
  * forgot it or by somebody's hand, and a cancellation may have come before its claim was known here. */
 static int take_look(struct pump *pump, const PGresult *rows, struct error *err)
@@ -105,7 +113,8 @@ static int take_look(struct pump *pump, const PGresult *rows, struct error *err)
 		if (holding == NULL)
 			continue;
 		if (rows_bool(rows, row, at[2])) {
-			courier_lose(pump, holding, "its claim was taken away");
+			if (!is_silent(pump))
+				courier_lose(pump, holding, "its claim was taken away");
 		} else if (!holding->cancelled) {
 			holding->cancelled = true;
 			courier_cancel(pump, holding, WIRE_CANCEL_REQUESTED);
