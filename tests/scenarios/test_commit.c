@@ -159,7 +159,7 @@ static void a_request_of_the_dead_that_waits_for_a_lock_leaves_one_result(void *
 
 	scenario_submit(s, 1, "done");
 	scenario_await_active(s, 1);
-	PQclear(PQexec(holder, "begin; select from locum.job where id = 1 for update"));
+	PQclear(PQexec(holder, "begin; lock table locum.receipt"));
 	scenario_let(s, "gate", 2);
 	scenario_await_claiming(s);
 	scenario_kill(s, victim);

@@ -20,6 +20,9 @@ enum { FLAPS = 3, FLAP_JOBS = 40 };
 	"ping_death_interval = \"800ms\" "
 
 static const struct relay_rule PASS = { .trigger = "" };
+static const struct relay_rule NO_DATABASE = { .trigger = "",
+					       .role = "locum/",
+					       .times = RELAY_ALWAYS };
 static const struct relay_rule NO_PING = { .trigger = "",
 					   .role = "locum/pinger",
 					   .times = RELAY_ALWAYS };
@@ -52,12 +55,12 @@ static struct scenario_daemon *start_slow(struct scenario *s, const char *settin
 	return slow;
 }
 
-/* It is declared dead though it works; its sibling runs the job too. */
+/* It is cut off and declared dead though it works; its sibling runs the job too. */
 static struct scenario_daemon *start_both(struct scenario *s, struct scenario_daemon **sibling)
 {
 	struct scenario_daemon *slow = start_slow(s, BRIEF);
 
-	relay_set(&s->relay, &NO_PING);
+	relay_set(&s->relay, &NO_DATABASE);
 	*sibling = scenario_start(s, "sibling", "%s", "");
 	scenario_await_noted(s, 1, "start 1 2 ");
 	return slow;
@@ -123,13 +126,17 @@ static void a_reassignment_is_known_before_any_commit(void **state)
 	assert_true(scenario_is_alive(scenario_noted_pid(s, "start 1 2 ")));
 }
 
-/* The copy of the first returns while nobody has told its dispatcher anything. */
+/* The copy of the first returns while nobody has told its dispatcher anything. The dispatcher can commit again, and
+ * cannot ping. */
 static struct scenario_daemon *let_the_first_return(struct scenario *s,
 						    struct scenario_daemon **sibling)
 {
 	struct scenario_daemon *slow = start_both(s, sibling);
 
 	scenario_let(s, "gate.1", 1);
+	scenario_await_noted(s, 1, "end 1 1 ");
+	scenario_await_gone(s, scenario_noted_pid(s, "start 1 1 "));
+	relay_set(&s->relay, &NO_PING);
 	scenario_await_logged(s, slow, 1, "was reassigned job=1 claim_seq=1 ");
 	return slow;
 }
@@ -235,10 +242,12 @@ static void a_run_that_ends_before_its_job_is_claimed_anew_is_abandoned(void **s
 	struct scenario *s = *state;
 	struct scenario_daemon *slow = start_slow(s, BRIEF);
 
-	relay_set(&s->relay, &NO_PING);
+	relay_set(&s->relay, &NO_DATABASE);
 	start_witness(s);
 	scenario_await(s, "select state = 'pending' from locum.job");
 	scenario_let(s, "gate.1", 1);
+	scenario_await_noted(s, 1, "end 1 1 ");
+	relay_set(&s->relay, &NO_PING);
 	scenario_await_logged(s, slow, 1, "was reassigned job=1 claim_seq=1 ");
 	assert_sql(s->database, "pending|1|0",
 		   "select state, claim_seq, (select count(*) from locum.finished) from locum.job");

@@ -131,15 +131,17 @@ static void a_restart_of_the_server_changes_nothing_about_a_reassignment(void **
 	scenario_direct(s);
 	scenario_submit(s, 1, "slow");
 	scenario_await_active(s, 1);
-	relay_set(&s->relay, &(struct relay_rule){ .trigger = "",
-						   .role = "locum/pinger",
-						   .times = RELAY_ALWAYS });
+	relay_set(&s->relay,
+		  &(struct relay_rule){ .trigger = "", .role = "locum/", .times = RELAY_ALWAYS });
 	sibling = scenario_start(s, "sibling", "%s", PATIENT);
 	scenario_await_noted(s, 1, "start 1 2 ");
 	scenario_server_stop(s, SIGINT);
 	scenario_let(s, "gate.1", 1);
 	scenario_await_gone(s, scenario_noted_pid(s, "start 1 1 "));
 	scenario_server_start(s);
+	relay_set(&s->relay, &(struct relay_rule){ .trigger = "",
+						   .role = "locum/pinger",
+						   .times = RELAY_ALWAYS });
 	scenario_await_logged(s, slow, 1, "was reassigned job=1 claim_seq=1 ");
 	scenario_let(s, "gate.2", 1);
 	scenario_await_finished(s, 1, "completed");

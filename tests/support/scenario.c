@@ -285,12 +285,13 @@ static void end_children(void)
 	} while (left == 0 || scenario_pause(deadline_ms));
 }
 
-/* Ends what the dead have left in the database, so that the next test finds it at rest. */
+/* Ends what the dead, and a test that failed, have left in the database, so that the next test finds it at rest. */
 static void end_backends(struct scenario *s)
 {
-	static const char OTHERS[] = "from pg_stat_activity where datname = current_database() "
-				     "and application_name like 'locum/%'  "
-				     "and application_name <> 'locum/test'";
+	static const char OTHERS[] =
+		"from pg_stat_activity where datname = current_database() and "
+		"backend_type = 'client backend' and pid <> pg_backend_pid() and "
+		"application_name <> 'locum/test'";
 	PGresult *result;
 	char query[512];
 
