@@ -98,6 +98,11 @@ const struct argp list_argp = {
 	.children = CHILDREN,
 };
 
+const char *list_column(size_t i)
+{
+	return i < COLUMN_COUNT ? COLUMNS[i].name : NULL;
+}
+
 /* --- columns ------------------------------------------------------------------------------------ */
 
 static void default_columns(struct options *options)
