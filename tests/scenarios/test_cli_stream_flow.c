@@ -71,6 +71,34 @@ static void a_million_lines_in_one_transaction_take_little_memory(void **state)
 		assert_in_range(most_kilobytes(), 1, MOST_KILOBYTES);
 }
 
+/* --- producers that are slow ------------------------------------------------------------------ */
+
+static void assert_stored_while_open(struct database *d, const char *option, const char *value)
+{
+	static const char LINES[] = "{\"handler\":\"h\"}\n{\"handler\":\"h\"}\n";
+	struct command command;
+
+	database_do(d, "delete from locum.job");
+	cli_init(&command, d);
+	command_add(&command, "submit", "--json", "--stream", "-", "--batch", "1000", option, value,
+		    NULL);
+	command_start(&command);
+	command_type(&command, LINES, sizeof(LINES) - 1);
+	command_await_printed(&command, "}\n{");
+	assert_int_equal(count_jobs(d), 2);
+	command_type_end(&command);
+	command_finish(&command);
+	cli_assert(&command, 0, "1 batch (2 jobs) stored up to line 2");
+	command_fini(&command);
+}
+
+static void a_batch_that_does_not_fill_is_stored_all_the_same(void **state)
+{
+	assert_stored_while_open(*state, "--linger", "100ms");
+	assert_stored_while_open(*state, "--buffer", "500");
+	assert_stored_while_open(*state, NULL, NULL);
+}
+
 /* --- producers that must not wait --------------------------------------------------------------- */
 
 enum { PRODUCED = 20000 };
@@ -306,6 +334,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		DATABASE_TEST(a_million_lines_in_one_transaction_take_little_memory),
+		DATABASE_TEST(a_batch_that_does_not_fill_is_stored_all_the_same),
 		DATABASE_TEST(new_lines_are_dropped_and_counted),
 		DATABASE_TEST(the_oldest_lines_are_dropped_and_counted),
 		DATABASE_TEST(a_buffer_that_blocks_drops_nothing),
