@@ -132,14 +132,33 @@ static void a_search_that_gives_up_says_where(void **state)
 		       "select 1, 'pending', 1, 'h' from generate_series(1, 510000)");
 	database_do(d, "alter table locum.job enable trigger edges");
 	cli_run(&command, d, "list", "-q", "-H", "rare", NULL);
-	cli_assert(&command, 0, "were not looked at; --until goes on there");
+	cli_assert(&command, 1, "were not looked at; --until goes on there, --all looks at all");
 	assert_string_equal(command.printed, "");
 	command_fini(&command);
+	listed(d, "1\n", "-H", "rare", "--all");
 	listed(d, "1\n", "-H", "rare", "-k", "k");
 	listed(d, "1\n", "-H", "rare", "-l", "a=b");
 	cli_run(&command, d, "cancel", "-q", "-y", "-H", "rare", NULL);
 	assert_string_equal(command.printed, "1\n");
 	command_fini(&command);
+}
+
+/* More of them than a search looks at in vain. */
+static void a_failure_is_found_behind_jobs_that_were_cancelled(void **state)
+{
+	struct database *d = *state;
+	struct fleet_outcome failure = { .outcome = "failed", .error = "no" };
+	struct uuid dispatcher = fleet_dispatcher(d);
+
+	failure.id = fleet_submit(d, "'h'");
+	fleet_claim_one(d, dispatcher, &failure.claim_id);
+	fleet_complete(d, dispatcher, &failure);
+	database_do(d, "set session_replication_role = replica");
+	database_do(d, "insert into locum.finished select copy.* from locum.finished, "
+		       "generate_series(2, 30000) as n, jsonb_populate_record(finished, "
+		       "jsonb_build_object('id', n, 'state', 'cancelled')) as copy");
+	database_do(d, "reset session_replication_role");
+	listed(d, "1\n", "-s", "failed", "-H", "h");
 }
 
 static void colours_come_when_they_are_wanted(void **state)
@@ -260,6 +279,7 @@ int main(void)
 		DATABASE_TEST(json_has_these_members_in_this_order),
 		DATABASE_TEST(columns_are_those_that_were_asked_for),
 		DATABASE_TEST(a_search_that_gives_up_says_where),
+		DATABASE_TEST(a_failure_is_found_behind_jobs_that_were_cancelled),
 		DATABASE_TEST(colours_come_when_they_are_wanted),
 		DATABASE_TEST(a_terminal_gets_colours_and_lines_that_fit),
 		DATABASE_TEST(a_watch_goes_on_until_it_is_interrupted),

@@ -50,6 +50,7 @@ struct options {
 	const char *limit_text;
 	char *columns_text;
 	int64_t limit;
+	bool all;                                  /* however long it takes */
 	struct table_column columns[COLUMN_COUNT]; /* those to show */
 	size_t column_count;
 	struct table *table; /* for people */
@@ -68,6 +69,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'n':
 		options->limit_text = arg;
 		return 0;
+	case 'a':
+		options->all = true;
+		return 0;
 	case 'o':
 		options->columns_text = arg;
 		return 0;
@@ -81,6 +85,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 static const struct argp_option OPTIONS[] = {
 	{ "limit", 'n', "N", 0, "at most N jobs (100)", 1 },
+	{ "all", 'a', NULL, 0, "look at all jobs, however long it takes", 1 },
 	{ "columns", 'o', "COLUMN", 0, "these columns, with commas between them", 1 },
 	{ 0 },
 };
@@ -217,16 +222,22 @@ static int put_all(struct options *options, struct db *db, struct search *search
 	return 0;
 }
 
-static void note_cuts(const struct options *options, const struct search *search, bool more)
+/* Returns the exit code: a list that ends where no limit was set for it has to tell a script. */
+static int judge_end(const struct options *options, const struct search *search, bool more)
 {
 	char moment[OUTPUT_TIME_SIZE];
 
+	if (options->cli->watch_ms > 0)
+		return CLI_OK;
 	if (more)
 		cli_say("only the newest %" PRId64 " are shown; --limit N shows more",
 			options->limit);
-	else if (search->cut)
-		cli_say("jobs submitted before %s were not looked at; --until goes on there",
-			output_time(view_unix_us(search->reached), moment));
+	if (more || !search->cut)
+		return CLI_OK;
+	cli_say("jobs submitted before %s were not looked at; --until goes on there, --all looks "
+		"at all",
+		output_time(view_unix_us(search->reached), moment));
+	return CLI_NEGATIVE;
 }
 
 static int put_list(struct options *options, struct db *db, struct error *err)
@@ -239,13 +250,12 @@ static int put_list(struct options *options, struct db *db, struct error *err)
 	    search_begin(&search, db, &filter, err) != 0)
 		return -1;
 	search.full = wants_bodies(options);
+	search.all = options->all;
 	if (put_all(options, db, &search, &more, err) != 0)
 		return -1;
 	if (options->table != NULL && table_print(options->table, err) != 0)
 		return -1;
-	if (options->cli->watch_ms == 0)
-		note_cuts(options, &search, more);
-	return CLI_OK;
+	return judge_end(options, &search, more);
 }
 
 static int draw(void *context, struct db *db, struct error *err)
