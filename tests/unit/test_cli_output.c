@@ -43,7 +43,7 @@ static void times_for_programs_are_rfc_3339_in_utc(void **state)
 
 	(void)state;
 	assert_string_equal(output_time(SECONDS(946684800) + 123456, text),
-			    "2000-01-01T00:00:00.123Z");
+			    "2000-01-01T00:00:00.123456Z");
 }
 
 static char *printed;

@@ -93,7 +93,7 @@ const char *output_time(int64_t time_us, char text[static OUTPUT_TIME_SIZE])
 
 	gmtime_r(&seconds, &tm);
 	used = strftime(text, OUTPUT_TIME_SIZE, "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(text + used, OUTPUT_TIME_SIZE - used, ".%03dZ", (int)(time_us % SECOND_US / 1000));
+	snprintf(text + used, OUTPUT_TIME_SIZE - used, ".%06dZ", (int)(time_us % SECOND_US));
 	return text;
 }
 
