@@ -71,6 +71,39 @@ static void a_million_lines_in_one_transaction_take_little_memory(void **state)
 		assert_in_range(most_kilobytes(), 1, MOST_KILOBYTES);
 }
 
+/* How many bytes it prints, which this process does not keep: it would count. */
+static int64_t count_printed(struct database *d, const char *arguments)
+{
+	struct command command;
+	char script[200];
+	int64_t bytes;
+
+	snprintf(script, sizeof(script), "%s %s | wc -c", cli_program("locum"), arguments);
+	command_init(&command, "/bin/sh");
+	command_setenv(&command, "LOCUM_DATABASE_URL", d->conninfo);
+	command_add(&command, "-c", script, NULL);
+	command_run(&command, "", 0);
+	cli_assert(&command, 0, "");
+	bytes = strtoll(command.printed, NULL, 10);
+	command_fini(&command);
+	return bytes;
+}
+
+static void a_list_of_large_jobs_takes_little_memory(void **state)
+{
+	enum { COUNT = 60, PAYLOAD = 1000000, MOST_KILOBYTES = 50000 };
+	struct database *d = *state;
+
+	database_do(d,
+		    "select count(locum.submit('h', to_json(repeat('a', %d)))) "
+		    "from generate_series(1, %d)",
+		    PAYLOAD, COUNT);
+	assert_in_range(count_printed(d, "list --json"), COUNT * PAYLOAD, COUNT * (PAYLOAD + 1000));
+	assert_in_range(count_printed(d, "list -o id,payload"), COUNT * 1000, COUNT * 1100);
+	if (!SANITIZED)
+		assert_in_range(most_kilobytes(), 1, MOST_KILOBYTES);
+}
+
 /* --- producers that are slow ------------------------------------------------------------------ */
 
 static void assert_stored_while_open(struct database *d, const char *option, const char *value)
@@ -334,6 +367,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		DATABASE_TEST(a_million_lines_in_one_transaction_take_little_memory),
+		DATABASE_TEST(a_list_of_large_jobs_takes_little_memory),
 		DATABASE_TEST(a_batch_that_does_not_fill_is_stored_all_the_same),
 		DATABASE_TEST(new_lines_are_dropped_and_counted),
 		DATABASE_TEST(the_oldest_lines_are_dropped_and_counted),

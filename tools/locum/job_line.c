@@ -2,6 +2,7 @@
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/json_scan.h"
@@ -63,14 +64,33 @@ static const char *check_text(struct json_span name, struct json_span value)
 	return NULL;
 }
 
-/* Names have escapes only if somebody hides something. */
+static bool has_escape(struct json_span name)
+{
+	return memchr(name.bytes, '\\', name.length) != NULL;
+}
+
+/* Whether two names are the same, however they are written. */
+static bool is_same(struct json_span a, struct json_span b)
+{
+	char *first;
+	char *second;
+	bool same;
+
+	if (!has_escape(a) && !has_escape(b))
+		return a.length == b.length && memcmp(a.bytes, b.bytes, a.length) == 0;
+	first = json_text_decode(a, &a.length);
+	second = json_text_decode(b, &b.length);
+	same = first == NULL || second == NULL ||
+	       (a.length == b.length && memcmp(first, second, a.length) == 0);
+	free(first);
+	free(second);
+	return same;
+}
+
 static const char *note_name(struct job_line *line, struct json_span name)
 {
-	if (memchr(name.bytes, '\\', name.length) != NULL)
-		return "an escape in a member's name";
 	for (size_t i = 0; i < line->count; i++)
-		if (line->names[i].length == name.length &&
-		    memcmp(line->names[i].bytes, name.bytes, name.length) == 0)
+		if (is_same(line->names[i], name))
 			return "a member that comes twice";
 	if (line->count == JOB_LINE_MEMBERS)
 		return "too many members";

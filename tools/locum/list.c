@@ -16,7 +16,9 @@ enum {
 	LIMIT_DEFAULT = 100,
 	LIMIT_MOST = 10000000,
 	PAGE = 10000,
-	PAGE_FULL = 500, /* with payloads and results, of up to 1 MiB each */
+	PAGE_FULL_FIRST = 8, /* with payloads and results, of up to 1 MiB each */
+	PAGE_FULL_MOST = 64,
+	PAGE_FULL_BYTES = 8 * 1024 * 1024, /* about so much is wanted at a time */
 };
 
 static const struct table_column COLUMNS[] = {
@@ -195,10 +197,26 @@ static int put_page(struct options *options, const PGresult *rows, int count, st
 	return 0;
 }
 
+/* The size of the next page, when its jobs are as large as those of the last. */
+static int64_t next_page(const PGresult *rows)
+{
+	int payload = PQfnumber(rows, "payload");
+	int result = PQfnumber(rows, "result");
+	int64_t bytes = 1;
+	int64_t jobs;
+
+	for (int row = 0; row < rows_count(rows); row++)
+		bytes += PQgetlength(rows, row, payload) + PQgetlength(rows, row, result);
+	jobs = PAGE_FULL_BYTES * (int64_t)rows_count(rows) / bytes;
+	if (jobs < 1)
+		return 1;
+	return jobs < PAGE_FULL_MOST ? jobs : PAGE_FULL_MOST;
+}
+
 static int put_all(struct options *options, struct db *db, struct search *search, bool *more,
 		   struct error *err)
 {
-	int64_t page = search->full ? PAGE_FULL : PAGE;
+	int64_t page = search->full ? PAGE_FULL_FIRST : PAGE;
 	int64_t got = 0;
 	PGresult *rows;
 
@@ -215,6 +233,7 @@ static int put_all(struct options *options, struct db *db, struct search *search
 		got += count;
 		*more = got > options->limit;
 		status = put_page(options, rows, *more ? count - 1 : count, err);
+		page = search->full ? next_page(rows) : page;
 		PQclear(rows);
 		if (status != 0)
 			return -1;

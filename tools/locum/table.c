@@ -8,11 +8,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "db/rows.h"
 #include "tools/locum/colour.h"
 #include "tools/locum/output.h"
 
-enum { COLUMNS_MAX = 32 };
+enum { COLUMNS_MAX = 32, CELL_MOST = 1000 /* bytes */ };
 
 struct table {
 	struct libscols_table *scols;
@@ -149,6 +150,26 @@ void table_free(struct table *table)
 	free(table);
 }
 
+/* People look at a table; who wants a payload whole asks for JSON. Returns NULL when memory ends. */
+static char *cut(char *text)
+{
+	static const char MARK[] = "…";
+	size_t length = 0;
+	char *shorter;
+
+	if (strlen(text) <= CELL_MOST)
+		return text;
+	for (size_t next = 0; next <= CELL_MOST; next += text_character(text + next, 4))
+		length = next; /* the server's texts are valid */
+	shorter = malloc(length + sizeof(MARK));
+	if (shorter != NULL) {
+		memcpy(shorter, text, length);
+		memcpy(shorter + length, MARK, sizeof(MARK));
+	}
+	free(text);
+	return shorter;
+}
+
 static int paint(const struct table *table, struct libscols_line *line, size_t column,
 		 const char *text)
 {
@@ -176,6 +197,9 @@ static int add_line(struct table *table, const PGresult *rows, int row)
 
 		if (text == NULL)
 			continue;
+		text = cut(text);
+		if (text == NULL)
+			return -1;
 		if (scols_line_refer_data(line, i, text) != 0) {
 			free(text);
 			return -1;
