@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "base/limits.h"
 #include "tests/support/cli.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -168,6 +169,36 @@ static void assert_all_accounted_for(struct database *d, const struct command *c
 	assert_true(dropped > PRODUCED / 2);
 	assert_int_equal(count_jobs(d) + dropped, PRODUCED);
 	assert_non_null(strstr(command->said, "the buffer was full: "));
+}
+
+/* Far fewer lines than the buffer has room for, of a million bytes each. */
+static void a_buffer_is_full_when_its_bytes_are(void **state)
+{
+	enum { COUNT = 30, BYTES = 1000000 };
+	struct database *d = *state;
+	struct command command;
+	char *line = malloc(BYTES + 64);
+	int length;
+	int kept;
+
+	assert_non_null(line);
+	length = snprintf(line, BYTES + 64, "{\"handler\":\"h\",\"payload\":\"%0*d\"}\n", BYTES, 0);
+	cli_init(&command, d);
+	command_add(&command, "submit", "-q", "--stream", "-", "--batch", "1", "--buffer", "10000",
+		    "--when-full", "drop_new", NULL);
+	command_start(&command);
+	command_type(&command, "{\"handler\":\"h\"}\n", strlen("{\"handler\":\"h\"}\n"));
+	command_await_printed(&command, "1\n");
+	database_do(d, "begin; lock table locum.job");
+	for (int i = 0; i < COUNT; i++)
+		command_type(&command, line, (size_t)length);
+	database_do(d, "commit");
+	command_finish(&command);
+	cli_assert(&command, 75, "lines were dropped");
+	kept = (int)count_jobs(d) - 1;
+	assert_in_range(kept, LIMIT_BUFFER_BYTES / BYTES, LIMIT_BUFFER_BYTES / BYTES + 4);
+	command_fini(&command);
+	free(line);
 }
 
 static void new_lines_are_dropped_and_counted(void **state)
@@ -369,6 +400,7 @@ int main(void)
 		DATABASE_TEST(a_million_lines_in_one_transaction_take_little_memory),
 		DATABASE_TEST(a_list_of_large_jobs_takes_little_memory),
 		DATABASE_TEST(a_batch_that_does_not_fill_is_stored_all_the_same),
+		DATABASE_TEST(a_buffer_is_full_when_its_bytes_are),
 		DATABASE_TEST(new_lines_are_dropped_and_counted),
 		DATABASE_TEST(the_oldest_lines_are_dropped_and_counted),
 		DATABASE_TEST(a_buffer_that_blocks_drops_nothing),
