@@ -143,6 +143,21 @@ static void a_search_that_gives_up_says_where(void **state)
 	command_fini(&command);
 }
 
+static void names_are_told_whole_whatever_the_locale_but_for_what_turns_them(void **state)
+{
+	struct database *d = *state;
+	struct command command;
+
+	fleet_submit(d, "'h', queue => 'größe'");
+	fleet_submit(d, "'h', queue => U&'a\\202Eb'");
+	cli_init(&command, d);
+	command_setenv(&command, "LC_ALL", "C");
+	command_add(&command, "list", "-o", "queue", NULL);
+	command_run(&command, "", 0);
+	assert_string_equal(command.printed, "QUEUE\na<U+202E>b\ngröße\n");
+	command_fini(&command);
+}
+
 /* More of them than a search looks at in vain. */
 static void a_failure_is_found_behind_jobs_that_were_cancelled(void **state)
 {
@@ -225,6 +240,50 @@ static void a_terminal_gets_colours_and_lines_that_fit(void **state)
 	command_fini(&command);
 }
 
+static void end_connections(struct database *d)
+{
+	assert_int_equal(database_int(d, "select count(pg_terminate_backend(pid)) from "
+					 "pg_stat_activity where application_name = 'locum/cli' "
+					 "and datname = current_database()"),
+			 1);
+}
+
+static void a_watch_and_a_wait_survive_the_loss_of_their_connection(void **state)
+{
+	struct database *d = *state;
+	struct command watch;
+	struct command wait;
+
+	fleet_submit(d, "'h'");
+	cli_init(&watch, d);
+	command_add(&watch, "list", "--json", "-o", "id,state", "--watch=0.1", NULL);
+	command_start(&watch);
+	command_await_printed(&watch, "\"pending\"");
+	end_connections(d);
+	command_await_said(&watch, "locum: ");
+	database_do(d, "select locum.cancel(1)");
+	command_await_printed(&watch, "\"cancelled\"");
+	assert_int_equal(kill(watch.pid, SIGINT), 0);
+	command_finish(&watch);
+	cli_assert(&watch, 130, "");
+	command_fini(&watch);
+
+	fleet_submit(d, "'h'");
+	cli_init(&wait, d);
+	command_add(&wait, "wait", "2", NULL);
+	command_start(&wait);
+	while (database_int(d, "select count(*) from pg_stat_activity where application_name = "
+			       "'locum/cli' and datname = current_database() and query like "
+			       "'%%job_states%%'") == 0) {
+	}
+	end_connections(d);
+	database_do(d, "select locum.cancel(2)");
+	command_finish(&wait);
+	cli_assert(&wait, 1, "");
+	assert_string_equal(wait.printed, "2 cancelled\n");
+	command_fini(&wait);
+}
+
 static void a_watch_goes_on_until_it_is_interrupted(void **state)
 {
 	struct database *d = *state;
@@ -279,9 +338,11 @@ int main(void)
 		DATABASE_TEST(json_has_these_members_in_this_order),
 		DATABASE_TEST(columns_are_those_that_were_asked_for),
 		DATABASE_TEST(a_search_that_gives_up_says_where),
+		DATABASE_TEST(names_are_told_whole_whatever_the_locale_but_for_what_turns_them),
 		DATABASE_TEST(a_failure_is_found_behind_jobs_that_were_cancelled),
 		DATABASE_TEST(colours_come_when_they_are_wanted),
 		DATABASE_TEST(a_terminal_gets_colours_and_lines_that_fit),
+		DATABASE_TEST(a_watch_and_a_wait_survive_the_loss_of_their_connection),
 		DATABASE_TEST(a_watch_goes_on_until_it_is_interrupted),
 		DATABASE_TEST(show_tells_the_policy_labels_and_what_follows),
 	};

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "db/rows.h"
 #include "tools/locum/filter.h"
@@ -272,6 +273,9 @@ static int put_list(struct options *options, struct db *db, struct error *err)
 	search.all = options->all;
 	if (put_all(options, db, &search, &more, err) != 0)
 		return -1;
+	if (options->table != NULL && options->cli->watch_ms == 0 && isatty(STDERR_FILENO) != 0 &&
+	    table_is_empty(options->table))
+		cli_say("no job fits");
 	if (options->table != NULL && table_print(options->table, err) != 0)
 		return -1;
 	return judge_end(options, &search, more);

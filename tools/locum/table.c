@@ -170,6 +170,25 @@ static char *cut(char *text)
 	return shorter;
 }
 
+/* libsmartcols takes care of what moves the cursor, but not of what turns the direction. */
+static char *make_harmless(char *text)
+{
+	const char *at = text;
+	char *plain = NULL;
+	size_t size;
+	FILE *out;
+
+	if (text == NULL || (strstr(text, "\xe2\x80") == NULL && strstr(text, "\xe2\x81") == NULL))
+		return text;
+	out = open_memstream(&plain, &size);
+	while (out != NULL && *at != '\0')
+		at += output_character(out, at);
+	if (out != NULL)
+		fclose(out);
+	free(text);
+	return plain;
+}
+
 static int paint(const struct table *table, struct libscols_line *line, size_t column,
 		 const char *text)
 {
@@ -197,7 +216,7 @@ static int add_line(struct table *table, const PGresult *rows, int row)
 
 		if (text == NULL)
 			continue;
-		text = cut(text);
+		text = make_harmless(cut(text));
 		if (text == NULL)
 			return -1;
 		if (scols_line_refer_data(line, i, text) != 0) {
@@ -217,6 +236,11 @@ int table_add(struct table *table, const PGresult *rows, int first, int end, str
 		if (add_line(table, rows, row) != 0)
 			return error_set(err, ERROR_RETRY, "out of memory");
 	return 0;
+}
+
+bool table_is_empty(const struct table *table)
+{
+	return scols_table_get_nlines(table->scols) == 0;
 }
 
 static int hide_empty(struct table *table)
