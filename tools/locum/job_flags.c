@@ -292,6 +292,10 @@ static int read_priority(struct job_flags *flags, struct error *err)
 	flags->job.priority = SUBMISSION_PRIORITY_NONE;
 	if (flags->priority == NULL)
 		return 0;
+	if (flags->priority[strspn(flags->priority, "-0123456789")] != '\0')
+		return cli_usage(flags->cli, err,
+				 "--priority must be a number from 0 to 9, not \"%.60s\"",
+				 flags->priority);
 	return cli_number(flags->cli, "--priority", flags->priority, SUBMISSION_PRIORITY_NONE + 1,
 			  INT32_MAX, &flags->job.priority, err);
 }
