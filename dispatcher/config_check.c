@@ -1,5 +1,6 @@
 #include "dispatcher/config_check.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -8,6 +9,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "db/conninfo.h"
+#include "dispatcher/config_nearest.h"
 #include "dispatcher/config_setting.h"
 
 enum { QUOTED_SIZE = 160 };
@@ -205,5 +207,38 @@ void config_check_handlers(const struct config *config, FILE *out)
 			config->file, config->handler_lines[i], handler->name,
 			mode == X_OK ? "run" : "read", text_quote(path, quoted, sizeof(quoted)),
 			strerror(errno));
+	}
+}
+
+static void check_variable(const char *key, FILE *out)
+{
+	const char *best = NULL;
+
+	if (config_setting_find(key) != NULL || strcmp(key, "database_url") == 0)
+		return;
+	for (int i = 0; i < CONFIG_SETTING_COUNT; i++)
+		best = config_nearest(key, best, config_setting_all[i].key);
+	if (best != NULL)
+		fprintf(out,
+			"locumd: warning: the environment has a LOCUM_… for \"%s\", which is no "
+			"setting: did you mean \"%s\"?\n",
+			key, best);
+}
+
+void config_check_environment(FILE *out)
+{
+	static const char OURS[] = "LOCUM_";
+
+	for (char **variable = environ; *variable != NULL; variable++) {
+		char key[CONFIG_ORIGIN_NAME_SIZE];
+		size_t length = strcspn(*variable, "=");
+
+		if (strncmp(*variable, OURS, sizeof(OURS) - 1) != 0 || length >= sizeof(key))
+			continue;
+		length -= sizeof(OURS) - 1;
+		for (size_t i = 0; i < length; i++)
+			key[i] = (char)tolower((unsigned char)(*variable)[sizeof(OURS) - 1 + i]);
+		key[length] = '\0';
+		check_variable(key, out);
 	}
 }

@@ -15,4 +15,7 @@ int config_check(const struct config *config, uid_t user, struct error *err);
  * handler's user, or come later. */
 void config_check_handlers(const struct config *config, FILE *out);
 
+/* Writes a line for each variable of the environment that is nearly called like the twin of a setting. */
+void config_check_environment(FILE *out);
+
 #endif

@@ -352,6 +352,7 @@ static int act(int argc, char **argv)
 		int status = config_print(&daemon.config, stdout, &err);
 
 		config_check_handlers(&daemon.config, stderr);
+		config_check_environment(stderr);
 		config_fini(&daemon.config);
 		return status == 0 ? EX_OK : complain(&err, EX_CONFIG);
 	}

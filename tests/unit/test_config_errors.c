@@ -327,6 +327,27 @@ static void a_bad_variable_is_named(void **state)
 		"least 10ms");
 }
 
+static void a_variable_that_is_nearly_a_setting_is_told(void **state)
+{
+	char *told = NULL;
+	size_t size;
+	FILE *out = open_memstream(&told, &size);
+
+	(void)state;
+	setenv("LOCUM_PING_INTERVALL", "5s", 1);
+	setenv("LOCUM_PING_INTERVAL", "5s", 1);
+	setenv("LOCUM_SOMETHING_ELSE_ENTIRELY", "1", 1);
+	config_check_environment(out);
+	fclose(out);
+	unsetenv("LOCUM_PING_INTERVALL");
+	unsetenv("LOCUM_PING_INTERVAL");
+	unsetenv("LOCUM_SOMETHING_ELSE_ENTIRELY");
+	assert_string_equal(told, "locumd: warning: the environment has a LOCUM_… for "
+				  "\"ping_intervall\", which is no setting: did you mean "
+				  "\"ping_interval\"?\n");
+	free(told);
+}
+
 static void a_bad_flag_is_named(void **state)
 {
 	const struct config_override flag = { "ping_interval", "12s" };
@@ -422,6 +443,7 @@ int main(void)
 		cmocka_unit_test(a_file_with_a_nul_byte_is_refused),
 		cmocka_unit_test(sections_are_limited),
 		cmocka_unit_test(a_bad_variable_is_named),
+		cmocka_unit_test(a_variable_that_is_nearly_a_setting_is_told),
 		cmocka_unit_test(a_bad_flag_is_named),
 		cmocka_unit_test(root_runs_no_handler_unless_told_so),
 		cmocka_unit_test(another_user_than_root_needs_no_user_setting),
