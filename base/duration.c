@@ -21,7 +21,9 @@ static int unit_find(const char *text, size_t length)
 	return -1;
 }
 
-/* Reads one NUMBER UNIT pair at *text whose unit comes after `last`; returns the unit or -1. */
+enum { NO_PAIR = -1, TOO_LONG = -2 };
+
+/* Reads one NUMBER UNIT pair at *text whose unit comes after `last`; returns the unit or what is wrong. */
 static int pair_read(const char **text, int last, int64_t *sum)
 {
 	size_t digits = strspn(*text, "0123456789");
@@ -30,14 +32,16 @@ static int pair_read(const char **text, int last, int64_t *sum)
 	int unit = unit_find(name, letters);
 	long long number;
 
-	if (digits == 0 || digits > 15 || unit <= last)
-		return -1;
+	if (digits == 0 || unit <= last)
+		return NO_PAIR;
+	if (digits > 15)
+		return TOO_LONG;
 	number = strtoll(*text, NULL, 10);
 	if (number > DURATION_MAX_MS / UNITS[unit].ms)
-		return -1;
+		return TOO_LONG;
 	*sum += number * UNITS[unit].ms;
 	*text = name + letters;
-	return *sum > DURATION_MAX_MS ? -1 : unit;
+	return *sum > DURATION_MAX_MS ? TOO_LONG : unit;
 }
 
 int duration_read(const char *text, int64_t *ms, struct error *err)
@@ -48,6 +52,9 @@ int duration_read(const char *text, int64_t *ms, struct error *err)
 
 	do {
 		unit = pair_read(&rest, unit, &sum);
+		if (unit == TOO_LONG)
+			return error_set(err, ERROR_INPUT,
+					 "\"%.60s\" is too long: at most 3650d (ten years)", text);
 		if (unit < 0)
 			return error_set(err, ERROR_INPUT,
 					 "\"%.60s\" is not a duration: write a number with a unit, "

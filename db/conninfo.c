@@ -36,7 +36,8 @@ static PQconninfoOption *parse(const char *conninfo, struct error *err)
 	PQconninfoOption *parsed = PQconninfoParse(is_name ? "" : conninfo, &message);
 
 	if (parsed == NULL)
-		error_set(err, ERROR_INPUT, "the connection string is wrong: %.200s",
+		error_set(err, ERROR_INPUT, "the connection string is wrong: %.*s",
+			  message == NULL ? 13 : (int)strcspn(message, "\n"),
 			  message == NULL ? "out of memory" : message);
 	PQfreemem(message);
 	for (PQconninfoOption *at = parsed; is_name && at != NULL && at->keyword != NULL; at++) {
@@ -44,6 +45,14 @@ static PQconninfoOption *parse(const char *conninfo, struct error *err)
 			at->val = strdup(conninfo);
 	}
 	return parsed;
+}
+
+int conninfo_check(const char *conninfo, struct error *err)
+{
+	PQconninfoOption *parsed = parse(conninfo, err);
+
+	PQconninfoFree(parsed);
+	return parsed == NULL ? -1 : 0;
 }
 
 char *conninfo_resolve(const char *conninfo, struct error *err)

@@ -13,4 +13,7 @@ char *conninfo_resolve(const char *conninfo, struct error *err);
  * none, or no list. */
 char *conninfo_host(const char *conninfo, int place);
 
+/* Returns -1 for a malformed one (ERROR_INPUT). Connects to nothing. */
+int conninfo_check(const char *conninfo, struct error *err);
+
 #endif

@@ -83,6 +83,7 @@ int view_floor(struct db *db, const struct view_filter *filter, int64_t before, 
 	args_bool(&args, view_allows(filter, VIEW_UNCLAIMED));
 	args_bool(&args, view_allows(filter, VIEW_COMPLETED));
 	args_bool(&args, view_allows(filter, VIEW_NOT_COMPLETED));
+	add_names(&args, &filter->states);
 	rows = db_call(db, "job_floor", &args, err);
 	if (rows == NULL)
 		return -1;

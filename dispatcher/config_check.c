@@ -1,8 +1,15 @@
 #include "dispatcher/config_check.h"
 
+#include <ctype.h>
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
 #include "base/duration.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "db/conninfo.h"
+#include "dispatcher/config_nearest.h"
 #include "dispatcher/config_setting.h"
 
 enum { QUOTED_SIZE = 160 };
@@ -96,6 +103,26 @@ static int check_paths(const struct config *config, struct error *err)
 			      &config->agent_program_origin, err);
 }
 
+static int check_conninfo(const struct config *config, const char *key, const char *conninfo,
+			  const struct config_origin *origin, struct error *err)
+{
+	if (conninfo_check(conninfo, err) == 0)
+		return 0;
+	if (err->kind == ERROR_INPUT) {
+		error_prefix(err, "%s", key);
+		config_setting_blame(config, origin, err);
+	}
+	return -1;
+}
+
+static int check_databases(const struct config *config, struct error *err)
+{
+	if (check_conninfo(config, "database", config->database, &config->database_origin, err) < 0)
+		return -1;
+	return check_conninfo(config, "host_database", config->host_database,
+			      &config->host_database_origin, err);
+}
+
 static int check_some_handler(const struct config *config, struct error *err)
 {
 	if (config->handler_count > 0)
@@ -142,9 +169,76 @@ static int check_users(const struct config *config, uid_t user, struct error *er
 int config_check(const struct config *config, uid_t user, struct error *err)
 {
 	if (check_log_level(config, err) < 0 || check_log_format(config, err) < 0 ||
-	    check_paths(config, err) < 0)
+	    check_paths(config, err) < 0 || check_databases(config, err) < 0)
 		return -1;
 	if (check_liveness(config, err) < 0 || check_some_handler(config, err) < 0)
 		return -1;
 	return check_users(config, user, err);
+}
+
+/* The file that a handler needs, and how it needs it; NULL: none. */
+static const char *needed_file(const struct handler *handler, int *mode)
+{
+	switch (handler->kind) {
+	case HANDLER_COMMAND:
+	case HANDLER_SERVICE:
+		*mode = X_OK;
+		return handler->argv[0];
+	case HANDLER_PLUGIN:
+		*mode = R_OK;
+		return handler->path;
+	case HANDLER_SQL:
+		break;
+	}
+	return NULL;
+}
+
+void config_check_handlers(const struct config *config, FILE *out)
+{
+	for (int i = 0; i < config->handler_count; i++) {
+		const struct handler *handler = &config->handlers[i];
+		char quoted[QUOTED_SIZE];
+		int mode = F_OK;
+		const char *path = needed_file(handler, &mode);
+
+		if (path == NULL || access(path, mode) == 0)
+			continue;
+		fprintf(out, "locumd: warning: %s:%d: handler \"%s\": cannot %s \"%s\": %s\n",
+			config->file, config->handler_lines[i], handler->name,
+			mode == X_OK ? "run" : "read", text_quote(path, quoted, sizeof(quoted)),
+			strerror(errno));
+	}
+}
+
+static void check_variable(const char *key, FILE *out)
+{
+	const char *best = NULL;
+
+	if (config_setting_find(key) != NULL || strcmp(key, "database_url") == 0)
+		return;
+	for (int i = 0; i < CONFIG_SETTING_COUNT; i++)
+		best = config_nearest(key, best, config_setting_all[i].key);
+	if (best != NULL)
+		fprintf(out,
+			"locumd: warning: the environment has a LOCUM_… for \"%s\", which is no "
+			"setting: did you mean \"%s\"?\n",
+			key, best);
+}
+
+void config_check_environment(FILE *out)
+{
+	static const char OURS[] = "LOCUM_";
+
+	for (char **variable = environ; *variable != NULL; variable++) {
+		char key[CONFIG_ORIGIN_NAME_SIZE];
+		size_t length = strcspn(*variable, "=");
+
+		if (strncmp(*variable, OURS, sizeof(OURS) - 1) != 0 || length >= sizeof(key))
+			continue;
+		length -= sizeof(OURS) - 1;
+		for (size_t i = 0; i < length; i++)
+			key[i] = (char)tolower((unsigned char)(*variable)[sizeof(OURS) - 1 + i]);
+		key[length] = '\0';
+		check_variable(key, out);
+	}
 }

@@ -17,6 +17,7 @@
 #include "base/version.h"
 #include "dispatcher/arguments.h"
 #include "dispatcher/config.h"
+#include "dispatcher/config_check.h"
 #include "dispatcher/config_reload.h"
 #include "dispatcher/crew.h"
 #include "dispatcher/identity.h"
@@ -350,6 +351,8 @@ static int act(int argc, char **argv)
 	if (options->action == OPTIONS_CHECK) {
 		int status = config_print(&daemon.config, stdout, &err);
 
+		config_check_handlers(&daemon.config, stderr);
+		config_check_environment(stderr);
 		config_fini(&daemon.config);
 		return status == 0 ? EX_OK : complain(&err, EX_CONFIG);
 	}

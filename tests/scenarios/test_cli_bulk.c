@@ -1,4 +1,5 @@
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -47,6 +48,38 @@ static void many_jobs_are_cancelled_and_retried_whole(void **state)
 	assert_sql(d, "1203|1203", "select count(*), count(distinct id) from locum.finished");
 	expect(d, 0, "1203 jobs submitted again", "", "retry", "-y", "-s", "cancelled");
 	assert_sql(d, "1203|1203", "select count(*), count(distinct retry_of) from locum.job");
+}
+
+static void await_blocked(struct database *d)
+{
+	while (database_int(d, "select count(*) from pg_locks join pg_database on oid = database "
+			       "where datname = current_database() and not granted") == 0) {
+	}
+}
+
+static void an_interrupted_cancel_tells_how_far_it_came(void **state)
+{
+	enum { COUNT = 1203 };
+	struct database *d = *state;
+	struct command command;
+	size_t cancelled;
+
+	database_do(d, "select count(locum.submit('h')) from generate_series(1, %d)", COUNT);
+	database_do(d, "begin; lock table locum.job in share mode");
+	cli_init(&command, d);
+	command_add(&command, "cancel", "--yes", "--state", "pending", NULL);
+	command_start(&command);
+	await_blocked(d);
+	assert_int_equal(kill(command.pid, SIGINT), 0);
+	database_do(d, "commit");
+	command_finish(&command);
+	assert_int_equal(command.code, 130);
+	assert_int_equal(sscanf(command.said, "locum: interrupted; %zu of 1203 jobs were cancelled",
+				&cancelled),
+			 1);
+	assert_in_range(cancelled, 1, COUNT - 1);
+	assert_int_equal(database_int(d, "select count(*) from locum.finished"), cancelled);
+	command_fini(&command);
 }
 
 static void retry_finds_what_did_not_go_well(void **state)
@@ -121,6 +154,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		DATABASE_TEST(cancel_by_filter_asks_first_and_tells_how_many),
 		DATABASE_TEST(many_jobs_are_cancelled_and_retried_whole),
+		DATABASE_TEST(an_interrupted_cancel_tells_how_far_it_came),
 		DATABASE_TEST(retry_finds_what_did_not_go_well),
 		DATABASE_TEST(a_job_whose_key_is_taken_stops_no_other),
 		DATABASE_TEST(ids_and_filters_do_not_mix),

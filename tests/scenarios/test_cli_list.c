@@ -132,14 +132,48 @@ static void a_search_that_gives_up_says_where(void **state)
 		       "select 1, 'pending', 1, 'h' from generate_series(1, 510000)");
 	database_do(d, "alter table locum.job enable trigger edges");
 	cli_run(&command, d, "list", "-q", "-H", "rare", NULL);
-	cli_assert(&command, 0, "were not looked at; --until goes on there");
+	cli_assert(&command, 1, "were not looked at; --until goes on there, --all looks at all");
 	assert_string_equal(command.printed, "");
 	command_fini(&command);
+	listed(d, "1\n", "-H", "rare", "--all");
 	listed(d, "1\n", "-H", "rare", "-k", "k");
 	listed(d, "1\n", "-H", "rare", "-l", "a=b");
 	cli_run(&command, d, "cancel", "-q", "-y", "-H", "rare", NULL);
 	assert_string_equal(command.printed, "1\n");
 	command_fini(&command);
+}
+
+static void names_are_told_whole_whatever_the_locale_but_for_what_turns_them(void **state)
+{
+	struct database *d = *state;
+	struct command command;
+
+	fleet_submit(d, "'h', queue => 'größe'");
+	fleet_submit(d, "'h', queue => U&'a\\202Eb'");
+	cli_init(&command, d);
+	command_setenv(&command, "LC_ALL", "C");
+	command_add(&command, "list", "-o", "queue", NULL);
+	command_run(&command, "", 0);
+	assert_string_equal(command.printed, "QUEUE\na<U+202E>b\ngröße\n");
+	command_fini(&command);
+}
+
+/* More of them than a search looks at in vain. */
+static void a_failure_is_found_behind_jobs_that_were_cancelled(void **state)
+{
+	struct database *d = *state;
+	struct fleet_outcome failure = { .outcome = "failed", .error = "no" };
+	struct uuid dispatcher = fleet_dispatcher(d);
+
+	failure.id = fleet_submit(d, "'h'");
+	fleet_claim_one(d, dispatcher, &failure.claim_id);
+	fleet_complete(d, dispatcher, &failure);
+	database_do(d, "set session_replication_role = replica");
+	database_do(d, "insert into locum.finished select copy.* from locum.finished, "
+		       "generate_series(2, 30000) as n, jsonb_populate_record(finished, "
+		       "jsonb_build_object('id', n, 'state', 'cancelled')) as copy");
+	database_do(d, "reset session_replication_role");
+	listed(d, "1\n", "-s", "failed", "-H", "h");
 }
 
 static void colours_come_when_they_are_wanted(void **state)
@@ -206,6 +240,50 @@ static void a_terminal_gets_colours_and_lines_that_fit(void **state)
 	command_fini(&command);
 }
 
+static void end_connections(struct database *d)
+{
+	assert_int_equal(database_int(d, "select count(pg_terminate_backend(pid)) from "
+					 "pg_stat_activity where application_name = 'locum/cli' "
+					 "and datname = current_database()"),
+			 1);
+}
+
+static void a_watch_and_a_wait_survive_the_loss_of_their_connection(void **state)
+{
+	struct database *d = *state;
+	struct command watch;
+	struct command wait;
+
+	fleet_submit(d, "'h'");
+	cli_init(&watch, d);
+	command_add(&watch, "list", "--json", "-o", "id,state", "--watch=0.1", NULL);
+	command_start(&watch);
+	command_await_printed(&watch, "\"pending\"");
+	end_connections(d);
+	command_await_said(&watch, "locum: ");
+	database_do(d, "select locum.cancel(1)");
+	command_await_printed(&watch, "\"cancelled\"");
+	assert_int_equal(kill(watch.pid, SIGINT), 0);
+	command_finish(&watch);
+	cli_assert(&watch, 130, "");
+	command_fini(&watch);
+
+	fleet_submit(d, "'h'");
+	cli_init(&wait, d);
+	command_add(&wait, "wait", "2", NULL);
+	command_start(&wait);
+	while (database_int(d, "select count(*) from pg_stat_activity where application_name = "
+			       "'locum/cli' and datname = current_database() and query like "
+			       "'%%job_states%%'") == 0) {
+	}
+	end_connections(d);
+	database_do(d, "select locum.cancel(2)");
+	command_finish(&wait);
+	cli_assert(&wait, 1, "");
+	assert_string_equal(wait.printed, "2 cancelled\n");
+	command_fini(&wait);
+}
+
 static void a_watch_goes_on_until_it_is_interrupted(void **state)
 {
 	struct database *d = *state;
@@ -260,8 +338,11 @@ int main(void)
 		DATABASE_TEST(json_has_these_members_in_this_order),
 		DATABASE_TEST(columns_are_those_that_were_asked_for),
 		DATABASE_TEST(a_search_that_gives_up_says_where),
+		DATABASE_TEST(names_are_told_whole_whatever_the_locale_but_for_what_turns_them),
+		DATABASE_TEST(a_failure_is_found_behind_jobs_that_were_cancelled),
 		DATABASE_TEST(colours_come_when_they_are_wanted),
 		DATABASE_TEST(a_terminal_gets_colours_and_lines_that_fit),
+		DATABASE_TEST(a_watch_and_a_wait_survive_the_loss_of_their_connection),
 		DATABASE_TEST(a_watch_goes_on_until_it_is_interrupted),
 		DATABASE_TEST(show_tells_the_policy_labels_and_what_follows),
 	};

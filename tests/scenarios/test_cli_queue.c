@@ -3,7 +3,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -211,6 +213,38 @@ static void bash_completes_verbs_flags_states_and_queues(void **state)
 	assert_offered(d, "locum wait --an", "--any ");
 	assert_offered(d, "locum queue create --kee", "--keep-finished ");
 	assert_offered(d, "locum completion b", "bash ");
+	assert_offered(d, "locum help queue pa", "pause ");
+	assert_offered(d, "locum list --state = pe", "pending ");
+	assert_offered(d, "locum list --state =",
+		       "waiting scheduled pending assigned active held "
+		       "completed failed cancelled expired ");
+	assert_offered(d, "locum list --state pending,fa", "pending,failed ");
+	assert_offered(d, "locum list --columns id,inter", "id,interruptions ");
+	assert_offered(d, "locum submit h --then al", "always= ");
+	assert_offered(d, "locum submit h --then always = ta", "tally ");
+	assert_offered(d, "locum submit h --then = always = ta", "tally ");
+}
+
+static void completion_never_runs_what_a_queue_is_called(void **state)
+{
+	struct database *d = *state;
+	char directory[] = "/tmp/locum-tab.XXXXXX";
+	char expected[200];
+	char made[64];
+
+	assert_non_null(mkdtemp(directory));
+	snprintf(made, sizeof(made), "%s/x", directory);
+	database_do(d,
+		    "insert into locum.queue (name) values ('$(touch %s)'), ('`touch %s`'), "
+		    "('two words'), ('o''clock')",
+		    made, made);
+	snprintf(expected, sizeof(expected),
+		 "\\$\\(touch\\ %s\\) \\`touch\\ %s\\` default o\\'clock two\\ words ", made, made);
+	assert_offered(d, "locum list --queue ", expected);
+	assert_offered(d, "locum list --queue tw", "two\\ words ");
+	assert_offered(d, "locum list --queue o\\'c", "o\\'clock ");
+	assert_int_equal(access(made, F_OK), -1);
+	assert_int_equal(rmdir(directory), 0);
 }
 
 static void every_verb_has_help_and_a_man_page(void **state)
@@ -248,6 +282,7 @@ int main(void)
 		DATABASE_TEST(queues_tell_their_depth_by_state_and_the_oldest),
 		DATABASE_TEST(workers_tell_what_is_broken_and_who_died),
 		DATABASE_TEST(bash_completes_verbs_flags_states_and_queues),
+		DATABASE_TEST(completion_never_runs_what_a_queue_is_called),
 		DATABASE_TEST(every_verb_has_help_and_a_man_page),
 		SCENARIO_TEST(a_dispatcher_drains_on_demand),
 		SCENARIO_TEST(a_wait_for_a_drain_ends_at_its_timeout),

@@ -211,6 +211,27 @@ static void a_stream_survives_lost_connections_without_loss_or_repetition(void *
 			 20);
 }
 
+static void a_batch_that_is_ended_as_a_deadlock_is_tried_again(void **state)
+{
+	static const char LINES[] = "{\"handler\":\"h\",\"key\":\"a\"}\n"
+				    "{\"handler\":\"h\",\"key\":\"b\"}\n";
+	struct database *d = *state;
+	struct command command;
+
+	database_do(d, "create function public.dead() returns trigger language plpgsql as $$ begin "
+		       "if nextval('public.tries') = 1 then raise 'dead' using errcode = '40P01'; "
+		       "end if; return new; end $$");
+	database_do(d, "create sequence public.tries");
+	database_do(d, "create trigger dead before insert on locum.job for each statement "
+		       "execute function public.dead()");
+	cli_run_with(&command, d, LINES, "submit", "--stream", "-", NULL);
+	database_do(d, "drop trigger dead on locum.job");
+	database_do(d, "drop function public.dead; drop sequence public.tries");
+	cli_assert(&command, 0, "2 jobs stored");
+	command_fini(&command);
+	assert_int_equal(count_jobs(d), 2);
+}
+
 /* Submits these lines through a relay, and expects all of them once, in spite of the cut. */
 static void submit_through(struct database *d, struct relay *relay, struct command *command,
 			   const char *lines)
@@ -302,6 +323,7 @@ int main(void)
 		DATABASE_TEST(a_long_stream_is_one_transaction),
 		DATABASE_TEST(a_stream_sent_again_with_its_request_id_stores_nothing_new),
 		DATABASE_TEST(a_stream_survives_lost_connections_without_loss_or_repetition),
+		DATABASE_TEST(a_batch_that_is_ended_as_a_deadlock_is_tried_again),
 		DATABASE_TEST(a_commit_whose_answer_is_lost_is_neither_lost_nor_repeated),
 		DATABASE_TEST(the_lost_commit_of_a_long_stream_is_found_out),
 		DATABASE_TEST(a_conflict_is_tried_again),

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "base/limits.h"
 #include "tests/support/cli.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -71,6 +72,67 @@ static void a_million_lines_in_one_transaction_take_little_memory(void **state)
 		assert_in_range(most_kilobytes(), 1, MOST_KILOBYTES);
 }
 
+/* How many bytes it prints, which this process does not keep: it would count. */
+static int64_t count_printed(struct database *d, const char *arguments)
+{
+	struct command command;
+	char script[200];
+	int64_t bytes;
+
+	snprintf(script, sizeof(script), "%s %s | wc -c", cli_program("locum"), arguments);
+	command_init(&command, "/bin/sh");
+	command_setenv(&command, "LOCUM_DATABASE_URL", d->conninfo);
+	command_add(&command, "-c", script, NULL);
+	command_run(&command, "", 0);
+	cli_assert(&command, 0, "");
+	bytes = strtoll(command.printed, NULL, 10);
+	command_fini(&command);
+	return bytes;
+}
+
+static void a_list_of_large_jobs_takes_little_memory(void **state)
+{
+	enum { COUNT = 60, PAYLOAD = 1000000, MOST_KILOBYTES = 50000 };
+	struct database *d = *state;
+
+	database_do(d,
+		    "select count(locum.submit('h', to_json(repeat('a', %d)))) "
+		    "from generate_series(1, %d)",
+		    PAYLOAD, COUNT);
+	assert_in_range(count_printed(d, "list --json"), COUNT * PAYLOAD, COUNT * (PAYLOAD + 1000));
+	assert_in_range(count_printed(d, "list -o id,payload"), COUNT * 1000, COUNT * 1100);
+	if (!SANITIZED)
+		assert_in_range(most_kilobytes(), 1, MOST_KILOBYTES);
+}
+
+/* --- producers that are slow ------------------------------------------------------------------ */
+
+static void assert_stored_while_open(struct database *d, const char *option, const char *value)
+{
+	static const char LINES[] = "{\"handler\":\"h\"}\n{\"handler\":\"h\"}\n";
+	struct command command;
+
+	database_do(d, "delete from locum.job");
+	cli_init(&command, d);
+	command_add(&command, "submit", "--json", "--stream", "-", "--batch", "1000", option, value,
+		    NULL);
+	command_start(&command);
+	command_type(&command, LINES, sizeof(LINES) - 1);
+	command_await_printed(&command, "}\n{");
+	assert_int_equal(count_jobs(d), 2);
+	command_type_end(&command);
+	command_finish(&command);
+	cli_assert(&command, 0, "1 batch (2 jobs) stored up to line 2");
+	command_fini(&command);
+}
+
+static void a_batch_that_does_not_fill_is_stored_all_the_same(void **state)
+{
+	assert_stored_while_open(*state, "--linger", "100ms");
+	assert_stored_while_open(*state, "--buffer", "500");
+	assert_stored_while_open(*state, NULL, NULL);
+}
+
 /* --- producers that must not wait --------------------------------------------------------------- */
 
 enum { PRODUCED = 20000 };
@@ -107,6 +169,36 @@ static void assert_all_accounted_for(struct database *d, const struct command *c
 	assert_true(dropped > PRODUCED / 2);
 	assert_int_equal(count_jobs(d) + dropped, PRODUCED);
 	assert_non_null(strstr(command->said, "the buffer was full: "));
+}
+
+/* Far fewer lines than the buffer has room for, of a million bytes each. */
+static void a_buffer_is_full_when_its_bytes_are(void **state)
+{
+	enum { COUNT = 30, BYTES = 1000000 };
+	struct database *d = *state;
+	struct command command;
+	char *line = malloc(BYTES + 64);
+	int length;
+	int kept;
+
+	assert_non_null(line);
+	length = snprintf(line, BYTES + 64, "{\"handler\":\"h\",\"payload\":\"%0*d\"}\n", BYTES, 0);
+	cli_init(&command, d);
+	command_add(&command, "submit", "-q", "--stream", "-", "--batch", "1", "--buffer", "10000",
+		    "--when-full", "drop_new", NULL);
+	command_start(&command);
+	command_type(&command, "{\"handler\":\"h\"}\n", strlen("{\"handler\":\"h\"}\n"));
+	command_await_printed(&command, "1\n");
+	database_do(d, "begin; lock table locum.job");
+	for (int i = 0; i < COUNT; i++)
+		command_type(&command, line, (size_t)length);
+	database_do(d, "commit");
+	command_finish(&command);
+	cli_assert(&command, 75, "lines were dropped");
+	kept = (int)count_jobs(d) - 1;
+	assert_in_range(kept, LIMIT_BUFFER_BYTES / BYTES, LIMIT_BUFFER_BYTES / BYTES + 4);
+	command_fini(&command);
+	free(line);
 }
 
 static void new_lines_are_dropped_and_counted(void **state)
@@ -306,6 +398,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		DATABASE_TEST(a_million_lines_in_one_transaction_take_little_memory),
+		DATABASE_TEST(a_list_of_large_jobs_takes_little_memory),
+		DATABASE_TEST(a_batch_that_does_not_fill_is_stored_all_the_same),
+		DATABASE_TEST(a_buffer_is_full_when_its_bytes_are),
 		DATABASE_TEST(new_lines_are_dropped_and_counted),
 		DATABASE_TEST(the_oldest_lines_are_dropped_and_counted),
 		DATABASE_TEST(a_buffer_that_blocks_drops_nothing),

@@ -163,7 +163,7 @@ static void a_stream_of_other_lines_is_refused_and_named(void **state)
 	command_fini(&command);
 	assert_refused_again(d, shorter,
 			     "lines 4 to 5: their request_id was used before, for 3 jobs instead "
-			     "of 2; submit the same lines with the same --batch; 1 batch (3 jobs) "
+			     "of 2; submit the same lines; 1 batch (3 jobs) "
 			     "stored up to line 3");
 	*strchr(strstr(lines, ":5}"), '5') = '7';
 	assert_refused_again(d, lines, "lines 4 to 6: the request_id");
@@ -172,18 +172,54 @@ static void a_stream_of_other_lines_is_refused_and_named(void **state)
 	free(shorter);
 }
 
-static void smaller_batches_than_the_first_time_are_refused(void **state)
+static void a_stream_goes_on_in_batches_of_any_size(void **state)
 {
+	static const char *const BATCHES[] = { "4", "2", "6", "1", "5", NULL };
 	struct database *d = *state;
-	char *lines = numbered_lines(1, 6);
+	char *lines = numbered_lines(1, 9);
 	struct command command;
 
-	submit_lines(&command, d, "3", lines);
+	submit_lines(&command, d, "4", lines);
 	command_fini(&command);
-	submit_lines(&command, d, "2", lines);
-	cli_assert(&command, 65, "for 3 jobs instead of 2; submit the same lines with the same");
-	command_fini(&command);
-	assert_each_line_once(d, 6);
+	for (size_t i = 0; i < sizeof(BATCHES) / sizeof(BATCHES[0]); i++) {
+		submit_lines(&command, d, BATCHES[i], lines);
+		cli_assert(&command, 0, "");
+		assert_string_equal(command.printed, "1\n2\n3\n4\n5\n6\n7\n8\n9\n");
+		command_fini(&command);
+	}
+	assert_each_line_once(d, 9);
+	free(lines);
+}
+
+/* The writer pauses behind these lines, so that batches end there; then the stream is cut off. */
+static void what_came_slowly_goes_on_from_a_quick_input(void **state)
+{
+	static const int PAUSES[] = { 2, 3, 7 };
+	struct database *d = *state;
+	char *lines = numbered_lines(1, 30);
+	struct command slow;
+	struct command quick;
+	int typed = 0;
+
+	start_stream(&slow, d, "10");
+	for (size_t i = 0; i < sizeof(PAUSES) / sizeof(PAUSES[0]); i++) {
+		char *some = numbered_lines(typed + 1, PAUSES[i] - typed);
+		char last[16];
+
+		snprintf(last, sizeof(last), "%d\n", PAUSES[i]);
+		command_type(&slow, some, strlen(some));
+		command_await_printed(&slow, last);
+		typed = PAUSES[i];
+		free(some);
+	}
+	assert_int_equal(kill(slow.pid, SIGKILL), 0);
+	command_finish(&slow);
+	submit_lines(&quick, d, "10", lines);
+	cli_assert(&quick, 0, "");
+	assert_memory_equal(slow.printed, quick.printed, slow.printed_length);
+	assert_each_line_once(d, 30);
+	command_fini(&slow);
+	command_fini(&quick);
 	free(lines);
 }
 
@@ -268,7 +304,8 @@ int main(void)
 		DATABASE_TEST(a_killed_stream_goes_on_where_it_was),
 		DATABASE_TEST(a_killed_stream_of_one_transaction_leaves_nothing_and_begins_anew),
 		DATABASE_TEST(a_stream_of_other_lines_is_refused_and_named),
-		DATABASE_TEST(smaller_batches_than_the_first_time_are_refused),
+		DATABASE_TEST(a_stream_goes_on_in_batches_of_any_size),
+		DATABASE_TEST(what_came_slowly_goes_on_from_a_quick_input),
 		DATABASE_TEST(lines_behind_those_of_the_first_time_are_new),
 		DATABASE_TEST(a_request_gives_the_old_ids_after_its_jobs_have_ended),
 		DATABASE_TEST(a_request_for_another_job_is_refused),

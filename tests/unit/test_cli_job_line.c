@@ -57,13 +57,15 @@ static void what_is_not_as_usual_goes_to_the_options_whole(void **state)
 
 	(void)state;
 	job_line_init(&line, &DEFAULTS);
-	read_line(&line,
-		  "{\"handler\":\"\\u0068\",\"priority\":\"3\",\"queue\":7,\"payload\":null}");
+	read_line(
+		&line,
+		"{\"handler\":\"\\u0068\",\"priority\":\"3\",\"queue\":\"\\u0037\",\"payload\":null}");
 	assert_text(line.job.handler, NULL);
 	assert_text(line.job.queue, NULL);
 	assert_text(line.job.payload, "null");
 	assert_int_equal(line.job.priority, SUBMISSION_PRIORITY_NONE);
-	assert_text(line.job.options, "{\"handler\":\"\\u0068\",\"priority\":\"3\",\"queue\":7}");
+	assert_text(line.job.options,
+		    "{\"handler\":\"\\u0068\",\"priority\":\"3\",\"queue\":\"\\u0037\"}");
 	job_line_fini(&line);
 }
 
@@ -97,6 +99,13 @@ static void a_wrong_line_is_refused_with_the_place(void **state)
 		{ "[{}]", "a job must be a JSON object" },
 		{ "\"{\"", "a job must be a JSON object" },
 		{ "{\"key\":\"a\",\"key\":\"b\"}", "a member that comes twice" },
+		{ "{\"delay\":\"1s\",\"delay\":\"2s\"}", "a member that comes twice" },
+		{ "{\"delay\":null,\"delay\":\"2s\"}", "a member that comes twice" },
+		{ "{\"delay\":\"1s\",\"d\\u0065lay\":\"2s\"}", "a member that comes twice" },
+		{ "{\"handler\":{\"a\":1}}", "a \"handler\" that is no string" },
+		{ "{\"queue\":7}", "a \"queue\" that is no string" },
+		{ "{\"key\":[]}", "a \"key\" that is no string" },
+		{ "{\"delay\":5}", "a \"delay\" that is no string" },
 		{ "{} {}", "it is not JSON: column" },
 	};
 	struct job_line line;

@@ -17,6 +17,8 @@
 
 #define SECONDS(n) ((int64_t)(n)*1000000)
 
+static char *printed;
+
 static void assert_ago(int64_t past_us, const char *expected)
 {
 	char text[OUTPUT_TIME_SIZE];
@@ -37,16 +39,27 @@ static void times_are_told_as_people_do(void **state)
 	assert_ago(-SECONDS(180), "in 3m");
 }
 
+static void what_turns_the_direction_is_escaped(void **state)
+{
+	FILE *out = open_memstream(&printed, &(size_t){ 0 });
+
+	(void)state;
+	output_block(out, "",
+		     "a\xe2\x80\xae"
+		     "b\xe2\x81\xa6 \xe2\x80\xa6\n");
+	fclose(out);
+	assert_string_equal(printed, "a<U+202E>b<U+2066> …\n");
+	free(printed);
+}
+
 static void times_for_programs_are_rfc_3339_in_utc(void **state)
 {
 	char text[OUTPUT_TIME_SIZE];
 
 	(void)state;
 	assert_string_equal(output_time(SECONDS(946684800) + 123456, text),
-			    "2000-01-01T00:00:00.123Z");
+			    "2000-01-01T00:00:00.123456Z");
 }
-
-static char *printed;
 
 static FILE *open_print(void)
 {
@@ -208,6 +221,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(times_are_told_as_people_do),
+		cmocka_unit_test(what_turns_the_direction_is_escaped),
 		cmocka_unit_test(times_for_programs_are_rfc_3339_in_utc),
 		cmocka_unit_test(strings_are_json_and_blocks_cannot_move_the_cursor),
 		cmocka_unit_test(ids_are_printed_in_the_order_in_which_they_came),

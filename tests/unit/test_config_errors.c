@@ -327,6 +327,27 @@ static void a_bad_variable_is_named(void **state)
 		"least 10ms");
 }
 
+static void a_variable_that_is_nearly_a_setting_is_told(void **state)
+{
+	char *told = NULL;
+	size_t size;
+	FILE *out = open_memstream(&told, &size);
+
+	(void)state;
+	setenv("LOCUM_PING_INTERVALL", "5s", 1);
+	setenv("LOCUM_PING_INTERVAL", "5s", 1);
+	setenv("LOCUM_SOMETHING_ELSE_ENTIRELY", "1", 1);
+	config_check_environment(out);
+	fclose(out);
+	unsetenv("LOCUM_PING_INTERVALL");
+	unsetenv("LOCUM_PING_INTERVAL");
+	unsetenv("LOCUM_SOMETHING_ELSE_ENTIRELY");
+	assert_string_equal(told, "locumd: warning: the environment has a LOCUM_… for "
+				  "\"ping_intervall\", which is no setting: did you mean "
+				  "\"ping_interval\"?\n");
+	free(told);
+}
+
 static void a_bad_flag_is_named(void **state)
 {
 	const struct config_override flag = { "ping_interval", "12s" };
@@ -372,6 +393,35 @@ static void another_user_than_root_needs_no_user_setting(void **state)
 	config_fini(&config);
 }
 
+static void a_program_that_is_not_there_is_told(void **state)
+{
+	static const char TEXT[] =
+		"root_handlers = true\n"
+		"handler \"here\" { kind = command argv = {/bin/true} }\n"
+		"handler \"gone\" { kind = command argv = {/nonexistent/program} }\n"
+		"handler \"data\" { kind = service argv = {/etc/passwd} }\n"
+		"handler \"plug\" { kind = plugin path = \"/nonexistent/a.so\" symbol = f }\n";
+	struct config config;
+	struct error err;
+	char *told = NULL;
+	size_t size;
+	FILE *out = open_memstream(&told, &size);
+
+	(void)state;
+	assert_int_equal(config_text_load(&config, TEXT, &err), 0);
+	config_check_handlers(&config, out);
+	fclose(out);
+	assert_null(strstr(told, "here"));
+	assert_non_null(strstr(told,
+			       ":3: handler \"gone\": cannot run \"/nonexistent/program\": No "
+			       "such file or directory\n"));
+	assert_non_null(
+		strstr(told, ":4: handler \"data\": cannot run \"/etc/passwd\": Permission"));
+	assert_non_null(strstr(told, ":5: handler \"plug\": cannot read \"/nonexistent/a.so\""));
+	free(told);
+	config_fini(&config);
+}
+
 static void a_good_file_loads_after_a_bad_one(void **state)
 {
 	struct config config;
@@ -393,9 +443,11 @@ int main(void)
 		cmocka_unit_test(a_file_with_a_nul_byte_is_refused),
 		cmocka_unit_test(sections_are_limited),
 		cmocka_unit_test(a_bad_variable_is_named),
+		cmocka_unit_test(a_variable_that_is_nearly_a_setting_is_told),
 		cmocka_unit_test(a_bad_flag_is_named),
 		cmocka_unit_test(root_runs_no_handler_unless_told_so),
 		cmocka_unit_test(another_user_than_root_needs_no_user_setting),
+		cmocka_unit_test(a_program_that_is_not_there_is_told),
 		cmocka_unit_test(a_good_file_loads_after_a_bad_one),
 	};
 

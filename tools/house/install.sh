@@ -29,6 +29,9 @@ for page in doc/man/*.[1-8].scd; do
 	chmod 644 "$section/$name"
 done
 
+install -d "$prefix/share/locum"
+install -m 644 doc/locumd.conf.sample "$prefix/share/locum/"
+
 for plugin in examples/plugins/*.c; do
 	[ -f "$plugin" ] || continue
 	name=$(basename "$plugin" .c)

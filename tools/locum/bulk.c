@@ -1,6 +1,7 @@
 #include "tools/locum/bulk.h"
 
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -111,18 +112,41 @@ static bool ask(const char *verb, size_t count)
 	       (answer[0] == 'y' || answer[0] == 'Y');
 }
 
-static int act(const struct bulk *bulk, const struct bulk_options *options, struct db *db,
-	       const struct found *found, bool print, struct bulk_totals *totals, struct error *err)
+/* What was done stays done; the rest is left alone. */
+static int say_interrupted(const struct bulk *bulk, const struct bulk_totals *totals, size_t count)
 {
+	cli_say("interrupted; %zu of %zu jobs were %s", totals->done, count, bulk->done);
+	return CLI_INTERRUPTED;
+}
+
+static int act_until(const struct bulk *bulk, const struct bulk_options *options, struct db *db,
+		     const struct found *found, bool print, int stop_fd, struct bulk_totals *totals,
+		     struct error *err)
+{
+	struct pollfd stop = { .fd = stop_fd, .events = POLLIN };
+
 	for (size_t at = 0; at < found->count; at += AT_ONCE) {
 		size_t count = found->count - at < AT_ONCE ? found->count - at : AT_ONCE;
 
+		if (poll(&stop, 1, 0) == 1)
+			return say_interrupted(bulk, totals, found->count);
 		if (bulk->act(options->cli, db, found->ids + at, count, print, totals, err) != 0)
 			return error_prefix(err, "%zu of %zu jobs were %s", totals->done,
 					    found->count, bulk->done);
 		fflush(stdout);
 	}
 	return totals->refused > 0 ? CLI_NEGATIVE : CLI_OK;
+}
+
+static int act(const struct bulk *bulk, const struct bulk_options *options, struct db *db,
+	       const struct found *found, bool print, struct bulk_totals *totals, struct error *err)
+{
+	int stop_fd = options->cli->stop_fd();
+	int status = act_until(bulk, options, db, found, print, stop_fd, totals, err);
+
+	if (stop_fd >= 0)
+		close(stop_fd);
+	return status;
 }
 
 static void put_ids(const struct cli *cli, const struct found *found)
@@ -157,7 +181,7 @@ static int act_on_found(const struct bulk *bulk, const struct bulk_options *opti
 			return CLI_NEGATIVE;
 	}
 	status = act(bulk, options, db, found, print, &totals, err);
-	if (status >= 0 && !print)
+	if (status >= 0 && status != CLI_INTERRUPTED && !print)
 		cli_say("%zu job%s %s", totals.done, totals.done == 1 ? "" : "s", bulk->done);
 	if (status >= 0 && !print && totals.asked > 0)
 		cli_say("%zu of them %s running: their workers end them", totals.asked,

@@ -27,6 +27,8 @@ static const struct {
 	{ "HANDLER", "handlers" },
 	{ "DISPATCHER...", "dispatchers" },
 	{ "FILE", "files" },
+	{ "COLUMN", "columns" },
+	{ "success|failure|always=HANDLER", "then" },
 };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -104,7 +106,7 @@ static void put_argument(const struct argp_option *option)
 	if (option->key > ' ' && option->key <= '~')
 		printf(" | -%c", option->key);
 	fputs(") ", stdout);
-	if (strchr(option->arg, '|') != NULL)
+	if (words == NULL && strchr(option->arg, '|') != NULL)
 		put_choices(option->arg);
 	else
 		printf("_locum_%s", words == NULL ? "nothing" : words);
@@ -137,29 +139,73 @@ static void put_verb(const char *name, const struct argp *argp)
 	puts("\t\t;;");
 }
 
-static const char HEAD[] =
-	"# bash completion for locum, made by \"locum completion bash\"\n"
-	"_locum_reply() { mapfile -t COMPREPLY < <(compgen -W \"$1\" -- \"$current\"); }\n"
-	"_locum_nothing() { COMPREPLY=(); }\n"
-	"_locum_files() { mapfile -t COMPREPLY < <(compgen -f -- \"$current\"); }\n"
-	"_locum_known() {\n"
-	"\tlocal IFS=$'\\n'\n"
-	"\t_locum_reply \"$(locum \"$@\" 2> /dev/null)\"\n"
-	"}\n"
-	"_locum_queues() { _locum_known queue list -q; }\n"
-	"_locum_dispatchers() { _locum_known workers -q; }\n"
-	"_locum_handlers() { _locum_known workers --handlers; }\n";
+/*
+ * What the database knows is data: bash takes it into an array, compares it, and quotes it, and never expands it.
+ * Of a list with commas the last word is completed.
+ */
+static const char HEAD[] = "# bash completion for locum, made by \"locum completion bash\"\n"
+			   "_locum_offer() {\n"
+			   "\tlocal word quoted\n"
+			   "\tfor word in \"$@\"; do\n"
+			   "\t\tprintf -v quoted %q \"$word\"\n"
+			   "\t\tif [[ $word == \"$current\"* || $quoted == \"$current\"* ]]; then\n"
+			   "\t\t\tCOMPREPLY+=(\"$before$quoted\")\n"
+			   "\t\tfi\n"
+			   "\tdone\n"
+			   "}\n"
+			   "_locum_reply() {\n"
+			   "\tlocal words\n"
+			   "\tIFS=' ' read -ra words <<< \"$1\"\n"
+			   "\t_locum_offer \"${words[@]}\"\n"
+			   "}\n"
+			   "_locum_list() {\n"
+			   "\tif [[ $current == *,* ]]; then\n"
+			   "\t\tbefore=${current%,*},\n"
+			   "\t\tcurrent=${current##*,}\n"
+			   "\tfi\n"
+			   "\t_locum_reply \"$1\"\n"
+			   "}\n"
+			   "_locum_nothing() { COMPREPLY=(); }\n"
+			   "_locum_files() {\n"
+			   "\tcompopt -o filenames 2> /dev/null\n"
+			   "\tmapfile -t COMPREPLY < <(compgen -f -- \"$current\")\n"
+			   "}\n"
+			   "_locum_known() {\n"
+			   "\tlocal words\n"
+			   "\tmapfile -t words < <(locum \"$@\" 2> /dev/null)\n"
+			   "\t_locum_offer \"${words[@]}\"\n"
+			   "}\n"
+			   "_locum_then() {\n"
+			   "\tcompopt -o nospace 2> /dev/null\n"
+			   "\t_locum_reply 'success= failure= always='\n"
+			   "}\n"
+			   "_locum_queues() { _locum_known queue list -q; }\n"
+			   "_locum_dispatchers() { _locum_known workers -q; }\n"
+			   "_locum_handlers() { _locum_known workers --handlers; }\n";
 
+/* Readline takes "--option=value" and "success=handler" for three words. */
 static const char MIDDLE[] =
 	"_locum() {\n"
-	"\tlocal current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}\n"
-	"\tlocal verb=${COMP_WORDS[1]}\n"
+	"\tlocal at=$COMP_CWORD current=${COMP_WORDS[COMP_CWORD]} before=''\n"
+	"\tlocal previous verb=${COMP_WORDS[1]}\n"
 	"\tCOMPREPLY=()\n"
+	"\tif [[ $current == = ]]; then\n"
+	"\t\tcurrent=''\n"
+	"\telif [[ ${COMP_WORDS[at - 1]} == = ]]; then\n"
+	"\t\tat=$((at - 1))\n"
+	"\tfi\n"
+	"\tprevious=${COMP_WORDS[at - 1]}\n"
+	"\tif [[ $at -ge 4 && ${COMP_WORDS[at]} == = && ${COMP_WORDS[at - 2]} == --then ||\n"
+	"\t\t$at -ge 5 && ${COMP_WORDS[at]} == = && ${COMP_WORDS[at - 3]} == --then ]]; then\n"
+	"\t\t_locum_handlers\n"
+	"\t\treturn\n"
+	"\tfi\n"
 	"\tif [[ $COMP_CWORD -eq 1 || ( $verb == help && $COMP_CWORD -eq 2 ) ]]; then\n"
 	"\t\t_locum_reply \"$_locum_verbs\"\n"
 	"\t\treturn\n"
 	"\tfi\n"
-	"\tif [[ $verb == queue && $COMP_CWORD -eq 2 ]]; then\n"
+	"\tif [[ $verb == queue && $COMP_CWORD -eq 2 ||\n"
+	"\t\t$verb == help && ${COMP_WORDS[2]} == queue && $COMP_CWORD -eq 3 ]]; then\n"
 	"\t\t_locum_reply \"$_locum_queue_verbs\"\n"
 	"\t\treturn\n"
 	"\tfi\n"
@@ -177,9 +223,12 @@ static void put_words(void)
 {
 	char word[WORD_SIZE];
 
-	fputs("_locum_states() { _locum_reply '", stdout);
+	fputs("_locum_states() { _locum_list '", stdout);
 	for (enum state state = STATE_WAITING; state <= STATE_EXPIRED; state++)
 		printf("%s ", state_name(state));
+	fputs("'; }\n_locum_columns() { _locum_list '", stdout);
+	for (size_t i = 0; list_column(i) != NULL; i++)
+		printf("%s ", list_column(i));
 	fputs("'; }\n_locum_verbs='help", stdout);
 	for (size_t i = 0; i < VERB_COUNT; i++)
 		printf(" %s", typed(TABLE[i].name, word));

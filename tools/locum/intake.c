@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/limits.h"
@@ -109,13 +110,17 @@ static void *read_lines(void *argument)
 
 static int start(struct intake *intake, struct error *err)
 {
+	pthread_condattr_t monotonic;
 	int failed;
 
 	intake->ring = calloc(intake->room, sizeof(*intake->ring));
 	if (intake->ring == NULL)
 		return error_set(err, ERROR_RETRY, "out of memory");
 	pthread_mutex_init(&intake->mutex, NULL);
-	pthread_cond_init(&intake->filled, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&intake->filled, &monotonic);
+	pthread_condattr_destroy(&monotonic);
 	pthread_cond_init(&intake->emptied, NULL);
 	failed = pthread_create(&intake->thread, NULL, read_lines, intake);
 	if (failed != 0) {
@@ -168,26 +173,43 @@ void intake_close(struct intake *intake)
 
 /* --- taking lines ------------------------------------------------------------------------------ */
 
-static int next_buffered(struct intake *intake, const char **line, size_t *length,
-			 struct error *err)
+/* Waits until there is a line, the end, or the deadline. Under the mutex. */
+static void wait_filled(struct intake *intake, int64_t deadline_ms)
+{
+	const struct timespec until = { .tv_sec = deadline_ms / 1000,
+					.tv_nsec = deadline_ms % 1000 * 1000000 };
+	int failed = 0;
+
+	while (intake->count == 0 && !intake->finished && failed == 0) {
+		if (deadline_ms == 0)
+			pthread_cond_wait(&intake->filled, &intake->mutex);
+		else
+			failed = pthread_cond_timedwait(&intake->filled, &intake->mutex, &until);
+	}
+	intake->late = intake->count == 0 && !intake->finished;
+}
+
+static int next_buffered(struct intake *intake, int64_t deadline_ms, const char **line,
+			 size_t *length, struct error *err)
 {
 	int found = 1;
 
 	free(intake->given.bytes);
 	intake->given.bytes = NULL;
 	pthread_mutex_lock(&intake->mutex);
-	while (intake->count == 0 && !intake->finished)
-		pthread_cond_wait(&intake->filled, &intake->mutex);
+	wait_filled(intake, deadline_ms);
 	if (intake->count > 0) {
 		intake->given = take_first(intake);
 		pthread_cond_signal(&intake->emptied);
+	} else if (intake->late) {
+		found = 0;
 	} else {
 		found = intake->failed;
 		if (found != 0)
 			*err = intake->err;
 	}
 	pthread_mutex_unlock(&intake->mutex);
-	intake->ended = found == 0;
+	intake->ended = found == 0 && !intake->late;
 	if (found <= 0)
 		return found;
 	*line = intake->given.bytes;
@@ -197,14 +219,17 @@ static int next_buffered(struct intake *intake, const char **line, size_t *lengt
 	return 1;
 }
 
-int intake_next(struct intake *intake, const char **line, size_t *length, struct error *err)
+int intake_next(struct intake *intake, int64_t deadline_ms, const char **line, size_t *length,
+		struct error *err)
 {
 	int found;
 
 	if (intake->room > 0)
-		return next_buffered(intake, line, length, err);
+		return next_buffered(intake, deadline_ms, line, length, err);
+	intake->lines.deadline_ms = deadline_ms;
 	found = lines_next(&intake->lines, line, length, err);
 	intake->ended = intake->lines.ended;
+	intake->late = intake->lines.late;
 	intake->number = intake->lines.number;
 	intake->offset = intake->lines.offset;
 	return found;

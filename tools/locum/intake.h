@@ -26,6 +26,7 @@ struct intake_line {
 struct intake {
 	/* Of the thread that takes the lines. */
 	bool ended;     /* the last line was given */
+	bool late;      /* none came before the deadline; more may come */
 	int64_t number; /* of the line that was given last, from 1 */
 	int64_t offset; /* bytes of the input up to its end */
 	struct intake_line given;
@@ -58,8 +59,9 @@ int intake_open(struct intake *intake, const char *path, int stop_fd, size_t roo
 /* Does not wait for input that is still to come. */
 void intake_close(struct intake *intake);
 
-/* As lines_next. */
-int intake_next(struct intake *intake, const char **line, size_t *length, struct error *err);
+/* As lines_next; waits for a line until deadline_ms of clock_monotonic_ms, for ever if that is 0. */
+int intake_next(struct intake *intake, int64_t deadline_ms, const char **line, size_t *length,
+		struct error *err);
 
 /* As lines_look_for_stop, lines_seek. What went through a buffer cannot be read again. */
 void intake_look_for_stop(struct intake *intake);

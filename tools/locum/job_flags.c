@@ -1,6 +1,7 @@
 #include "tools/locum/job_flags.h"
 
 #include <inttypes.h>
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -215,16 +216,36 @@ static int put_attempts(struct job_flags *flags, struct error *err)
 	return json_write_format(&flags->options, err, "%" PRId64, number);
 }
 
-static int put_members(struct job_flags *flags, const char *name, const struct buffer *members,
-		       struct error *err)
+/* Of two members of a name one would be lost. What else is wrong, the server says. */
+static int check_members(const char *name, const char *object, size_t length, struct error *err)
 {
+	json_error_t fault;
+	json_t *read = json_loadb(object, length, JSON_REJECT_DUPLICATES, &fault);
+
+	if (read == NULL && json_error_code(&fault) == json_error_duplicate_key)
+		return error_set(err, ERROR_INPUT, "--%s: the same name comes twice: %s", name,
+				 fault.text);
+	json_decref(read);
+	return 0;
+}
+
+static int put_members(struct job_flags *flags, const char *flag, const char *name,
+		       const struct buffer *members, struct error *err)
+{
+	size_t start;
+
 	if (buffer_length(members) == 0)
 		return 0;
-	if (begin_option(flags, name, err) != 0 || buffer_append(&flags->options, "{", 1, err) != 0)
+	if (begin_option(flags, name, err) != 0)
 		return -1;
-	if (buffer_append(&flags->options, buffer_bytes(members), buffer_length(members), err) != 0)
+	start = buffer_length(&flags->options);
+	if (buffer_append(&flags->options, "{", 1, err) != 0 ||
+	    buffer_append(&flags->options, buffer_bytes(members), buffer_length(members), err) !=
+		    0 ||
+	    buffer_append(&flags->options, "}", 1, err) != 0)
 		return -1;
-	return buffer_append(&flags->options, "}", 1, err);
+	return check_members(flag, buffer_bytes(&flags->options) + start,
+			     buffer_length(&flags->options) - start, err);
 }
 
 static int put_options(struct job_flags *flags, struct error *err)
@@ -240,8 +261,8 @@ static int put_options(struct job_flags *flags, struct error *err)
 	    put_text(flags, "on_interrupt", flags->on_interrupt, err) != 0 ||
 	    put_text(flags, "traceparent", flags->traceparent, err) != 0 ||
 	    put_text(flags, "submitted_by", flags->submitted_by, err) != 0 ||
-	    put_members(flags, "labels", &flags->labels, err) != 0 ||
-	    put_members(flags, "then", &flags->then, err) != 0)
+	    put_members(flags, "label", "labels", &flags->labels, err) != 0 ||
+	    put_members(flags, "then", "then", &flags->then, err) != 0)
 		return -1;
 	return buffer_length(&flags->options) == 0 ? 0
 						   : buffer_append(&flags->options, "}", 1, err);
@@ -271,6 +292,10 @@ static int read_priority(struct job_flags *flags, struct error *err)
 	flags->job.priority = SUBMISSION_PRIORITY_NONE;
 	if (flags->priority == NULL)
 		return 0;
+	if (flags->priority[strspn(flags->priority, "-0123456789")] != '\0')
+		return cli_usage(flags->cli, err,
+				 "--priority must be a number from 0 to 9, not \"%.60s\"",
+				 flags->priority);
 	return cli_number(flags->cli, "--priority", flags->priority, SUBMISSION_PRIORITY_NONE + 1,
 			  INT32_MAX, &flags->job.priority, err);
 }
@@ -291,6 +316,10 @@ static int read_request(struct job_flags *flags, struct error *err)
 	if (flags->request_id != NULL && uuid_read(flags->request_id, &flags->request_ident) != 0)
 		return error_set(err, ERROR_INPUT, "--request-id: \"%.60s\" is not a UUID",
 				 flags->request_id);
+	if (flags->request_id != NULL && uuid_is_none(flags->request_ident))
+		return error_set(
+			err, ERROR_INPUT,
+			"--request-id: the UUID of zeroes stands for none; choose another");
 	if (duration_read(retry_for, &flags->retry_for_ms, err) != 0)
 		return error_prefix(err, "--retry-for");
 	return 0;

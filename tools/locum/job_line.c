@@ -2,6 +2,7 @@
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/json_scan.h"
@@ -35,6 +36,66 @@ static enum member find_member(struct json_span name)
 	while (member < MEMBERS && !json_text_is(name, NAMES[member]))
 		member++;
 	return member;
+}
+
+/* Options that are texts. To the server each other value would be one, too, and be taken for a name. */
+static const struct {
+	const char *name;
+	const char *fault;
+} TEXTS[] = {
+#define TEXT(name)                                                                                 \
+	{                                                                                          \
+		name, "a \"" name "\" that is no string"                                           \
+	}
+	TEXT("handler"),      TEXT("queue"),       TEXT("key"),          TEXT("run_at"),
+	TEXT("delay"),        TEXT("retry_delay"), TEXT("retry_cap"),    TEXT("retry_backoff"),
+	TEXT("timeout"),      TEXT("expires"),     TEXT("on_interrupt"), TEXT("traceparent"),
+	TEXT("submitted_by"),
+#undef TEXT
+};
+
+static const char *check_text(struct json_span name, struct json_span value)
+{
+	if (json_scan_is_text(value) || json_scan_is_null(value))
+		return NULL;
+	for (size_t i = 0; i < sizeof(TEXTS) / sizeof(TEXTS[0]); i++)
+		if (json_text_is(name, TEXTS[i].name))
+			return TEXTS[i].fault;
+	return NULL;
+}
+
+static bool has_escape(struct json_span name)
+{
+	return memchr(name.bytes, '\\', name.length) != NULL;
+}
+
+/* Whether two names are the same, however they are written. */
+static bool is_same(struct json_span a, struct json_span b)
+{
+	char *first;
+	char *second;
+	bool same;
+
+	if (!has_escape(a) && !has_escape(b))
+		return a.length == b.length && memcmp(a.bytes, b.bytes, a.length) == 0;
+	first = json_text_decode(a, &a.length);
+	second = json_text_decode(b, &b.length);
+	same = first == NULL || second == NULL ||
+	       (a.length == b.length && memcmp(first, second, a.length) == 0);
+	free(first);
+	free(second);
+	return same;
+}
+
+static const char *note_name(struct job_line *line, struct json_span name)
+{
+	for (size_t i = 0; i < line->count; i++)
+		if (is_same(line->names[i], name))
+			return "a member that comes twice";
+	if (line->count == JOB_LINE_MEMBERS)
+		return "too many members";
+	line->names[line->count++] = name;
+	return NULL;
 }
 
 /* A text without escapes is its own bytes. What is not as usual is left to the server. */
@@ -111,11 +172,12 @@ static const char *take(void *context, struct json_span name, struct json_span v
 {
 	struct job_line *line = context;
 	enum member member = find_member(name);
+	const char *fault = note_name(line, name);
 
-	if (member < MEMBERS && (line->seen & 1u << member) != 0)
-		return "a member that comes twice";
-	if (member < MEMBERS)
-		line->seen |= 1u << member;
+	if (fault == NULL)
+		fault = check_text(name, value);
+	if (fault != NULL)
+		return fault;
 	if (json_scan_is_null(value) && member != PAYLOAD)
 		return NULL;
 	if (take_member(&line->job, member, value))
@@ -150,7 +212,7 @@ static int explain(const struct job_line *line, const char *text, size_t length,
 int job_line_read(struct job_line *line, const char *text, size_t length, struct error *err)
 {
 	line->job = *line->defaults;
-	line->seen = 0;
+	line->count = 0;
 	line->no_memory = false;
 	line->options.start = 0;
 	line->options.end = 0;

@@ -4,7 +4,10 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "base/json_scan.h"
 #include "db/submission.h"
+
+enum { JOB_LINE_MEMBERS = 64 };
 
 struct job_line {
 	const struct submission_job
@@ -12,7 +15,8 @@ struct job_line {
 						  any, are "{…}" with something in it */
 	struct submission_job job; /* of the line that was read last; borrows from it */
 	struct buffer options;
-	unsigned seen;  /* which members came */
+	struct json_span names[JOB_LINE_MEMBERS]; /* of the members that came, of the line */
+	size_t count;
 	bool no_memory; /* ended the scan */
 };
 

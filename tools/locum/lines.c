@@ -2,11 +2,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/text.h"
 
@@ -39,7 +41,19 @@ void lines_close(struct lines *lines)
 	buffer_free(&lines->buffer);
 }
 
-/* Waits for bytes or the stop. */
+/* The time until the deadline, for poll. */
+static int time_left_ms(const struct lines *lines)
+{
+	int64_t left_ms = lines->deadline_ms - clock_monotonic_ms();
+
+	if (lines->deadline_ms == 0)
+		return -1;
+	if (left_ms <= 0)
+		return 0;
+	return left_ms < INT_MAX ? (int)left_ms : INT_MAX;
+}
+
+/* Waits for bytes, the stop or the deadline. */
 static int wait_input(struct lines *lines, struct error *err)
 {
 	struct pollfd polled[] = {
@@ -48,8 +62,13 @@ static int wait_input(struct lines *lines, struct error *err)
 		{ .fd = lines->wake_fd, .events = POLLIN },
 	};
 
-	if (poll(polled, 3, -1) < 0 && errno != EINTR)
+	int ready = poll(polled, 3, time_left_ms(lines));
+
+	if (ready < 0 && errno != EINTR)
 		return error_set_errno(err, ERROR_RETRY, errno, "cannot wait for input");
+	lines->late = ready == 0;
+	if (ready <= 0)
+		return 0;
 	lines->stopped = polled[1].revents != 0 || polled[2].revents != 0;
 	return 0;
 }
@@ -61,7 +80,7 @@ static int read_more(struct lines *lines, struct error *err)
 
 	if (room == NULL || wait_input(lines, err) != 0)
 		return -1;
-	if (lines->stopped)
+	if (lines->stopped || lines->late)
 		return 0;
 	got = read(lines->fd, room, CHUNK_BYTES);
 	if (got < 0 && errno != EINTR && errno != EAGAIN)
@@ -84,6 +103,7 @@ static int find_line(struct lines *lines, size_t *length, size_t *with, struct e
 {
 	size_t seen = 0;
 
+	lines->late = false;
 	for (;;) {
 		size_t have = buffer_length(&lines->buffer);
 		const char *bytes = have == 0 ? "" : buffer_bytes(&lines->buffer);
@@ -95,7 +115,7 @@ static int find_line(struct lines *lines, size_t *length, size_t *with, struct e
 			return too_long(lines, err);
 		if (end != NULL || (lines->drained && have > 0))
 			return 1;
-		if (lines->drained || lines->stopped)
+		if (lines->drained || lines->stopped || lines->late)
 			return 0;
 		seen = have;
 		if (read_more(lines, err) != 0)
@@ -137,7 +157,7 @@ int lines_next(struct lines *lines, const char **line, size_t *length, struct er
 
 		drop_previous(lines);
 		found = lines->stopped ? 0 : find_line(lines, length, &with, err);
-		lines->ended = found == 0;
+		lines->ended = found == 0 && !lines->late;
 		if (found <= 0)
 			return found;
 		*line = buffer_bytes(&lines->buffer);

@@ -16,11 +16,13 @@ struct lines {
 	bool seekable;
 	bool ended; /* the last line was given, or stopped */
 	bool stopped;
-	bool drained;   /* the file has no more bytes */
-	int64_t number; /* of the line that was given last, from 1 */
-	int64_t offset; /* bytes in the lines that were given */
-	int64_t size;   /* of a regular file, or 0 */
-	size_t taken;   /* bytes of the buffer that the line given last takes */
+	bool late;           /* nothing came before the deadline; more may come */
+	int64_t deadline_ms; /* of waiting for input, by clock_monotonic_ms; 0: none */
+	bool drained;        /* the file has no more bytes */
+	int64_t number;      /* of the line that was given last, from 1 */
+	int64_t offset;      /* bytes in the lines that were given */
+	int64_t size;        /* of a regular file, or 0 */
+	size_t taken;        /* bytes of the buffer that the line given last takes */
 	struct buffer buffer;
 };
 
@@ -29,7 +31,7 @@ int lines_open(struct lines *lines, const char *path, int stop_fd, struct error 
 void lines_close(struct lines *lines);
 
 /* Returns 1 and sets *line, which is valid until the next call and has no line break, and *length; 0 when
- * there are no more; -1 for a line of more than LIMIT_LINE_BYTES or one that is not UTF-8. Lines that are
+ * there are no more, or none came before the deadline; -1 for a line of more than LIMIT_LINE_BYTES or one that is not UTF-8. Lines that are
  * empty but for white space are passed over. A line that a stop cuts off is not given. */
 int lines_next(struct lines *lines, const char **line, size_t *length, struct error *err);
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "db/rows.h"
 #include "tools/locum/filter.h"
@@ -16,7 +17,9 @@ enum {
 	LIMIT_DEFAULT = 100,
 	LIMIT_MOST = 10000000,
 	PAGE = 10000,
-	PAGE_FULL = 500, /* with payloads and results, of up to 1 MiB each */
+	PAGE_FULL_FIRST = 8, /* with payloads and results, of up to 1 MiB each */
+	PAGE_FULL_MOST = 64,
+	PAGE_FULL_BYTES = 8 * 1024 * 1024, /* about so much is wanted at a time */
 };
 
 static const struct table_column COLUMNS[] = {
@@ -50,6 +53,7 @@ struct options {
 	const char *limit_text;
 	char *columns_text;
 	int64_t limit;
+	bool all;                                  /* however long it takes */
 	struct table_column columns[COLUMN_COUNT]; /* those to show */
 	size_t column_count;
 	struct table *table; /* for people */
@@ -68,6 +72,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'n':
 		options->limit_text = arg;
 		return 0;
+	case 'a':
+		options->all = true;
+		return 0;
 	case 'o':
 		options->columns_text = arg;
 		return 0;
@@ -81,6 +88,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 static const struct argp_option OPTIONS[] = {
 	{ "limit", 'n', "N", 0, "at most N jobs (100)", 1 },
+	{ "all", 'a', NULL, 0, "look at all jobs, however long it takes", 1 },
 	{ "columns", 'o', "COLUMN", 0, "these columns, with commas between them", 1 },
 	{ 0 },
 };
@@ -97,6 +105,11 @@ const struct argp list_argp = {
 	.doc = "Lists jobs, newest first.",
 	.children = CHILDREN,
 };
+
+const char *list_column(size_t i)
+{
+	return i < COLUMN_COUNT ? COLUMNS[i].name : NULL;
+}
 
 /* --- columns ------------------------------------------------------------------------------------ */
 
@@ -185,10 +198,26 @@ static int put_page(struct options *options, const PGresult *rows, int count, st
 	return 0;
 }
 
+/* The size of the next page, when its jobs are as large as those of the last. */
+static int64_t next_page(const PGresult *rows)
+{
+	int payload = PQfnumber(rows, "payload");
+	int result = PQfnumber(rows, "result");
+	int64_t bytes = 1;
+	int64_t jobs;
+
+	for (int row = 0; row < rows_count(rows); row++)
+		bytes += PQgetlength(rows, row, payload) + PQgetlength(rows, row, result);
+	jobs = PAGE_FULL_BYTES * (int64_t)rows_count(rows) / bytes;
+	if (jobs < 1)
+		return 1;
+	return jobs < PAGE_FULL_MOST ? jobs : PAGE_FULL_MOST;
+}
+
 static int put_all(struct options *options, struct db *db, struct search *search, bool *more,
 		   struct error *err)
 {
-	int64_t page = search->full ? PAGE_FULL : PAGE;
+	int64_t page = search->full ? PAGE_FULL_FIRST : PAGE;
 	int64_t got = 0;
 	PGresult *rows;
 
@@ -205,6 +234,7 @@ static int put_all(struct options *options, struct db *db, struct search *search
 		got += count;
 		*more = got > options->limit;
 		status = put_page(options, rows, *more ? count - 1 : count, err);
+		page = search->full ? next_page(rows) : page;
 		PQclear(rows);
 		if (status != 0)
 			return -1;
@@ -212,16 +242,22 @@ static int put_all(struct options *options, struct db *db, struct search *search
 	return 0;
 }
 
-static void note_cuts(const struct options *options, const struct search *search, bool more)
+/* Returns the exit code: a list that ends where no limit was set for it has to tell a script. */
+static int judge_end(const struct options *options, const struct search *search, bool more)
 {
 	char moment[OUTPUT_TIME_SIZE];
 
+	if (options->cli->watch_ms > 0)
+		return CLI_OK;
 	if (more)
 		cli_say("only the newest %" PRId64 " are shown; --limit N shows more",
 			options->limit);
-	else if (search->cut)
-		cli_say("jobs submitted before %s were not looked at; --until goes on there",
-			output_time(view_unix_us(search->reached), moment));
+	if (more || !search->cut)
+		return CLI_OK;
+	cli_say("jobs submitted before %s were not looked at; --until goes on there, --all looks "
+		"at all",
+		output_time(view_unix_us(search->reached), moment));
+	return CLI_NEGATIVE;
 }
 
 static int put_list(struct options *options, struct db *db, struct error *err)
@@ -234,13 +270,15 @@ static int put_list(struct options *options, struct db *db, struct error *err)
 	    search_begin(&search, db, &filter, err) != 0)
 		return -1;
 	search.full = wants_bodies(options);
+	search.all = options->all;
 	if (put_all(options, db, &search, &more, err) != 0)
 		return -1;
+	if (options->table != NULL && options->cli->watch_ms == 0 && isatty(STDERR_FILENO) != 0 &&
+	    table_is_empty(options->table))
+		cli_say("no job fits");
 	if (options->table != NULL && table_print(options->table, err) != 0)
 		return -1;
-	if (options->cli->watch_ms == 0)
-		note_cuts(options, &search, more);
-	return CLI_OK;
+	return judge_end(options, &search, more);
 }
 
 static int draw(void *context, struct db *db, struct error *err)

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <langinfo.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
@@ -129,7 +130,9 @@ int main(int argc, char **argv)
 {
 	const struct verb *verb;
 
-	setlocale(LC_CTYPE, "");
+	/* What the database gives is UTF-8, whatever the environment says or leaves out. */
+	if (setlocale(LC_CTYPE, "") == NULL || strcmp(nl_langinfo(CODESET), "UTF-8") != 0)
+		setlocale(LC_CTYPE, "C.UTF-8");
 	if (argc < 2) {
 		print_help(stderr);
 		return CLI_USAGE;

@@ -93,7 +93,7 @@ const char *output_time(int64_t time_us, char text[static OUTPUT_TIME_SIZE])
 
 	gmtime_r(&seconds, &tm);
 	used = strftime(text, OUTPUT_TIME_SIZE, "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(text + used, OUTPUT_TIME_SIZE - used, ".%03dZ", (int)(time_us % SECOND_US / 1000));
+	snprintf(text + used, OUTPUT_TIME_SIZE - used, ".%06dZ", (int)(time_us % SECOND_US));
 	return text;
 }
 
@@ -130,14 +130,27 @@ const char *output_ago(int64_t time_us, int64_t now_us, char text[static OUTPUT_
 	return text;
 }
 
-/* One character of a block; returns its length. */
-static size_t put_character(FILE *out, const char *text)
+/* U+202A to U+202E and U+2066 to U+2069: a name with them looks like another. */
+static bool is_turn(const unsigned char *text, size_t length)
 {
-	size_t length = text_character(text, strlen(text));
+	return length == 3 && text[0] == 0xe2 &&
+	       ((text[1] == 0x80 && text[2] >= 0xaa && text[2] <= 0xae) ||
+		(text[1] == 0x81 && text[2] >= 0xa6 && text[2] <= 0xa9));
+}
+
+size_t output_character(FILE *out, const char *text)
+{
+	size_t length = text_character(text, strnlen(text, 4));
 	bool control = (unsigned char)*text < 0x20 || *text == 0x7f ||
 		       (length == 2 && (unsigned char)text[0] == 0xc2 &&
 			(unsigned char)text[1] < 0xa0);
 
+	if (is_turn((const unsigned char *)text, length)) {
+		fprintf(out, "<U+%04X>",
+			0x2000u | ((unsigned char)text[1] & 0x3fu) << 6 |
+				((unsigned char)text[2] & 0x3fu));
+		return length;
+	}
 	if (length == 0 || (control && *text != '\t')) {
 		fprintf(out, "\\x%02x", (unsigned char)*text);
 		return 1;
@@ -158,7 +171,7 @@ void output_block(FILE *out, const char *indent, const char *text)
 			putc('\n', out);
 			text++;
 		} else {
-			text += put_character(out, text);
+			text += output_character(out, text);
 		}
 	}
 	if (!line_start)

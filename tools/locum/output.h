@@ -36,4 +36,8 @@ const char *output_ago(int64_t time_us, int64_t now_us, char text[static OUTPUT_
  * harmless. */
 void output_block(FILE *out, const char *indent, const char *text);
 
+/* Prints the first character of a text, or \xNN for a byte of one that moves the cursor, or <U+202E> for one that turns
+ * the direction of what follows; returns how many bytes of the text that were. */
+size_t output_character(FILE *out, const char *text);
+
 #endif

@@ -4,12 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/duration.h"
 
-enum { REDRAW_MS = 100, BAR_WIDTH = 30 };
+enum { REDRAW_MS = 100, BAR_WIDTH = 30, BAR_NEEDS = 80 /* columns, with all that follows it */ };
 
 static bool terminal_can(void)
 {
@@ -17,6 +18,15 @@ static bool terminal_can(void)
 
 	return isatty(STDERR_FILENO) != 0 && term != NULL && term[0] != '\0' &&
 	       strcmp(term, "dumb") != 0;
+}
+
+/* A line that wraps cannot be drawn over. */
+static bool has_room(void)
+{
+	struct winsize size;
+
+	return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0 ||
+	       size.ws_col >= BAR_NEEDS;
 }
 
 void progress_init(struct progress *progress, bool wanted, int64_t size)
@@ -64,7 +74,7 @@ void progress_show(struct progress *progress, int64_t jobs, int64_t bytes)
 	progress->shown = true;
 	fputs("\r\033[K", stderr);
 	if (progress->size > 0) {
-		if (!progress->plain)
+		if (!progress->plain && has_room())
 			draw_bar(bytes, progress->size);
 		fprintf(stderr, "%3" PRId64 "%%  ",
 			bytes >= progress->size ? 100 : bytes * 100 / progress->size);

@@ -16,9 +16,10 @@ enum { STREAM_BATCH_MAX = 1000000 };
 
 struct stream_options {
 	struct cli *cli;
-	const char *path; /* or "-" */
-	int64_t batch;    /* lines of a transaction; 0: all */
-	size_t room;      /* lines of the buffer; 0: none */
+	const char *path;  /* or "-" */
+	int64_t batch;     /* lines of a transaction; 0: all */
+	int64_t linger_ms; /* a transaction waits for further lines no longer than that */
+	size_t room;       /* lines of the buffer; 0: none */
 	enum intake_policy when_full;
 	int64_t retry_for_ms;
 	bool strict;

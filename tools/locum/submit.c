@@ -4,15 +4,19 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/duration.h"
 #include "base/limits.h"
 #include "tools/locum/job_flags.h"
 #include "tools/locum/single.h"
 #include "tools/locum/stream.h"
 
+enum { LINGER_MS = 1000 };
+
 struct options {
 	struct job_flags job;
 	const char *stream;
 	const char *batch;
+	const char *linger;
 	const char *buffer;
 	const char *when_full;
 };
@@ -33,6 +37,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'b':
 		options->batch = arg;
 		return 0;
+	case 'L':
+		options->linger = arg;
+		return 0;
 	case 'B':
 		options->buffer = arg;
 		return 0;
@@ -47,6 +54,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp_option OPTIONS[] = {
 	{ "stream", 'S', "FILE", 0, "submit a job for each line of FILE or, for -, of stdin", 2 },
 	{ "batch", 'b', "N", 0, "with --stream: one transaction for each N lines", 2 },
+	{ "linger", 'L', "DURATION", 0,
+	  "with --batch: store the lines of a batch after that long, however few (1s)", 2 },
 	{ "buffer", 'B', "N", 0, "with --batch: read on while a batch is stored, up to N lines",
 	  2 },
 	{ "when-full", 'w', "block|drop_oldest|drop_new", 0,
@@ -131,6 +140,8 @@ static int read_numbers(struct options *options, struct stream_options *stream, 
 	    cli_number(cli, "--buffer", options->buffer, 1, LIMIT_BUFFER_LINES, &room, err) != 0)
 		return -1;
 	stream->room = (size_t)room;
+	if (options->linger != NULL && duration_read(options->linger, &stream->linger_ms, err) != 0)
+		return error_prefix(err, "--linger");
 	return read_policy(options, &stream->when_full, err);
 }
 
@@ -142,6 +153,8 @@ static const char *contradiction(const struct options *options, const struct str
 	if (options->job.payload != NULL && strcmp(options->job.payload, "-") == 0 &&
 	    strcmp(options->stream, "-") == 0)
 		return "stdin cannot be both the stream and the payload";
+	if (options->linger != NULL && options->batch == NULL)
+		return "--linger goes with --batch: without it nothing is stored before the end";
 	if (options->buffer != NULL && options->batch == NULL)
 		return "--buffer goes with --batch: without it nothing is stored before the end";
 	if (options->when_full != NULL && options->buffer == NULL)
@@ -158,6 +171,7 @@ static int submit_stream(struct options *options, struct error *err)
 		.cli = options->job.cli,
 		.path = options->stream,
 		.strict = options->job.strict,
+		.linger_ms = LINGER_MS,
 	};
 	const char *wrong;
 
@@ -179,6 +193,8 @@ static const char *stream_option(const struct options *options)
 {
 	if (options->batch != NULL)
 		return "--batch";
+	if (options->linger != NULL)
+		return "--linger";
 	if (options->buffer != NULL)
 		return "--buffer";
 	return options->when_full != NULL ? "--when-full" : NULL;

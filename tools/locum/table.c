@@ -8,11 +8,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "db/rows.h"
 #include "tools/locum/colour.h"
 #include "tools/locum/output.h"
 
-enum { COLUMNS_MAX = 32 };
+enum { COLUMNS_MAX = 32, CELL_MOST = 1000 /* bytes */ };
 
 struct table {
 	struct libscols_table *scols;
@@ -149,6 +150,45 @@ void table_free(struct table *table)
 	free(table);
 }
 
+/* People look at a table; who wants a payload whole asks for JSON. Returns NULL when memory ends. */
+static char *cut(char *text)
+{
+	static const char MARK[] = "…";
+	size_t length = 0;
+	char *shorter;
+
+	if (strlen(text) <= CELL_MOST)
+		return text;
+	for (size_t next = 0; next <= CELL_MOST; next += text_character(text + next, 4))
+		length = next; /* the server's texts are valid */
+	shorter = malloc(length + sizeof(MARK));
+	if (shorter != NULL) {
+		memcpy(shorter, text, length);
+		memcpy(shorter + length, MARK, sizeof(MARK));
+	}
+	free(text);
+	return shorter;
+}
+
+/* libsmartcols takes care of what moves the cursor, but not of what turns the direction. */
+static char *make_harmless(char *text)
+{
+	const char *at = text;
+	char *plain = NULL;
+	size_t size;
+	FILE *out;
+
+	if (text == NULL || (strstr(text, "\xe2\x80") == NULL && strstr(text, "\xe2\x81") == NULL))
+		return text;
+	out = open_memstream(&plain, &size);
+	while (out != NULL && *at != '\0')
+		at += output_character(out, at);
+	if (out != NULL)
+		fclose(out);
+	free(text);
+	return plain;
+}
+
 static int paint(const struct table *table, struct libscols_line *line, size_t column,
 		 const char *text)
 {
@@ -176,6 +216,9 @@ static int add_line(struct table *table, const PGresult *rows, int row)
 
 		if (text == NULL)
 			continue;
+		text = make_harmless(cut(text));
+		if (text == NULL)
+			return -1;
 		if (scols_line_refer_data(line, i, text) != 0) {
 			free(text);
 			return -1;
@@ -193,6 +236,11 @@ int table_add(struct table *table, const PGresult *rows, int first, int end, str
 		if (add_line(table, rows, row) != 0)
 			return error_set(err, ERROR_RETRY, "out of memory");
 	return 0;
+}
+
+bool table_is_empty(const struct table *table)
+{
+	return scols_table_get_nlines(table->scols) == 0;
 }
 
 static int hide_empty(struct table *table)

@@ -2,6 +2,7 @@
 #ifndef LOCUM_TOOLS_LOCUM_TABLE_H
 #define LOCUM_TOOLS_LOCUM_TABLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
@@ -43,6 +44,8 @@ void table_free(struct table *table);
 
 /* Adds the rows from first on, up to but not including end. */
 int table_add(struct table *table, const PGresult *rows, int first, int end, struct error *err);
+
+bool table_is_empty(const struct table *table);
 
 /* Prints to stdout, without a heading when there is no line. */
 int table_print(struct table *table, struct error *err);

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "db/submission.h"
 
 int transaction_open(struct transaction *transaction, const struct stream_options *options,
@@ -10,6 +11,7 @@ int transaction_open(struct transaction *transaction, const struct stream_option
 {
 	*transaction = (struct transaction){
 		.batch = options->batch,
+		.linger_ms = options->linger_ms,
 		.progress = progress,
 		.unserved = { .strict = options->strict },
 		.request_id = options->request_id,
@@ -39,29 +41,53 @@ void transaction_close(struct transaction *transaction)
 
 static bool has_all_lines(const struct transaction *transaction, const struct intake *intake)
 {
-	return intake->ended ||
-	       (transaction->batch > 0 && transaction->lines == transaction->batch);
+	return intake->ended || transaction->late ||
+	       (transaction->batch > 0 && transaction->lines >= transaction->batch);
+}
+
+/* Returns 1 for a line that was added, 0 when there is none (yet). */
+static int add_line(struct transaction *transaction, struct intake *intake, int64_t deadline_ms,
+		    struct error *err)
+{
+	const char *line;
+	size_t length;
+	int found = intake_next(intake, deadline_ms, &line, &length, err);
+
+	if (found <= 0)
+		return found;
+	if (chunk_add(transaction->chunk, line, length, intake->number, err) != 0)
+		return -1;
+	transaction->lines++;
+	return 1;
 }
 
 static int fill(struct transaction *transaction, struct intake *intake, struct error *err)
 {
 	struct chunk *chunk = transaction->chunk;
-	const char *line;
-	size_t length;
-	int found;
 
 	chunk_clear(chunk);
 	while (!has_all_lines(transaction, intake) && !chunk_is_full(chunk)) {
-		found = intake_next(intake, &line, &length, err);
+		int found = add_line(transaction, intake, transaction->deadline_ms, err);
+
 		if (found < 0)
 			return -1;
-		if (found == 0)
-			break;
-		if (chunk_add(chunk, line, length, intake->number, err) != 0)
-			return -1;
-		transaction->lines++;
+		transaction->late = found == 0 && intake->late;
+		if (found == 1 && transaction->deadline_ms == 0 && transaction->batch > 0)
+			transaction->deadline_ms = clock_monotonic_ms() + transaction->linger_ms;
 	}
 	return 0;
+}
+
+/* Reads on until the chunk has `count` lines, as it had in an earlier run; returns whether it has. */
+static int grow(struct transaction *transaction, struct intake *intake, size_t count,
+		struct error *err)
+{
+	struct chunk *chunk = transaction->chunk;
+	int found = 1;
+
+	while (found == 1 && chunk->count < count && !intake->ended && !chunk_is_full(chunk))
+		found = add_line(transaction, intake, 0, err);
+	return found < 0 ? -1 : chunk->count == count;
 }
 
 /* --- sending ----------------------------------------------------------------------------------- */
@@ -82,7 +108,7 @@ static int refuse_request(const struct chunk *chunk, size_t stored, struct error
 	return error_set(err, ERROR_INPUT,
 			 "lines %" PRId64 " to %" PRId64
 			 ": their request_id was used before, for %zu jobs instead of %zu; "
-			 "submit the same lines with the same --batch",
+			 "submit the same lines",
 			 chunk->numbers[0], chunk_last(chunk), stored, chunk->count);
 }
 
@@ -119,16 +145,23 @@ static int skip_stored(struct transaction *transaction, size_t stored, struct er
 	return 0;
 }
 
-static int send_chunk(struct transaction *transaction, struct error *err)
+static int send_chunk(struct transaction *transaction, struct intake *intake, struct error *err)
 {
 	struct chunk *chunk = transaction->chunk;
 	size_t stored;
+	int grown;
 
 	for (;;) {
 		if (send_lines(transaction, chunk->count, &stored, err) != 0)
 			return -1;
 		if (stored == chunk->count)
 			return keep_ids(transaction, stored, err);
+		grown = stored > chunk->count ? grow(transaction, intake, stored, err) : 0;
+		if (grown < 0)
+			return -1;
+		transaction->line = chunk_last(chunk);
+		if (grown == 1)
+			continue;
 		if (stored > chunk->count || stored == 0)
 			return refuse_request(chunk, stored, err);
 		if (skip_stored(transaction, stored, err) != 0)
@@ -145,7 +178,8 @@ static int begin(struct transaction *transaction, struct error *err)
 }
 
 /* Sends the chunk in memory. A transaction of one chunk needs no "begin": the call is one. */
-static int pass_on(struct transaction *transaction, bool last, struct error *err)
+static int pass_on(struct transaction *transaction, struct intake *intake, bool last,
+		   struct error *err)
 {
 	const struct chunk *chunk = transaction->chunk;
 	int status;
@@ -158,7 +192,7 @@ static int pass_on(struct transaction *transaction, bool last, struct error *err
 		transaction->first_line = chunk->numbers[0];
 	transaction->line = chunk_last(chunk);
 	transaction->committing = !transaction->open;
-	if (send_chunk(transaction, err) != 0)
+	if (send_chunk(transaction, intake, err) != 0)
 		return -1;
 	transaction->committing = false;
 	status = unserved_check(&transaction->unserved, &chunk->fresh, transaction->db,
@@ -177,12 +211,14 @@ static int attempt(struct transaction *transaction, struct intake *intake, bool 
 	transaction->committing = false;
 	transaction->jobs = 0;
 	transaction->lines = replay ? (int64_t)transaction->chunk->count : 0;
+	transaction->late = transaction->late && replay;
+	transaction->deadline_ms = 0;
 	do {
 		if (!replay && fill(transaction, intake, err) != 0)
 			return -1;
 		replay = false;
 		last = has_all_lines(transaction, intake);
-		if (pass_on(transaction, last, err) != 0)
+		if (pass_on(transaction, intake, last, err) != 0)
 			return -1;
 		progress_show(transaction->progress, transaction->before + transaction->jobs,
 			      intake->offset);

@@ -3,7 +3,8 @@
  *
  * Its lines go in chunks. The request_id of a chunk is derived from the stream's and the number of its first line,
  * so that a chunk that is sent again, after a lost answer or by a later run, stores nothing twice. A chunk of
- * which an earlier run stored only the beginning is cut there: the rest is a chunk of its own.
+ * which an earlier run stored only the beginning is cut there: the rest is a chunk of its own. One of which an
+ * earlier run stored more grows by the lines that follow.
  *
  * A transaction is repeated from memory while it has one chunk, else by reading the input again; input that
  * cannot be read again makes a failure in a transaction of several chunks final.
@@ -37,9 +38,12 @@ struct transaction {
 	int64_t before;            /* jobs of the transactions before this one */
 	int64_t first_line;        /* of this one, 0: not read yet */
 	int64_t lines;             /* of this one */
-	bool open;                 /* "begin" was sent */
-	bool committing;           /* all was sent: without an answer it is unknown what happened */
-	bool unknown;              /* it stayed unknown */
+	int64_t linger_ms;
+	int64_t deadline_ms; /* it ends then, with the lines that it has; 0: not begun */
+	bool late;           /* the deadline has passed */
+	bool open;           /* "begin" was sent */
+	bool committing;     /* all was sent: without an answer it is unknown what happened */
+	bool unknown;        /* it stayed unknown */
 	/* Of the last transaction that was committed: */
 	int64_t jobs;
 	int64_t line; /* the number of its last line */

@@ -3,6 +3,8 @@
 #ifndef LOCUM_TOOLS_LOCUM_VERB_H
 #define LOCUM_TOOLS_LOCUM_VERB_H
 
+#include <stddef.h>
+
 #include "base/error.h"
 #include "tools/locum/cli.h"
 
@@ -39,5 +41,8 @@ struct verb_part {
 	const struct argp *argp;
 };
 extern const struct verb_part queue_parts[];
+
+/* The names of the columns that "locum list" can show, one by one; NULL behind the last. */
+const char *list_column(size_t i);
 
 #endif

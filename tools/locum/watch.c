@@ -7,6 +7,7 @@
 #include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
+#include <wchar.h>
 
 #include "base/duration.h"
 
@@ -58,23 +59,46 @@ struct watch {
 	bool drawn; /* once at least */
 };
 
-static int screen_lines(void)
+static struct winsize screen_size(void)
 {
 	struct winsize size;
 
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_row == 0)
-		return 24;
-	return size.ws_row;
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_row == 0 || size.ws_col == 0)
+		return (struct winsize){ .ws_row = 24, .ws_col = 80 };
+	return size;
+}
+
+/* How many lines of the screen a line takes that wraps. A colour takes no column. */
+static int count_lines(const char *line, size_t length, int columns)
+{
+	const char *end = line + length;
+	int width = 0;
+
+	while (line < end) {
+		size_t colour = *line == '\033' ? strcspn(line, "m\n") + 1 : 0;
+		wchar_t character;
+		int bytes = mbtowc(&character, line, (size_t)(end - line));
+		int wide = bytes > 0 ? wcwidth(character) : 1;
+
+		width += colour > 0 || wide < 0 ? 0 : wide;
+		line += colour > 0 ? colour : (size_t)(bytes > 0 ? bytes : 1);
+	}
+	return width == 0 ? 1 : (width + columns - 1) / columns;
 }
 
 /* Shows as much of a frame as the screen has lines for, over the last one. */
 static void show_frame(const char *frame, bool first)
 {
-	int lines = screen_lines() - 1;
+	struct winsize screen = screen_size();
+	int left = screen.ws_row - 1;
 
 	fputs(first ? TOP_CLEAR : TOP, stdout);
-	for (int line = 0; *frame != '\0' && line < lines; line++) {
+	while (*frame != '\0') {
 		size_t length = strcspn(frame, "\n");
+
+		left -= count_lines(frame, length, screen.ws_col);
+		if (left < 0)
+			break;
 
 		fwrite(frame, 1, length, stdout);
 		fputs(REST_OF_LINE "\n", stdout);
