@@ -17,4 +17,3 @@ begin
 	) as chosen;
 end
 $$;
-revoke all on function locum.wake(text, text) from public;

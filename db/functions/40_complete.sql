@@ -52,7 +52,6 @@ begin
 	end if;
 end
 $$;
-revoke all on function locum.finish(locum.job, locum.job_state, json, text, timestamptz) from public;
 
 -- locum.cancel(job bigint): cancels a job that is not claimed at once; asks the worker of a claimed one to
 -- end it. Returns true when the job was unfinished. Never touches a claim, and waits for no transaction that runs in it.
