@@ -263,7 +263,7 @@ create index signal_incarnation on locum.signal (incarnation);
 create table locum.request (
 	request_id uuid primary key,
 	jobs bigint[] not null,
-	digest bigint,                              -- of what was submitted as arrays
+	digest bigint,                              -- of what was submitted
 	created_at timestamptz not null default now()
 );
 create index request_created_at on locum.request (created_at);
