@@ -81,8 +81,9 @@ int db_execute(struct db *db, const char *text, struct error *err);
 /* Subscribes to a notification channel. */
 int db_listen(struct db *db, const char *channel, struct error *err);
 
-/* Takes in what has arrived and returns whether a notification was among it. */
-bool db_notified(struct db *db);
+/* Takes in what has arrived and returns whether a notification was among it. *told, unless it is NULL: whether
+ * one had a payload. */
+bool db_notified(struct db *db, bool *told);
 
 /* Whether the connection broke; close it and open another. */
 bool db_is_lost(const struct db *db);

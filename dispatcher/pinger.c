@@ -18,7 +18,7 @@
 #include "dispatcher/policy.h"
 
 /* A life of so many death intervals ends a series of deaths. */
-enum { LONG_LIFE_INTERVALS = 10, WAIT_MOST_MS = 60000 };
+enum { LONG_LIFE_INTERVALS = 10, WAIT_MOST_MS = 60000, HURRY_MS = 20 /* between pings */ };
 
 struct pinger {
 	struct pinger_options options;
@@ -29,10 +29,11 @@ struct pinger {
 	int64_t feed_due_ms; /* next time for the watchdog */
 	_Atomic int64_t ack_boot_ms;
 	pthread_t thread;
-	pthread_mutex_t lock; /* guards stopping and dropped */
+	pthread_mutex_t lock; /* guards stopping, dropped and hurried */
 	pthread_cond_t changed;
 	bool stopping;
 	bool dropped; /* the pump holds nothing of the life that is over */
+	bool hurried; /* there is a signal to be taken with a ping */
 };
 
 static void post(struct pinger *pinger, enum mail_kind kind)
@@ -104,6 +105,20 @@ static bool wait_for(struct pinger *pinger, int64_t monotonic_ms, const bool *ev
 static bool wait_until(struct pinger *pinger, int64_t monotonic_ms)
 {
 	return wait_for(pinger, monotonic_ms, NULL);
+}
+
+/* Waits until the next ping is due, or there is a signal. Returns whether to go on. */
+static bool wait_for_ping(struct pinger *pinger, int64_t began_ms, int64_t due_ms)
+{
+	int64_t soonest_ms = began_ms + HURRY_MS;
+
+	if (!wait_for(pinger, due_ms, &pinger->hurried) ||
+	    !wait_until(pinger, soonest_ms < due_ms ? soonest_ms : due_ms))
+		return false;
+	pthread_mutex_lock(&pinger->lock);
+	pinger->hurried = false;
+	pthread_mutex_unlock(&pinger->lock);
+	return true;
 }
 
 /* Registers the next incarnation. 1: done; 0: somebody else lives under our id; -1: failed. */
@@ -321,7 +336,7 @@ static bool live(struct pinger *pinger)
 {
 	const struct config *config = pinger->options.config;
 	bool announced = false;
-	int64_t wait_ms;
+	bool go_on;
 
 	do {
 		int64_t began_ms = clock_monotonic_ms();
@@ -334,11 +349,15 @@ static bool live(struct pinger *pinger)
 			notify_send(pinger->options.notify, "READY=1");
 		}
 		announced = announced || alive > 0;
-		wait_ms = config->ping_interval_ms - (clock_monotonic_ms() - began_ms);
-		if (alive < 0)
-			wait_ms = policy_reconnect_delay_ms(pinger->failures,
-							    config->ping_interval_ms);
-	} while (wait_until(pinger, clock_monotonic_ms() + wait_ms));
+		if (alive > 0)
+			go_on = wait_for_ping(pinger, began_ms,
+					      began_ms + config->ping_interval_ms);
+		else
+			go_on = wait_until(pinger, clock_monotonic_ms() +
+							   policy_reconnect_delay_ms(
+								   pinger->failures,
+								   config->ping_interval_ms));
+	} while (go_on);
 	return false;
 }
 
@@ -436,6 +455,14 @@ void pinger_stop(struct pinger *pinger)
 int64_t pinger_ack_boot_ms(const struct pinger *pinger)
 {
 	return atomic_load(&pinger->ack_boot_ms);
+}
+
+void pinger_hurry(struct pinger *pinger)
+{
+	pthread_mutex_lock(&pinger->lock);
+	pinger->hurried = true;
+	pthread_cond_signal(&pinger->changed);
+	pthread_mutex_unlock(&pinger->lock);
 }
 
 void pinger_dropped(struct pinger *pinger)

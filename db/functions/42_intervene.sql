@@ -33,6 +33,7 @@ begin
 	end if;
 	insert into locum.signal (incarnation, job_id, claim_id, kind)
 	values (target.incarnation, target.id, target.claim_id, 'cancel');
+	perform locum.tell(target.incarnation);
 	return 'asked';
 end
 $$;
