@@ -1,12 +1,15 @@
 -- Submission, in the caller's transaction.
 
--- locum.queue_id(queue text): the id of the queue, which is made when there is none.
+-- locum.queue_id(queue text): the id of the queue, which is made when there is none, and cannot be deleted before
+-- this transaction ends.
 -- Errors: 22023 for a name that cannot be one.
 create or replace function locum.queue_id(queue text) returns int
 language plpgsql as $$
 declare
 	found int;
 begin
+	-- Against locum.queue_delete; the query is later than the lock.
+	perform pg_advisory_xact_lock_shared(hashtext('locum.queue_id'), hashtext(queue_id.queue));
 	select q.id into found from locum.queue q where q.name = queue_id.queue;
 	if found is null then
 		perform locum.check_name('queue', queue_id.queue);
