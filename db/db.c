@@ -245,19 +245,21 @@ int db_listen(struct db *db, const char *channel, struct error *err)
 	return db_execute(db, command, err);
 }
 
-bool db_notified(struct db *db)
+bool db_notified(struct db *db, bool *told)
 {
 	PGnotify *notify;
 	bool any = false;
+	bool payload = false;
 
-	if (db->lost)
-		return false;
-	if (PQconsumeInput(db->conn) != 1)
+	if (!db->lost && PQconsumeInput(db->conn) != 1)
 		db->lost = true;
 	while ((notify = PQnotifies(db->conn)) != NULL) {
+		payload = payload || notify->extra[0] != '\0';
 		PQfreemem(notify);
 		any = true;
 	}
+	if (told != NULL)
+		*told = payload;
 	return any;
 }
 

@@ -82,8 +82,9 @@ int db_execute(struct db *db, const char *text, struct error *err);
 /* Subscribes to a notification channel. */
 int db_listen(struct db *db, const char *channel, struct error *err);
 
-/* Takes in what has arrived and returns whether a notification was among it. */
-bool db_notified(struct db *db);
+/* Takes in what has arrived and returns whether a notification was among it. *told, unless it is NULL: whether
+ * one had a payload. */
+bool db_notified(struct db *db, bool *told);
 
 /* Counts the connection as broken: it leads to the wrong place. */
 void db_give_up(struct db *db);

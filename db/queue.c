@@ -88,3 +88,12 @@ int queue_resume(struct db *db, const char *name, bool *done, struct error *err)
 	args_text(&args, name);
 	return change(db, "queue_resume", &args, done, err);
 }
+
+int queue_delete(struct db *db, const char *name, bool *done, struct error *err)
+{
+	struct args args;
+
+	args_init(&args);
+	args_text(&args, name);
+	return change(db, "queue_delete", &args, done, err);
+}

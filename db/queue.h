@@ -31,4 +31,7 @@ int queue_set(struct db *db, const char *name, int64_t keep_finished_ms, bool *d
 int queue_pause(struct db *db, const char *name, bool *done, struct error *err);
 int queue_resume(struct db *db, const char *name, bool *done, struct error *err);
 
+/* The same; a queue that has jobs, finished or not, is an ERROR_INPUT. */
+int queue_delete(struct db *db, const char *name, bool *done, struct error *err);
+
 #endif

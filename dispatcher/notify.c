@@ -7,6 +7,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+
 static const char *const VARIABLES[] = { "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID" };
 enum { VARIABLE_COUNT = sizeof(VARIABLES) / sizeof(VARIABLES[0]) };
 
@@ -69,4 +71,14 @@ void notify_send(const struct notify *notify, const char *lines)
 		return;
 	sent = send(notify->fd, lines, strlen(lines), MSG_DONTWAIT | MSG_NOSIGNAL);
 	(void)sent; /* the next one says it again, or the watchdog finds out */
+}
+
+void notify_feed(const struct notify *notify, int64_t *due_ms)
+{
+	int64_t now_ms = clock_monotonic_ms();
+
+	if (notify->watchdog_ms == 0 || now_ms < *due_ms)
+		return;
+	*due_ms = now_ms + notify->watchdog_ms;
+	notify_send(notify, "WATCHDOG=1");
 }

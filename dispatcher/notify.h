@@ -22,4 +22,7 @@ void notify_close(struct notify *notify);
 /* Sends lines of VARIABLE=VALUE. */
 void notify_send(const struct notify *notify, const char *lines);
 
+/* Tells the watchdog that its thread turns, when *due_ms (CLOCK_MONOTONIC) is past, and sets the next time. */
+void notify_feed(const struct notify *notify, int64_t *due_ms);
+
 #endif

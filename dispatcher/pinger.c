@@ -18,7 +18,7 @@
 #include "dispatcher/policy.h"
 
 /* A life of so many death intervals ends a series of deaths. */
-enum { LONG_LIFE_INTERVALS = 10, WAIT_MOST_MS = 60000 };
+enum { LONG_LIFE_INTERVALS = 10, WAIT_MOST_MS = 60000, HURRY_MS = 20 /* between pings */ };
 
 struct pinger {
 	struct pinger_options options;
@@ -32,10 +32,11 @@ struct pinger {
 	struct signal *signals; /* that came last, to be acknowledged */
 	size_t signal_count;
 	pthread_t thread;
-	pthread_mutex_t lock; /* guards stopping and dropped */
+	pthread_mutex_t lock; /* guards stopping, dropped and hurried */
 	pthread_cond_t changed;
 	bool stopping;
 	bool dropped; /* the pump holds nothing of the life that is over */
+	bool hurried; /* there is a signal to be taken with a ping */
 };
 
 static void post(struct pinger *pinger, enum mail_kind kind)
@@ -70,18 +71,6 @@ static void hang_up(struct pinger *pinger)
 	pinger->db = NULL;
 }
 
-/* Tells the watchdog that this thread turns, when that is due. */
-static void feed_watchdog(struct pinger *pinger)
-{
-	const struct notify *notify = pinger->options.notify;
-	int64_t now_ms = clock_monotonic_ms();
-
-	if (notify->watchdog_ms == 0 || now_ms < pinger->feed_due_ms)
-		return;
-	pinger->feed_due_ms = now_ms + notify->watchdog_ms;
-	notify_send(notify, "WATCHDOG=1");
-}
-
 /* Waits until the time, the event (NULL: none; guarded by the lock), or until told to stop. Returns whether
  * to go on. */
 static bool wait_for(struct pinger *pinger, int64_t monotonic_ms, const bool *event)
@@ -93,7 +82,7 @@ static bool wait_for(struct pinger *pinger, int64_t monotonic_ms, const bool *ev
 		int64_t until_ms = clock_monotonic_ms() + WAIT_MOST_MS;
 		struct timespec until;
 
-		feed_watchdog(pinger);
+		notify_feed(pinger->options.notify, &pinger->feed_due_ms);
 		if (pinger->options.notify->watchdog_ms > 0 && pinger->feed_due_ms < until_ms)
 			until_ms = pinger->feed_due_ms;
 		if (monotonic_ms < until_ms)
@@ -114,6 +103,20 @@ static bool wait_for(struct pinger *pinger, int64_t monotonic_ms, const bool *ev
 static bool wait_until(struct pinger *pinger, int64_t monotonic_ms)
 {
 	return wait_for(pinger, monotonic_ms, NULL);
+}
+
+/* Waits until the next ping is due, or there is a signal. Returns whether to go on. */
+static bool wait_for_ping(struct pinger *pinger, int64_t began_ms, int64_t due_ms)
+{
+	int64_t soonest_ms = began_ms + HURRY_MS;
+
+	if (!wait_for(pinger, due_ms, &pinger->hurried) ||
+	    !wait_until(pinger, soonest_ms < due_ms ? soonest_ms : due_ms))
+		return false;
+	pthread_mutex_lock(&pinger->lock);
+	pinger->hurried = false;
+	pthread_mutex_unlock(&pinger->lock);
+	return true;
 }
 
 /* Registers the next incarnation. 1: done; 0: somebody else lives under our id; -1: failed. */
@@ -352,7 +355,7 @@ static bool live(struct pinger *pinger)
 {
 	const struct config *config = pinger->options.config;
 	bool announced = false;
-	int64_t wait_ms;
+	bool go_on;
 
 	do {
 		int64_t began_ms = clock_monotonic_ms();
@@ -365,11 +368,15 @@ static bool live(struct pinger *pinger)
 			notify_send(pinger->options.notify, "READY=1");
 		}
 		announced = announced || alive > 0;
-		wait_ms = config->ping_interval_ms - (clock_monotonic_ms() - began_ms);
-		if (alive < 0)
-			wait_ms = policy_reconnect_delay_ms(pinger->failures,
-							    config->ping_interval_ms);
-	} while (wait_until(pinger, clock_monotonic_ms() + wait_ms));
+		if (alive > 0)
+			go_on = wait_for_ping(pinger, began_ms,
+					      began_ms + config->ping_interval_ms);
+		else
+			go_on = wait_until(pinger, clock_monotonic_ms() +
+							   policy_reconnect_delay_ms(
+								   pinger->failures,
+								   config->ping_interval_ms));
+	} while (go_on);
 	return false;
 }
 
@@ -467,6 +474,14 @@ void pinger_stop(struct pinger *pinger)
 int64_t pinger_ack_boot_ms(const struct pinger *pinger)
 {
 	return atomic_load(&pinger->ack_boot_ms);
+}
+
+void pinger_hurry(struct pinger *pinger)
+{
+	pthread_mutex_lock(&pinger->lock);
+	pinger->hurried = true;
+	pthread_cond_signal(&pinger->changed);
+	pthread_mutex_unlock(&pinger->lock);
 }
 
 void pinger_dropped(struct pinger *pinger)

@@ -44,6 +44,9 @@ void pinger_stop(struct pinger *pinger);
 /* When the last acknowledged ping was sent, in milliseconds of CLOCK_BOOTTIME. Any thread. */
 int64_t pinger_ack_boot_ms(const struct pinger *pinger);
 
+/* There is a signal for this incarnation: pings soon and takes it. Any thread. */
+void pinger_hurry(struct pinger *pinger);
+
 /* The pump has dropped what it held under a life that is over; the next may begin. */
 void pinger_dropped(struct pinger *pinger);
 

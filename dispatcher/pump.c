@@ -201,9 +201,13 @@ static void read_mail(struct pump *pump)
 /* Something came on main that is no answer. */
 static void take_notification(struct pump *pump)
 {
-	if (db_notified(pump->main.db))
+	bool told;
+
+	if (db_notified(pump->main.db, &told))
 		for (int i = 0; i < pump->agent_count; i++)
 			claimer_wake(pump->claimers[i]);
+	if (told)
+		pinger_hurry(pump->options.pinger);
 	if (db_is_lost(pump->main.db))
 		pump_lose(pump, &pump->main,
 			  &(struct error){ .text = "the server closed the connection" });

@@ -57,6 +57,10 @@ static int read_job(struct locum_batch *batch, struct submission_job *job, const
 		return error_set(err, ERROR_INPUT,
 				 "a job of a batch has no request_id of its own; "
 				 "locum_batch_submit takes one for all");
+	/* Which a batch takes for no priority at all. */
+	if (options->priority == SUBMISSION_PRIORITY_NONE)
+		return error_set(err, ERROR_INPUT, "the priority must be 0 to %d, not %d",
+				 LIMIT_PRIORITY_MAX, options->priority);
 	job->priority = options->priority;
 	if (read_text("name of the handler", handler, &job->handler, err) != 0 ||
 	    read_text("payload", payload, &job->payload, err) != 0 ||

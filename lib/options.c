@@ -82,6 +82,16 @@ static int put_ms(struct writer *writer, const char *name, int64_t ms)
 	return json_write_format(writer->out, writer->err, "\"%" PRId64 " milliseconds\"", ms);
 }
 
+/* As put_ms, but negative stands for none at all, since 0 is the default. */
+static int put_pause_ms(struct writer *writer, const char *name, int64_t ms)
+{
+	if (ms >= 0)
+		return put_ms(writer, name, ms);
+	return begin_member(writer, name) != 0
+		       ? -1
+		       : json_write_format(writer->out, writer->err, "\"0\"");
+}
+
 static int put_time(struct writer *writer, const char *name, int64_t ms)
 {
 	time_t seconds = (time_t)(ms / 1000);
@@ -118,7 +128,7 @@ int options_write(struct buffer *out, const struct locum_options *options, struc
 	    put_ms(&writer, "expires", options->expires_ms) != 0 ||
 	    put_text(&writer, "on_interrupt", options->on_interrupt) != 0 ||
 	    put_text(&writer, "retry_backoff", options->retry_backoff) != 0 ||
-	    put_ms(&writer, "retry_delay", options->retry_delay_ms) != 0 ||
+	    put_pause_ms(&writer, "retry_delay", options->retry_delay_ms) != 0 ||
 	    put_ms(&writer, "retry_cap", options->retry_cap_ms) != 0 ||
 	    put_json(&writer, "then", options->then) != 0 ||
 	    put_json(&writer, "labels", options->labels) != 0 ||

@@ -116,7 +116,7 @@ static int connect(struct store *store, bool *fresh, struct error *err)
 
 	/* The first look may find the server's last words, the second one that it has hung up. */
 	for (int i = 0; store->db != NULL && i < 2; i++)
-		db_notified(store->db);
+		db_notified(store->db, NULL);
 	*fresh = store->db == NULL || db_is_lost(store->db) || is_spent(store);
 	if (!*fresh)
 		return 0;

@@ -1,4 +1,11 @@
--- Telling an idle dispatcher that there is work. Polling alone is correct; this makes it quick.
+-- Telling a dispatcher that there is work, or a signal. Polling alone is correct; this makes it quick.
+
+-- locum.tell(incarnation uuid): tells an incarnation that there is a signal for it. Without this it would find it
+-- with its next ping.
+create or replace function locum.tell(incarnation uuid) returns void
+language sql as $$
+	select pg_notify('locum_' || tell.incarnation, 'signal')
+$$;
 
 -- locum.wake(queue text, handler text): notifies one dispatcher that said it is idle and serves both, on its own
 -- channel; nobody when all are busy, for NOTIFY takes a lock of the whole cluster at commit. In PL/pgSQL, which
@@ -17,4 +24,3 @@ begin
 	) as chosen;
 end
 $$;
-revoke all on function locum.wake(text, text) from public;

@@ -10,12 +10,13 @@ begin
 end
 $$;
 
--- locum.check_names(object json, known text[], what text): raises 22023 when object, a `what`, is none or has
--- a member that is not known.
+-- locum.check_names(object json, known text[], what text): raises 22023 when object, a `what`, is none, or has
+-- a member that is not known, or one twice.
 create or replace function locum.check_names(object json, known text[], what text) returns void
 language plpgsql immutable as $$
 declare
 	unknown text;
+	twice text;
 begin
 	if json_typeof(object) <> 'object' then
 		raise '% must be a JSON object, not %', what, json_typeof(object)
@@ -25,6 +26,36 @@ begin
 	if unknown is not null then
 		raise 'there is no option "%"; the options are %', unknown, array_to_string(known, ', ')
 			using errcode = 'invalid_parameter_value';
+	end if;
+	select name into twice from json_object_keys(object) as name group by name having count(*) > 1 limit 1;
+	if twice is not null then
+		raise '"%" is given twice', twice using errcode = 'invalid_parameter_value';
+	end if;
+end
+$$;
+
+-- locum.takes(name text, type text): whether the option of that name may be given as JSON of that type. Only
+-- priority and max_attempts are numbers; an interval such as 5 would leave its unit open.
+create or replace function locum.takes(name text, type text) returns boolean
+language sql immutable as $$
+	select type in ('string', 'null') or name in ('payload', 'then', 'labels')
+		or (type = 'number' and name in ('priority', 'max_attempts'))
+$$;
+
+-- locum.check_options(options json, known text[], what text): check_names, and raises 22023 when an option is
+-- JSON of a type that cannot be its value.
+create or replace function locum.check_options(options json, known text[], what text) returns void
+language plpgsql immutable as $$
+declare
+	wrong record;
+begin
+	perform locum.check_names(options, known, what);
+	select name, json_typeof(value) as type into wrong from json_each(options) as given (name, value)
+	where not locum.takes(name, json_typeof(value)) limit 1;
+	if wrong.name is not null then
+		raise '% must be a %, not %', wrong.name,
+			case when wrong.name in ('priority', 'max_attempts') then 'number' else 'string' end,
+			wrong.type using errcode = 'invalid_parameter_value';
 	end if;
 end
 $$;
@@ -80,6 +111,7 @@ begin
 		when octet_length(option.submitted_by) not between 1 and LIMIT_KEY_BYTES then format(
 			'submitted_by has %s bytes; 1 to LIMIT_KEY_BYTES are allowed',
 			octet_length(option.submitted_by))
+		when not isfinite(option.run_at) then format('run_at must be a time, not %s', option.run_at)
 	end;
 	if least(option.expires, option.retry_delay, option.retry_cap) < interval '0' then
 		select format('%s must not be negative, not %s', name, value) into wrong
@@ -121,6 +153,7 @@ begin
 		raise 'the labels must be a JSON object, not %', json_typeof(labels)
 			using errcode = 'invalid_parameter_value';
 	end if;
+	perform locum.check_names(labels, array(select json_object_keys(labels)), 'the labels');
 	for label in select key, value, json_typeof(labels -> key) as type from json_each_text(labels) loop
 		n := n + 1;
 		perform locum.check_name('label', label.key);
@@ -155,7 +188,7 @@ begin
 end
 $$;
 
--- locum.follow_up(spec json, depth int): one follow-up as it is stored: an object, checked. Makes its queue.
+-- locum.follow_up(spec json, depth int): one follow-up as it is stored: an object, checked.
 create or replace function locum.follow_up(spec json, depth int) returns json
 language plpgsql as $$
 declare
@@ -165,13 +198,10 @@ begin
 		perform locum.check_name('handler', spec #>> '{}');
 		return json_build_object('handler', spec);
 	end if;
-	perform locum.check_names(spec, array_remove(locum.job_options(), 'submitted_by'), 'a follow-up');
+	perform locum.check_options(spec, array_remove(locum.job_options(), 'submitted_by'), 'a follow-up');
 	option := json_populate_record(null::locum.job_option, spec);
 	perform locum.check_job(option, coalesce(spec -> 'payload', '{}')),
 		locum.due_at(option.run_at, option.delay), locum.label_set(option.labels);
-	if option.queue is not null then
-		perform locum.queue_id(option.queue);
-	end if;
 	option."then" := locum.follow_up_set(option."then", depth + 1);
 	return json_object_agg(key, value)
 	from (
@@ -182,10 +212,9 @@ begin
 	) as given;
 end
 $$;
-revoke all on function locum.follow_up(json, int) from public;
 
 -- locum.follow_up_set("then" json, depth int): the follow-ups of a job as they are stored; null when there is
--- none. Makes their queues, so that the end of a job need not. What is accepted here cannot fail there.
+-- none. What is accepted here cannot fail at the end of the job, which makes their queues.
 --   then   an object with any of success, failure and always, each a handler's name or an object of options
 -- Errors: 22023, 22P02, 22007 and such with a sentence that begins with the place.
 create or replace function locum.follow_up_set("then" json, depth int default 1) returns json
@@ -219,4 +248,3 @@ begin
 	return '{' || array_to_string(members, ', ') || '}';
 end
 $$;
-revoke all on function locum.follow_up_set(json, int) from public;

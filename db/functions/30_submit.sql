@@ -1,12 +1,15 @@
 -- Submission, in the caller's transaction.
 
--- locum.queue_id(queue text): the id of the queue, which is made when there is none.
+-- locum.queue_id(queue text): the id of the queue, which is made when there is none, and cannot be deleted before
+-- this transaction ends.
 -- Errors: 22023 for a name that cannot be one.
 create or replace function locum.queue_id(queue text) returns int
 language plpgsql as $$
 declare
 	found int;
 begin
+	-- Against locum.queue_delete; the query is later than the lock.
+	perform pg_advisory_xact_lock_shared(hashtext('locum.queue_id'), hashtext(queue_id.queue));
 	select q.id into found from locum.queue q where q.name = queue_id.queue;
 	if found is null then
 		perform locum.check_name('queue', queue_id.queue);
@@ -14,6 +17,16 @@ begin
 		select q.id into strict found from locum.queue q where q.name = queue_id.queue;
 	end if;
 	return found;
+end
+$$;
+
+-- locum.job_digest(option locum.job_option, payload json): a number by which the same job is known again. Without
+-- run_at, which a caller who asks again may have counted from the clock anew.
+create or replace function locum.job_digest(option locum.job_option, payload json) returns bigint
+language plpgsql stable as $$
+begin
+	option.run_at := null;
+	return hashtextextended(locum.plain_options(option)::text, hashtextextended(payload::text, 0));
 end
 $$;
 
@@ -34,7 +47,6 @@ begin
 	return earlier;
 end
 $$;
-revoke all on function locum.take_request(uuid) from public;
 
 -- locum.store_job(option locum.job_option, payload json, follow_ups json, follows bigint, retry_of bigint):
 -- inserts one job whose options are checked, and wakes a dispatcher. Returns its id, or null when an
@@ -72,7 +84,6 @@ begin
 	return stored;
 end
 $$;
-revoke all on function locum.store_job(locum.job_option, json, json, bigint, bigint) from public;
 
 -- locum.submit(…): stores one job in the caller's transaction and returns its id. A null is the default.
 --   handler        who is to run it: a name from the dispatchers' configuration
@@ -83,7 +94,7 @@ revoke all on function locum.store_job(locum.job_option, json, json, bigint, big
 --   key            unique in the queue among unfinished jobs: a second job is not stored, and the id of the
 --                  first is returned
 --   request_id     chosen by the caller: the same request again returns the same id, even after the job
---                  has finished, for 24 hours at least
+--                  has finished, for 24 hours at least; the same for another job is refused, but for its run_at
 --   timeout        of one run; expires: not started later than this after now
 --   on_interrupt   what follows when its worker dies: retry, fail or hold
 --   retry_delay    the pause before the second run (default LIMIT_RETRY_BASE_MS ms); retry_cap: the longest
@@ -111,14 +122,21 @@ declare
 		submit.delay, submit.key, submit.max_attempts, submit.timeout, submit.expires,
 		submit.on_interrupt, submit.traceparent, submit.retry_delay, submit.retry_cap,
 		submit.retry_backoff, submit."then", submit.labels, submit.submitted_by);
+	given bigint;
 	earlier bigint[];
 	follow_ups json;
 	stored bigint;
 begin
 	perform locum.check_job(option, submit.payload);
 	if submit.request_id is not null then
+		given := locum.job_digest(option, submit.payload);
 		earlier := locum.take_request(submit.request_id);
 		if earlier is not null then
+			perform from locum.request r where r.request_id = submit.request_id and r.digest <> given;
+			if found then
+				raise 'the request_id % was used before, for another job', submit.request_id
+					using errcode = 'invalid_parameter_value';
+			end if;
 			return earlier[1];
 		end if;
 	end if;
@@ -134,7 +152,8 @@ begin
 		exit when stored is not null;
 	end loop;
 	if submit.request_id is not null then
-		update locum.request r set jobs = array[stored] where r.request_id = submit.request_id;
+		update locum.request r set jobs = array[stored], digest = given
+			where r.request_id = submit.request_id;
 	end if;
 	return stored;
 end

@@ -15,7 +15,7 @@ begin
 			as line (handler, payload, queue, priority, n)
 	), queue as materialized (
 		select name, locum.queue_id(name) as id
-		from (select distinct g.queue as name from given g) as named
+		from (select distinct g.queue as name from given g order by name) as named
 	), woken as (
 		select count(locum.wake(name, handler))
 		from (select distinct g.queue as name, g.handler from given g) as served
@@ -28,7 +28,6 @@ begin
 	returning job.id;
 end
 $$;
-revoke all on function locum.insert_plain(text[], text[], text[], int[]) from public;
 
 -- locum.option_fits(option locum.job_option): whether it is well in what no column of the table checks. Inlined, for
 -- which it has no search_path of its own.
@@ -38,12 +37,13 @@ language sql stable as $$
 		and coalesce(greatest((option).delay, (option).timeout, (option).expires, (option).retry_delay,
 			(option).retry_cap) <= make_interval(days => LIMIT_WAIT_DAYS), true)
 		and coalesce(octet_length((option).submitted_by) between 1 and LIMIT_KEY_BYTES, true)
+		and coalesce(isfinite((option).run_at), true)
 $$;
-revoke all on function locum.option_fits(locum.job_option) from public;
 
 -- locum.insert_jobs(…): inserts jobs of any sort, for which an array's element wins over an option of its name. A
 -- null among the ids: the job that had the key finished before it could be seen. A job whose options do not fit
--- gets no handler, which the table refuses. Joins by hashing, too.
+-- gets no handler, which the table refuses. Keys are inserted in an order that is the same for all batches, so
+-- that two with the same keys do not wait for each other. Joins by hashing, too.
 create or replace function locum.insert_jobs(handlers text[], payloads text[], queues text[],
 	priorities int[], keys text[], options json[]) returns setof bigint
 language plpgsql set search_path = pg_catalog, locum, pg_temp set enable_hashjoin = on
@@ -67,7 +67,7 @@ begin
 		order by n
 	), queue as materialized (
 		select name, locum.queue_id(name) as id
-		from (select distinct g.queue as name from given g) as named
+		from (select distinct g.queue as name from given g order by name) as named
 	), stored as (
 		insert into locum.job (id, run_at, expires_at, timeout_ms, retry_delay_ms, retry_cap_ms,
 			queue_id, state, on_interrupt, retry_backoff, priority, lane, max_attempts, handler,
@@ -87,7 +87,7 @@ begin
 			case when (option).labels is not null then locum.label_set((option).labels) end,
 			case when (option)."then" is not null then locum.follow_up_set((option)."then") end
 		from given g join queue q on q.name = g.queue
-		order by g.n
+		order by q.id, g.key, g.n
 		on conflict (queue_id, key) where key is not null do nothing
 		returning job.id, job.queue_id, job.key
 	), woken as (
@@ -102,7 +102,6 @@ begin
 	order by g.n;
 end
 $$;
-revoke all on function locum.insert_jobs(text[], text[], text[], int[], text[], json[]) from public;
 
 -- locum.insert_until_seen(…): insert_jobs, done anew as long as an id is missing.
 create or replace function locum.insert_until_seen(handlers text[], payloads text[], queues text[],
@@ -125,7 +124,6 @@ begin
 	end loop;
 end
 $$;
-revoke all on function locum.insert_until_seen(text[], text[], text[], int[], text[], json[]) from public;
 
 -- locum.check_jobs(…): raises what is wrong with the first bad job, with its place, from 1, in DETAIL.
 create or replace function locum.check_jobs(handlers text[], payloads text[], queues text[],
@@ -140,7 +138,7 @@ begin
 			with ordinality as l (handler, payload, queue, priority, key, options, n)
 	loop
 		begin
-			perform locum.check_names(line.options, locum.job_options(), 'a job');
+			perform locum.check_options(line.options, locum.job_options(), 'a job');
 			option := json_populate_record(null::locum.job_option, coalesce(line.options, '{}'));
 			option.handler := coalesce(line.handler, option.handler);
 			option.queue := coalesce(line.queue, option.queue);
@@ -156,4 +154,3 @@ begin
 	end loop;
 end
 $$;
-revoke all on function locum.check_jobs(text[], text[], text[], int[], text[], json[]) from public;

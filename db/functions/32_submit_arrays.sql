@@ -17,10 +17,14 @@ language plpgsql set search_path = pg_catalog, locum, pg_temp as $$
 begin
 	if num_nonnulls(variadic keys) > 0 or num_nonnulls(variadic options) > 0 then
 		if exists (
-			select from unnest(options) as line (value), json_object_keys(value) as name
-			where name <> all((select locum.job_options())::text[])
+			select from unnest(options) with ordinality as line (object, n),
+				json_each(object) as given (name, value)
+			group by n
+			having count(*) > count(distinct name)
+				or bool_or(name <> all((select locum.job_options())::text[]))
+				or not bool_and(locum.takes(name, json_typeof(value)))
 		) then
-			raise 'unknown option' using errcode = 'invalid_parameter_value';
+			raise 'a wrong option' using errcode = 'invalid_parameter_value';
 		end if;
 		return locum.insert_until_seen(handlers, payloads, queues, priorities, keys, options);
 	end if;
@@ -30,7 +34,6 @@ exception when data_exception or integrity_constraint_violation then
 	raise;
 end
 $$;
-revoke all on function locum.store_jobs(text[], text[], text[], int[], text[], json[]) from public;
 
 -- locum.submit_arrays(…): stores many jobs in the caller's transaction and returns their ids in the same order. All
 -- or none are stored. An array may be null, and so may its elements: the default.

@@ -34,4 +34,3 @@ begin
 	end loop;
 end
 $$;
-revoke all on function locum.follow(bigint, int, text, text, text, json, locum.job_state, json, text) from public;

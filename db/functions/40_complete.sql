@@ -1,4 +1,4 @@
--- What a handler with a connection of its own, or a person, may do to a job.
+-- What a handler with a connection of its own may do to a job, and how jobs end.
 
 -- locum.complete(job bigint, claim_id uuid, result json): completes a claimed job inside the caller's
 -- transaction, so that the caller's writes and the completion commit together or not at all.
@@ -50,72 +50,6 @@ begin
 		perform locum.follow(job.id, job.queue_id, job.handler, job.submitted_by, job.traceparent,
 			job.follow_ups, finish.state, finish.result, finish.error);
 	end if;
-end
-$$;
-revoke all on function locum.finish(locum.job, locum.job_state, json, text, timestamptz) from public;
-
--- locum.cancel(job bigint): cancels a job that is not claimed at once; asks the worker of a claimed one to
--- end it. Returns true when the job was unfinished. Never touches a claim, and waits for no transaction that runs in it.
--- Errors: 55P03 when somebody else's transaction holds a job locked that is not claimed.
-create or replace function locum.cancel(job bigint) returns boolean
-language plpgsql set search_path = pg_catalog, locum, pg_temp set lock_timeout = LIMIT_CANCEL_WAIT_MS as $$
-declare
-	target locum.job;
-begin
-	begin
-		select * into target from locum.job j where j.id = cancel.job for update;
-	exception when lock_not_available then
-		-- The run's own transaction holds it; the worker need not see the row to end the run.
-		insert into locum.signal (incarnation, job_id, claim_id, kind)
-		select j.incarnation, j.id, j.claim_id, 'cancel' from locum.job j
-		where j.id = cancel.job and j.claim_id is not null;
-		if not found then
-			raise;
-		end if;
-		return true;
-	end;
-	if target.id is null then
-		return false;
-	elsif target.claim_id is not null then
-		update locum.job j set cancel_requested = true where j.id = cancel.job;
-		insert into locum.signal (incarnation, job_id, claim_id, kind)
-		values (target.incarnation, target.id, target.claim_id, 'cancel');
-	else
-		delete from locum.job j where j.id = cancel.job;
-		perform locum.finish(target, 'cancelled', null, 'cancelled before it started');
-	end if;
-	return true;
-end
-$$;
-
--- locum.retry(job bigint): submits a finished job again, as a new job with retry_of and the same options, but
--- due at once; expires counts anew. Returns the new id,
--- or null when no finished job has that id.
--- Errors: 23505 when an unfinished job has the same key.
-create or replace function locum.retry(job bigint) returns bigint
-language plpgsql set search_path = pg_catalog, locum, pg_temp as $$
-declare
-	former locum.finished;
-	stored bigint;
-begin
-	select * into former from locum.finished f where f.id = retry.job;
-	if former.id is null then
-		return null;
-	end if;
-	stored := locum.store_job(
-		row(former.handler, (select q.name from locum.queue q where q.id = former.queue_id),
-			former.priority, null, null, former.key, former.max_attempts,
-			former.timeout_ms * interval '1 millisecond', former.expires_at - former.created_at,
-			former.on_interrupt::text, former.traceparent,
-			former.retry_delay_ms * interval '1 millisecond',
-			former.retry_cap_ms * interval '1 millisecond', former.retry_backoff::text, null,
-			former.labels::json, null),
-		former.payload, former.follow_ups, former.follows, former.id);
-	if stored is null then
-		raise 'an unfinished job of the same queue has the key "%"', former.key
-			using errcode = 'unique_violation';
-	end if;
-	return stored;
 end
 $$;
 

@@ -53,6 +53,31 @@ begin
 end
 $$;
 
+-- locum.queue_delete(name text): deletes a queue of which there is no job, finished or not. Waits for nobody. Returns
+-- false when there is no such queue.
+-- Errors: 23503 with a sentence when there are jobs; 55006 when somebody submits to it at this moment.
+create or replace function locum.queue_delete(name text) returns boolean
+language plpgsql set search_path = pg_catalog, locum, pg_temp as $$
+declare
+	found int;
+begin
+	if not pg_try_advisory_xact_lock(hashtext('locum.queue_id'), hashtext(queue_delete.name)) then
+		raise 'somebody submits to the queue "%" at this moment', queue_delete.name
+			using errcode = 'object_in_use';
+	end if;
+	select q.id into found from locum.queue q where q.name = queue_delete.name;
+	if exists (select from locum.job j where j.queue_id = found) then
+		raise 'the queue "%" has unfinished jobs', queue_delete.name
+			using errcode = 'foreign_key_violation';
+	elsif exists (select from locum.finished f where f.queue_id = found) then
+		raise 'the queue "%" has finished jobs', queue_delete.name
+			using errcode = 'foreign_key_violation', hint = 'They go when keep_finished is over.';
+	end if;
+	delete from locum.queue q where q.id = found;
+	return found is not null;
+end
+$$;
+
 -- locum.claimable(queues int[]): those of the queues of which jobs may be claimed in this transaction: they are
 -- not paused, and nobody can pause them before it ends. It leaves out those that are being paused, so that a
 -- claim waits for nobody. The second query is later than the locks: it sees every pause that they followed.

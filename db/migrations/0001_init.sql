@@ -130,6 +130,7 @@ create index job_expires on locum.job (expires_at) where expires_at is not null 
 create index job_owner on locum.job (incarnation) where incarnation is not null;
 create unique index job_key on locum.job (queue_id, key) where key is not null;
 create index job_follows on locum.job (follows) where follows is not null;
+create index job_retry_of on locum.job (retry_of) where retry_of is not null;
 create index job_labels on locum.job using gin (labels jsonb_path_ops) where labels is not null;
 
 -- One row per finished job, by UTC day. Partitions come from locum.finished_prepare().
@@ -177,6 +178,7 @@ create index finished_id on locum.finished (id);
 create index finished_not_completed on locum.finished (id, state) where state <> 'completed';
 create index finished_key on locum.finished (key) where key is not null;
 create index finished_follows on locum.finished (follows) where follows is not null;
+create index finished_retry_of on locum.finished (retry_of) where retry_of is not null;
 create index finished_labels on locum.finished using gin (labels jsonb_path_ops)
 	where labels is not null;
 
@@ -266,7 +268,7 @@ create index signal_incarnation on locum.signal (incarnation);
 create table locum.request (
 	request_id uuid primary key,
 	jobs bigint[] not null,
-	digest bigint,                              -- of what was submitted as arrays
+	digest bigint,                              -- of what was submitted
 	created_at timestamptz not null default now()
 );
 create index request_created_at on locum.request (created_at);

@@ -1,5 +1,5 @@
--- job_cancel(ids bigint[]) -> id, unfinished, claimed
--- Cancels these jobs, in this order. unfinished: there was one; claimed: its worker was asked to end it.
-select wanted.id, locum.cancel(wanted.id) as unfinished,
-	exists (select from locum.job where job.id = wanted.id and claim_id is not null) as claimed
+-- job_cancel(ids bigint[], states text[]) -> id, outcome
+-- Cancels these jobs, in this order, if they are in one of these states (null: in any). outcome is that of
+-- locum.cancel_in.
+select wanted.id, locum.cancel_in(wanted.id, $2::text[]) as outcome
 from unnest($1::bigint[]) as wanted (id)

@@ -112,7 +112,8 @@ struct locum_options {
 	int64_t expires_ms;       /* not started later than this after now; 0: never expires */
 	const char *on_interrupt; /* when its worker dies: "retry", "fail", "hold"; NULL: "retry" */
 	const char *retry_backoff; /* "exponential", "linear", "fixed"; NULL: "exponential" */
-	int64_t retry_delay_ms;    /* the first pause before another attempt; 0: 1 s */
+	int64_t retry_delay_ms;    /* the first pause before another attempt; 0: 1 s;
+	                             negative: none, the next attempt comes at once */
 	int64_t retry_cap_ms;      /* the longest pause; 0: 1 h */
 	const char *then; /* JSON: {"success": …, "failure": …, "always": …}, each a handler's
 	                              name or an object of options: submitted when this job ends */

@@ -382,6 +382,15 @@ static void a_wrong_follow_up_is_refused_when_it_is_submitted(void **state)
 		  "22023 then.failure: delay must be at most 36500 days, not 102 years" },
 		{ "{\"failure\": {\"handler\": \"n\", \"labels\": {\"a\": []}}}",
 		  "22023 then.failure: the label a must be a text, not array" },
+		{ "{\"success\": \"a\", \"success\": \"b\"}", "22023 \"success\" is given twice" },
+		{ "{\"success\": {\"handler\": \"n\", \"delay\": \"1 s\", \"delay\": \"2 s\"}}",
+		  "22023 then.success: \"delay\" is given twice" },
+		{ "{\"success\": {\"handler\": {\"a\": 1}}}",
+		  "22023 then.success: handler must be a string, not object" },
+		{ "{\"failure\": {\"handler\": \"n\", \"delay\": 5}}",
+		  "22023 then.failure: delay must be a string, not number" },
+		{ "{\"always\": {\"handler\": \"n\", \"run_at\": \"infinity\"}}",
+		  "22023 then.always: run_at must be a time, not infinity" },
 		{ "{\"failure\": {\"handler\": \"n\", \"then\": {\"success\": {\"queue\": \"q\"}}}}",
 		  "22023 then.failure: then.success: the handler has no name" },
 	};
@@ -400,6 +409,17 @@ static void a_wrong_follow_up_is_refused_when_it_is_submitted(void **state)
 	}
 	assert_sql(d, "0|1",
 		   "select (select count(*) from locum.job), (select count(*) from locum.queue)");
+}
+
+static void the_queue_of_a_follow_up_is_made_with_it(void **state)
+{
+	struct database *d = *state;
+	struct scene scene = claimed(
+		d, "'h', \"then\" => '{\"always\": {\"handler\": \"n\", \"queue\": \"late\"}}'");
+
+	assert_sql(d, "default", "select string_agg(name, ' ') from locum.queue");
+	ends(d, &scene, "completed");
+	assert_sql(d, "n|late", "select handler, queue from locum.jobs where follows = 1");
 }
 
 static void follow_ups_are_nested_and_long_within_limits(void **state)
@@ -461,6 +481,7 @@ int main(void)
 		DATABASE_TEST(a_follow_up_does_not_depend_on_the_settings_of_a_session),
 		DATABASE_TEST(whoever_serves_a_follow_up_is_woken),
 		DATABASE_TEST(a_wrong_follow_up_is_refused_when_it_is_submitted),
+		DATABASE_TEST(the_queue_of_a_follow_up_is_made_with_it),
 		DATABASE_TEST(follow_ups_are_nested_and_long_within_limits),
 		DATABASE_TEST(submit_many_stores_follow_ups),
 	};

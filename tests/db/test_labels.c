@@ -91,6 +91,7 @@ static void wrong_labels_are_refused(void **state)
 		  "22023 the name of the label has 64 bytes; at most 63 are allowed" },
 		{ "json_build_object('a', repeat('b', 257))",
 		  "22023 the label a has 257 bytes; at most 256 are allowed" },
+		{ "'{\"a\": \"b\", \"a\": \"c\"}'", "22023 \"a\" is given twice" },
 		{ "(select json_object_agg(n, n) from generate_series(1, 33) as n)",
 		  "22023 there are more than 32 labels" },
 	};

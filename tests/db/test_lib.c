@@ -115,6 +115,19 @@ static void every_option_arrives(void **state)
 	locum_close(locum);
 }
 
+static void a_negative_retry_delay_is_none(void **state)
+{
+	struct locum_options options = LOCUM_OPTIONS_INIT;
+	struct database *d = *state;
+	struct locum *locum = connected(d);
+
+	submit(locum, NULL, &options);
+	options.retry_delay_ms = -1;
+	submit(locum, NULL, &options);
+	assert_sql(d, "-\n0", "select retry_delay_ms from locum.job order by id");
+	locum_close(locum);
+}
+
 static void the_same_request_gives_the_same_id_even_when_the_job_has_finished(void **state)
 {
 	struct locum_options options = LOCUM_OPTIONS_INIT;
@@ -439,6 +452,7 @@ int main(void)
 		DATABASE_TEST(a_payload_is_kept_byte_for_byte),
 		DATABASE_TEST(without_options_each_has_its_default),
 		DATABASE_TEST(every_option_arrives),
+		DATABASE_TEST(a_negative_retry_delay_is_none),
 		DATABASE_TEST(the_same_request_gives_the_same_id_even_when_the_job_has_finished),
 		DATABASE_TEST(a_wrong_job_is_refused_with_a_sentence),
 		DATABASE_TEST(json_of_an_option_cannot_slip_in_another),

@@ -170,6 +170,10 @@ static void a_job_that_cannot_be_added_leaves_the_batch_as_it_was(void **state)
 	assert_int_equal(locum_batch_add(scene.batch, "h", "[2]", &options, &error), -1);
 	assert_int_equal(error.place, 2);
 	options.labels = NULL;
+	options.priority = INT32_MIN;
+	assert_int_equal(locum_batch_add(scene.batch, "h", "[3]", &options, &error), -1);
+	assert_string_equal(error.message, "the priority must be 0 to 9, not -2147483648");
+	options.priority = LOCUM_PRIORITY_DEFAULT;
 	options.request_id = "7f3c1a52-9f5e-4c3c-8f3e-0d7f2b6c1a52";
 	assert_int_equal(locum_batch_add(scene.batch, "h", "[3]", &options, &error), -1);
 	assert_int_equal(locum_batch_count(scene.batch), 1);

@@ -193,19 +193,56 @@ static void a_key_is_unique_in_its_queue_among_unfinished_jobs(void **state)
 
 static void a_request_gives_the_same_job_even_after_it_finished(void **state)
 {
-	static const char REQUEST[] =
-		"'h', request_id => '00000000-0000-0000-0000-000000000007', payload => '%d'";
+	static const char REQUEST[] = "'h', request_id => '00000000-0000-0000-0000-000000000007', "
+				      "run_at => now() + interval '1 day', timeout => '1 h'";
 	struct database *d = *state;
-	int64_t id = database_int(d, "select locum.submit('h', request_id => "
-				     "'00000000-0000-0000-0000-000000000007')");
+	int64_t id = fleet_submit(d, "%s", REQUEST);
 
-	assert_int_equal(fleet_submit(d, REQUEST, 1), id);
-	database_do(d, "select locum.cancel(%d)", (int)id);
-	assert_int_equal(fleet_submit(d, REQUEST, 2), id);
+	database_do(d, "set intervalstyle = sql_standard; set timezone = 'Asia/Tokyo'");
+	assert_int_equal(fleet_submit(d, "%s", REQUEST), id);
+	database_do(d, "reset all; select locum.cancel(%d)", (int)id);
+	assert_int_equal(fleet_submit(d, "%s", REQUEST), id);
 	assert_sql(d, "0", "select count(*) from locum.job");
-	assert_sql(d, "1",
-		   "select count(*) from locum.submit_many(array['{\"handler\": \"h\"}']::json[], "
-		   "'00000000-0000-0000-0000-000000000007')");
+}
+
+static void a_request_that_was_used_for_another_job_is_refused(void **state)
+{
+	static const char *const OTHERS[] = {
+		"'i'",
+		"'h', '[]'",
+		"'h', queue => 'q'",
+		"'h', priority => 4",
+		"'h', delay => '1 s'",
+		"'h', key => 'k'",
+		"'h', max_attempts => 2",
+		"'h', timeout => '1 s'",
+		"'h', expires => '1 s'",
+		"'h', on_interrupt => 'fail'",
+		"'h', traceparent => 't'",
+		"'h', retry_delay => '2 s'",
+		"'h', retry_cap => '2 s'",
+		"'h', retry_backoff => 'fixed'",
+		"'h', \"then\" => '{\"always\": \"h\"}'",
+		"'h', labels => '{\"a\": 1}'",
+		"'h', submitted_by => 'a'",
+	};
+	struct database *d = *state;
+
+	fleet_submit(d, "'h', request_id => '00000000-0000-0000-0000-000000000007'");
+	database_do(d, "select locum.submit_arrays('00000000-0000-0000-0000-000000000008', '{}')");
+	for (size_t i = 0; i < sizeof(OTHERS) / sizeof(OTHERS[0]); i++)
+		assert_refused(d,
+			       "22023 the request_id 00000000-0000-0000-0000-000000000007 was used "
+			       "before, for another job",
+			       "select locum.submit(%s, request_id => "
+			       "'00000000-0000-0000-0000-000000000007')",
+			       OTHERS[i]);
+	assert_refused(d,
+		       "22023 the request_id 00000000-0000-0000-0000-000000000008 was used before, "
+		       "for another job",
+		       "select locum.submit('h', request_id => "
+		       "'00000000-0000-0000-0000-000000000008')");
+	assert_sql(d, "1", "select count(*) from locum.job");
 }
 
 static void a_submission_belongs_to_the_callers_transaction(void **state)
@@ -264,6 +301,7 @@ int main(void)
 		DATABASE_TEST(text_that_is_no_json_is_refused),
 		DATABASE_TEST(a_key_is_unique_in_its_queue_among_unfinished_jobs),
 		DATABASE_TEST(a_request_gives_the_same_job_even_after_it_finished),
+		DATABASE_TEST(a_request_that_was_used_for_another_job_is_refused),
 		DATABASE_TEST(a_submission_belongs_to_the_callers_transaction),
 		DATABASE_TEST(an_idle_dispatcher_of_the_queue_is_woken_and_no_other),
 	};

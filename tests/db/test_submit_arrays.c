@@ -138,6 +138,31 @@ static void the_same_request_again_gives_the_same_ids(void **state)
 	submission_free(batch);
 }
 
+static void a_request_knows_its_jobs_by_all_of_their_arrays(void **state)
+{
+	static const char *const OTHERS[] = {
+		"'{i}', '{1}', '{q}', '{1}', '{k}', array['{\"timeout\": \"1 s\"}']::json[]",
+		"'{h}', '{2}', '{q}', '{1}', '{k}', array['{\"timeout\": \"1 s\"}']::json[]",
+		"'{h}', '{1}', '{r}', '{1}', '{k}', array['{\"timeout\": \"1 s\"}']::json[]",
+		"'{h}', '{1}', '{q}', '{2}', '{k}', array['{\"timeout\": \"1 s\"}']::json[]",
+		"'{h}', '{1}', '{q}', '{1}', '{l}', array['{\"timeout\": \"1 s\"}']::json[]",
+		"'{h}', '{1}', '{q}', '{1}', '{k}', array['{\"timeout\": \"2 s\"}']::json[]",
+	};
+	static const char REQUEST_TEXT[] = "'00000000-0000-0000-0000-000000000007'";
+	struct database *d = *state;
+
+	for (int i = 0; i < 2; i++)
+		assert_sql(d, "1",
+			   "select locum.submit_arrays(%s, '{h}', '{1}', '{q}', '{1}', '{k}', "
+			   "array['{\"timeout\": \"1 s\"}']::json[])",
+			   REQUEST_TEXT);
+	for (size_t i = 0; i < sizeof(OTHERS) / sizeof(OTHERS[0]); i++)
+		assert_refused(d,
+			       "22023 the request_id 00000000-0000-0000-0000-000000000007 was used "
+			       "before, for other jobs",
+			       "select locum.submit_arrays(%s, %s)", REQUEST_TEXT, OTHERS[i]);
+}
+
 static void the_same_request_for_other_jobs_is_refused(void **state)
 {
 	static const char *const PAYLOADS[] = { "1", "2", NULL };
@@ -226,6 +251,7 @@ int main(void)
 		DATABASE_TEST(a_payload_of_a_nul_escape_is_kept_with_options_and_without),
 		DATABASE_TEST(the_same_request_again_gives_the_same_ids),
 		DATABASE_TEST(the_same_request_for_other_jobs_is_refused),
+		DATABASE_TEST(a_request_knows_its_jobs_by_all_of_their_arrays),
 		DATABASE_TEST(what_is_left_of_a_batch_is_sent_as_if_it_were_the_whole),
 		DATABASE_TEST(a_job_that_does_not_fit_leaves_the_batch_as_it_was),
 		DATABASE_TEST(a_batch_of_the_limit_is_full),

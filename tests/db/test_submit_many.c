@@ -95,6 +95,16 @@ static void a_wrong_line_is_named_and_nothing_is_stored(void **state)
 		  "expires must not be negative, not -00:00:01" },
 		{ "{\"handler\": \"h\", \"delay\": \"40000 days\"}",
 		  "delay must be at most 36500 days, not 40000 days" },
+		{ "{\"handler\": \"h\", \"run_at\": \"-infinity\"}",
+		  "run_at must be a time, not -infinity" },
+		{ "{\"handler\": \"h\", \"delay\": \"1 s\", \"delay\": \"2 s\"}",
+		  "\"delay\" is given twice" },
+		{ "{\"handler\": {\"a\": 1}}", "handler must be a string, not object" },
+		{ "{\"handler\": 7}", "handler must be a string, not number" },
+		{ "{\"handler\": \"h\", \"queue\": [\"q\"]}", "queue must be a string, not array" },
+		{ "{\"handler\": \"h\", \"delay\": 5}", "delay must be a string, not number" },
+		{ "{\"handler\": \"h\", \"priority\": true}",
+		  "priority must be a number, not boolean" },
 		{ NULL, "the handler has no name" },
 	};
 	struct database *d = *state;

@@ -398,6 +398,33 @@ static void the_flag_beats_the_variables_and_they_beat_each_other(void **state)
 	command_fini(&command);
 }
 
+static void a_role_that_may_submit_submits_one_or_many(void **state)
+{
+	struct database *d = *state;
+	char conninfo[600];
+	struct command command;
+
+	database_do(d, "do $$ begin drop owned by locum_test_submitter; "
+		       "exception when undefined_object then end $$; "
+		       "drop role if exists locum_test_submitter; "
+		       "create role locum_test_submitter login; "
+		       "grant usage on schema locum to locum_test_submitter; "
+		       "grant select on locum.agent, locum.migration to locum_test_submitter; "
+		       "grant select, insert on locum.queue, locum.job to locum_test_submitter; "
+		       "grant select, insert, update on locum.request to locum_test_submitter; "
+		       "grant usage on sequence locum.job_id_seq to locum_test_submitter; "
+		       "grant select on all tables in schema public to locum_test_submitter");
+	snprintf(conninfo, sizeof(conninfo), "%s user=locum_test_submitter", d->conninfo);
+	expect(NULL, 0, "", "submit", "h", "-d", conninfo, "--then", "always=h", "--label", "a=b");
+	cli_run_with(&command, NULL, "{\"handler\":\"h\"}\n{\"handler\":\"h\",\"key\":\"k\"}\n",
+		     "submit", "--stream", "-", "-d", conninfo, NULL);
+	cli_assert(&command, 0, "");
+	command_fini(&command);
+	assert_sql(d, "3",
+		   "select count(*) from locum.job where submitted_by = 'locum_test_submitter'");
+	database_do(d, "drop owned by locum_test_submitter; drop role locum_test_submitter");
+}
+
 static void a_role_without_rights_is_told_so(void **state)
 {
 	struct database *d = *state;
@@ -435,6 +462,7 @@ int main(void)
 		DATABASE_TEST(another_schema_version_is_refused),
 		DATABASE_TEST(init_makes_the_schema_once_and_only_in_utf8),
 		DATABASE_TEST(the_flag_beats_the_variables_and_they_beat_each_other),
+		DATABASE_TEST(a_role_that_may_submit_submits_one_or_many),
 		DATABASE_TEST(a_role_without_rights_is_told_so),
 	};
 

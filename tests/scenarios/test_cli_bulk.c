@@ -99,6 +99,24 @@ static void retry_finds_what_did_not_go_well(void **state)
 	expect(d, 64, "there is nothing to cancel about failed jobs", "", "cancel", "-s", "failed");
 }
 
+static void a_filter_does_not_retry_a_job_twice(void **state)
+{
+	struct database *d = *state;
+
+	for (int i = 0; i < 3; i++)
+		database_do(d, "select locum.cancel(%d)", (int)fleet_submit(d, "'h'"));
+	expect(d, 0, "", "4\n", "retry", "2", "2");
+	expect(d, 0, "1 job was left alone: retried before; --again", "would retry 2 jobs\n",
+	       "retry", "-s", "cancelled", "-n");
+	expect(d, 0, "1 job was left alone",
+	       "{\"id\":5,\"retry_of\":1}\n{\"id\":6,\"retry_of\":3}\n", "retry", "-s", "cancelled",
+	       "-y", "-j");
+	expect(d, 0, "0 jobs submitted again\nlocum: 3 jobs were left alone", "", "retry", "-s",
+	       "cancelled");
+	expect(d, 0, "3 jobs submitted again\n", "", "retry", "-s", "cancelled", "-y", "--again");
+	expect(d, 0, "", "10\n", "retry", "2");
+}
+
 static void a_job_whose_key_is_taken_stops_no_other(void **state)
 {
 	struct database *d = *state;
@@ -156,6 +174,7 @@ int main(void)
 		DATABASE_TEST(many_jobs_are_cancelled_and_retried_whole),
 		DATABASE_TEST(an_interrupted_cancel_tells_how_far_it_came),
 		DATABASE_TEST(retry_finds_what_did_not_go_well),
+		DATABASE_TEST(a_filter_does_not_retry_a_job_twice),
 		DATABASE_TEST(a_job_whose_key_is_taken_stops_no_other),
 		DATABASE_TEST(ids_and_filters_do_not_mix),
 		SCENARIO_TEST(a_running_command_gets_sigterm_and_then_sigkill),

@@ -46,6 +46,25 @@ static void queues_are_made_changed_paused_and_resumed(void **state)
 	expect(d, 0, "", "default\nmail\nslow\n", "queue", "list", "-q");
 }
 
+static void a_queue_is_deleted_when_it_has_no_job(void **state)
+{
+	struct database *d = *state;
+	PGconn *other = database_connection(d);
+
+	expect(d, 0, "", "mail\nslow\n", "queue", "create", "mail", "slow", "-K", "none");
+	PQclear(PQexec(other, "begin; select locum.submit('h', queue => 'mail')"));
+	expect(d, 69, "somebody submits to the queue \"mail\" at this moment", "", "queue",
+	       "delete", "mail");
+	PQclear(PQexec(other, "commit"));
+	expect(d, 1, "the queue \"mail\" has unfinished jobs", "slow\n", "queue", "delete", "mail",
+	       "slow");
+	database_do(d, "select locum.cancel(1), locum.cancel(locum.submit('h'))");
+	expect(d, 1, "the queue \"default\" has finished jobs", "mail\n", "queue", "delete",
+	       "default", "mail");
+	assert_sql(d, "default", "select name from locum.queue");
+	PQfinish(other);
+}
+
 static void queues_tell_their_depth_by_state_and_the_oldest(void **state)
 {
 	struct database *d = *state;
@@ -279,6 +298,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		DATABASE_TEST(queues_are_made_changed_paused_and_resumed),
+		DATABASE_TEST(a_queue_is_deleted_when_it_has_no_job),
 		DATABASE_TEST(queues_tell_their_depth_by_state_and_the_oldest),
 		DATABASE_TEST(workers_tell_what_is_broken_and_who_died),
 		DATABASE_TEST(bash_completes_verbs_flags_states_and_queues),

@@ -134,6 +134,20 @@ static void a_running_job_is_ended_when_it_is_cancelled(void **state)
 	scenario_drain(s, daemon);
 }
 
+/* The next ping is a quarter of an hour away. */
+static void a_cancel_does_not_wait_for_the_next_ping(void **state)
+{
+	struct scenario *s = *state;
+
+	scenario_handler(s, "polite", "", "trap 'exit 0' TERM; begin; while :; do gate g; done");
+	scenario_gate(s, "g");
+	scenario_start(s, "one", "%s", "ping_interval = \"15m\"\nping_death_interval = \"1h\"\n");
+	scenario_submit(s, 1, "polite");
+	scenario_await_active(s, 1);
+	database_do(s->database, "select locum.cancel(1)");
+	scenario_await_finished(s, 1, "cancelled");
+}
+
 static void a_claimed_job_that_waits_for_a_slot_is_cancelled_at_once(void **state)
 {
 	struct scenario *s = *state;
@@ -299,6 +313,7 @@ int main(void)
 		SCENARIO_TEST(a_claimed_job_that_expires_before_it_starts_is_ended),
 		SCENARIO_TEST(a_pending_job_is_cancelled_before_it_starts),
 		SCENARIO_TEST(a_running_job_is_ended_when_it_is_cancelled),
+		SCENARIO_TEST(a_cancel_does_not_wait_for_the_next_ping),
 		SCENARIO_TEST(a_claimed_job_that_waits_for_a_slot_is_cancelled_at_once),
 		SCENARIO_TEST(a_job_cancelled_after_its_worker_died_is_not_run_again),
 		SCENARIO_TEST(a_paused_queue_rests_and_goes_on),

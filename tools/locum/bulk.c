@@ -36,6 +36,9 @@ error_t bulk_parse(int key, char *arg, struct argp_state *state)
 	case 'y':
 		options->yes = true;
 		return 0;
+	case BULK_AGAIN:
+		options->again = true;
+		return 0;
 	case ARGP_KEY_ARGS:
 		options->texts = state->argv + state->next;
 		options->count = (size_t)(state->argc - state->next);
@@ -45,11 +48,6 @@ error_t bulk_parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
-const struct argp_option bulk_option_table[] = {
-	{ "dry-run", 'n', NULL, 0, "only tell which jobs a filter finds", 1 },
-	{ "yes", 'y', NULL, 0, "do not ask about the jobs that a filter finds", 1 },
-	{ 0 },
-};
 const struct argp_child bulk_children[] = {
 	{ &filter_argp, 0, NULL, 0 },
 	{ &cli_output_argp, 0, NULL, 0 },
@@ -101,6 +99,54 @@ static int by_id(const void *a, const void *b)
 	return (*left > *right) - (*left < *right);
 }
 
+static void sort(struct found *found)
+{
+	size_t kept = 0;
+
+	if (found->count > 0)
+		qsort(found->ids, found->count, sizeof(*found->ids), by_id);
+	for (size_t i = 0; i < found->count; i++)
+		if (kept == 0 || found->ids[kept - 1] != found->ids[i])
+			found->ids[kept++] = found->ids[i];
+	found->count = kept;
+}
+
+/* Takes those of the jobs of a page out that the verb leaves out, and moves the rest down to `to`. Both ascend. */
+static size_t keep_rest(struct found *found, size_t from, size_t count, size_t to,
+			const PGresult *out)
+{
+	int row = 0;
+
+	for (size_t i = from; i < from + count; i++) {
+		if (row < rows_count(out) && view_int(out, row, "id") == found->ids[i])
+			row++;
+		else
+			found->ids[to++] = found->ids[i];
+	}
+	return to;
+}
+
+static int leave_out(const struct bulk *bulk, const struct bulk_options *options, struct db *db,
+		     struct found *found, struct bulk_totals *totals, struct error *err)
+{
+	size_t kept = 0;
+
+	if (bulk->leave_out == NULL || options->again)
+		return 0;
+	for (size_t at = 0; at < found->count; at += PAGE) {
+		size_t count = found->count - at < PAGE ? found->count - at : PAGE;
+		PGresult *out = bulk->leave_out(db, found->ids + at, count, err);
+
+		if (out == NULL)
+			return -1;
+		kept = keep_rest(found, at, count, kept, out);
+		PQclear(out);
+	}
+	totals->left = found->count - kept;
+	found->count = kept;
+	return 0;
+}
+
 /* Returns whether the answer is yes. */
 static bool ask(const char *verb, size_t count)
 {
@@ -130,7 +176,7 @@ static int act_until(const struct bulk *bulk, const struct bulk_options *options
 
 		if (poll(&stop, 1, 0) == 1)
 			return say_interrupted(bulk, totals, found->count);
-		if (bulk->act(options->cli, db, found->ids + at, count, print, totals, err) != 0)
+		if (bulk->act(options, db, found->ids + at, count, print, totals, err) != 0)
 			return error_prefix(err, "%zu of %zu jobs were %s", totals->done,
 					    found->count, bulk->done);
 		fflush(stdout);
@@ -156,13 +202,14 @@ static void put_ids(const struct cli *cli, const struct found *found)
 }
 
 static int act_on_found(const struct bulk *bulk, const struct bulk_options *options, struct db *db,
-			const struct found *found, struct error *err)
+			struct found *found, struct bulk_totals *totals, struct error *err)
 {
 	const struct cli *cli = options->cli;
-	struct bulk_totals totals = { 0 };
 	bool print = cli->json || cli->quiet;
 	int status;
 
+	if (leave_out(bulk, options, db, found, totals, err) != 0)
+		return -1;
 	if (options->dry_run) {
 		if (print)
 			put_ids(cli, found);
@@ -180,12 +227,12 @@ static int act_on_found(const struct bulk *bulk, const struct bulk_options *opti
 		if (!ask(bulk->verb, found->count))
 			return CLI_NEGATIVE;
 	}
-	status = act(bulk, options, db, found, print, &totals, err);
+	status = act(bulk, options, db, found, print, totals, err);
 	if (status >= 0 && status != CLI_INTERRUPTED && !print)
-		cli_say("%zu job%s %s", totals.done, totals.done == 1 ? "" : "s", bulk->done);
-	if (status >= 0 && !print && totals.asked > 0)
-		cli_say("%zu of them %s running: their workers end them", totals.asked,
-			totals.asked == 1 ? "is" : "are");
+		cli_say("%zu job%s %s", totals->done, totals->done == 1 ? "" : "s", bulk->done);
+	if (status >= 0 && !print && totals->asked > 0)
+		cli_say("%zu of them %s running: their workers end them", totals->asked,
+			totals->asked == 1 ? "is" : "are");
 	return status;
 }
 
@@ -213,14 +260,17 @@ static int run_filter(const struct bulk *bulk, struct bulk_options *options, str
 		      struct error *err)
 {
 	struct found found = { 0 };
+	struct bulk_totals totals = { 0 };
 	struct view_filter filter;
 	int status = -1;
 
 	if (filter_resolve(&options->filter, db, &filter, err) == 0 &&
 	    find_all(db, &filter, &found, err) == 0) {
-		if (found.count > 0)
-			qsort(found.ids, found.count, sizeof(*found.ids), by_id);
-		status = act_on_found(bulk, options, db, &found, err);
+		sort(&found);
+		status = act_on_found(bulk, options, db, &found, &totals, err);
+		if (status >= 0 && totals.left > 0)
+			cli_say("%zu job%s left alone: %s", totals.left,
+				totals.left == 1 ? " was" : "s were", bulk->left);
 	}
 	free(found.ids);
 	return status;
@@ -238,7 +288,8 @@ static int run_ids(const struct bulk *bulk, struct bulk_options *options, int64_
 		return cli_usage(options->cli, err, "--dry-run goes with a filter");
 	if (cli_open(options->cli, &db, err) != 0)
 		return -1;
-	qsort(found.ids, found.count, sizeof(*found.ids), by_id);
+	sort(&found);
+	options->again = true;
 	status = act(bulk, options, db, &found, true, &totals, err);
 	db_close(db);
 	return status;

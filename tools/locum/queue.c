@@ -113,7 +113,7 @@ static const struct argp LIST_ARGP = {
 	.children = LIST_CHILDREN,
 };
 
-/* --- create, set, pause, resume ------------------------------------------------------------------ */
+/* --- create, set, pause, resume, delete ------------------------------------------------------------------ */
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -172,6 +172,9 @@ static const struct argp PAUSE_ARGP = ACTION_ARGP(
 static const struct argp RESUME_ARGP =
 	ACTION_ARGP(NULL, "Lets the jobs of paused queues be claimed again.");
 
+static const struct argp DELETE_ARGP =
+	ACTION_ARGP(NULL, "Deletes queues of which there is no job, finished or not.");
+
 static int create(struct options *options, struct db *db, const char *name, bool *done,
 		  struct error *err)
 {
@@ -198,21 +201,30 @@ static int resume(struct options *options, struct db *db, const char *name, bool
 	return queue_resume(db, name, done, err);
 }
 
+static int delete (struct options *options, struct db *db, const char *name, bool *done,
+		   struct error *err)
+{
+	(void)options;
+	return queue_delete(db, name, done, err);
+}
+
 const struct verb_part queue_parts[] = {
 	{ "list", "list the queues", &LIST_ARGP },
 	{ "create", "make queues", &CREATE_ARGP },
 	{ "set", "change queues", &SET_ARGP },
 	{ "pause", "let nobody claim from queues", &PAUSE_ARGP },
 	{ "resume", "end their pause", &RESUME_ARGP },
+	{ "delete", "delete queues without jobs", &DELETE_ARGP },
 	{ NULL, NULL, NULL },
 };
 
 /* What the parts do, in the same order; list does something else. */
-static queue_act *const ACTS[] = { NULL, create, set, pause_queue, resume };
+static queue_act *const ACTS[] = { NULL, create, set, pause_queue, resume, delete };
 
 const struct argp queue_argp = {
-	.args_doc = "list\ncreate QUEUE...\nset QUEUE...\npause QUEUE...\nresume QUEUE...",
-	.doc = "Lists, makes, changes, pauses and resumes queues. \"locum help queue ACTION\" explains an "
+	.args_doc = "list\ncreate QUEUE...\nset QUEUE...\npause QUEUE...\nresume QUEUE..."
+		    "\ndelete QUEUE...",
+	.doc = "Lists, makes, changes, pauses, resumes and deletes queues. \"locum help queue ACTION\" explains an "
 	       "action.",
 };
 
@@ -252,6 +264,15 @@ static void tell(const struct cli *cli, const char *name)
 	}
 }
 
+/* Whether that is why a queue was not deleted; tells so. */
+static bool has_jobs(const struct error *err)
+{
+	if (strcmp(err->sqlstate, "23503") != 0)
+		return false;
+	cli_say("%s", err->text);
+	return true;
+}
+
 static int act_on_all(queue_act *act, struct options *options, struct error *err)
 {
 	struct db *db;
@@ -264,7 +285,7 @@ static int act_on_all(queue_act *act, struct options *options, struct error *err
 		bool done;
 
 		if (act(options, db, name, &done, err) != 0) {
-			status = -1;
+			status = has_jobs(err) ? CLI_NEGATIVE : -1;
 			continue;
 		}
 		if (done)
@@ -299,7 +320,8 @@ static int run_part(struct cli *cli, size_t part, int argc, char **argv, struct 
 int queue_run(struct cli *cli, int argc, char **argv, struct error *err)
 {
 	if (argc < 2)
-		return cli_usage(cli, err, "which action? list, create, set, pause or resume");
+		return cli_usage(cli, err,
+				 "which action? list, create, set, pause, resume or delete");
 	if (argv[1][0] == '-') {
 		cli_parse(&queue_argp, argc, argv, NULL);
 		return cli_usage(cli, err, "the action goes before the options");
@@ -308,6 +330,6 @@ int queue_run(struct cli *cli, int argc, char **argv, struct error *err)
 		if (strcmp(queue_parts[part].name, argv[1]) == 0)
 			return run_part(cli, part, argc, argv, err);
 	return cli_usage(cli, err,
-			 "there is no action \"%.60s\": list, create, set, pause or resume",
+			 "there is no action \"%.60s\": list, create, set, pause, resume or delete",
 			 argv[1]);
 }

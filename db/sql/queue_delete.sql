@@ -1,0 +1,3 @@
+-- queue_delete(name text) -> done
+-- Whether there is such a queue.
+select locum.queue_delete($1::text) as done
