@@ -49,20 +49,15 @@ static void queues_are_made_changed_paused_and_resumed(void **state)
 static void a_queue_is_deleted_when_it_has_no_job(void **state)
 {
 	struct database *d = *state;
-	PGconn *other = database_connection(d);
 
 	expect(d, 0, "", "mail\nslow\n", "queue", "create", "mail", "slow", "-K", "none");
-	PQclear(PQexec(other, "begin; select locum.submit('h', queue => 'mail')"));
-	expect(d, 69, "somebody submits to the queue \"mail\" at this moment", "", "queue",
-	       "delete", "mail");
-	PQclear(PQexec(other, "commit"));
+	fleet_submit(d, "'h', queue => 'mail'");
 	expect(d, 1, "the queue \"mail\" has unfinished jobs", "slow\n", "queue", "delete", "mail",
 	       "slow");
 	database_do(d, "select locum.cancel(1), locum.cancel(locum.submit('h'))");
 	expect(d, 1, "the queue \"default\" has finished jobs", "mail\n", "queue", "delete",
 	       "default", "mail");
 	assert_sql(d, "default", "select name from locum.queue");
-	PQfinish(other);
 }
 
 static void queues_tell_their_depth_by_state_and_the_oldest(void **state)
