@@ -98,8 +98,8 @@ static void await_busy(struct scenario *s, const struct scenario_daemon *daemon)
 	scenario_fail(s, "process %d has nothing to do", (int)daemon->pid);
 }
 
-/* All victims stop at once, are found dead, and come back. */
-static void stop_all(struct scenario *s, struct fleet *fleet)
+/* All victims stop at once, are found dead, and wake. Then they start anew: who dies again and again would pause. */
+static void stop_all(struct scenario *s, struct fleet *fleet, int round)
 {
 	for (int i = 0; i < VICTIMS; i++)
 		await_busy(s, fleet->victims[i]);
@@ -109,6 +109,12 @@ static void stop_all(struct scenario *s, struct fleet *fleet)
 		await_running(s, fleet->victims[i], false);
 	for (int i = 0; i < VICTIMS; i++)
 		scenario_thaw(s, fleet->victims[i]);
+	for (int i = 0; i < VICTIMS; i++) {
+		scenario_await_logged(s, fleet->victims[i], round,
+				      "this dispatcher was declared dead");
+		scenario_kill(s, fleet->victims[i]);
+		scenario_launch(s, fleet->victims[i], NULL);
+	}
 }
 
 static void no_second_run_begins_while_the_first_lives_in_200_stops(void **state)
@@ -120,8 +126,8 @@ static void no_second_run_begins_while_the_first_lives_in_200_stops(void **state
 	int64_t jobs;
 
 	start_fleet(s, &fleet);
-	for (int i = 0; i < rounds; i++)
-		stop_all(s, &fleet);
+	for (int i = 1; i <= rounds; i++)
+		stop_all(s, &fleet, i);
 	scenario_await(s, "select count(*) = 0 from locum.job");
 	assert_int_equal(scenario_noted(s, "overlap "), 0);
 	jobs = database_int(s->database, "select count(*) from locum.finished");
