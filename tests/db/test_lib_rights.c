@@ -61,11 +61,11 @@ static void assert_denied(PGconn *conn, const char *query)
 static void a_role_that_may_only_submit_submits_in_every_way(void **state)
 {
 	static const char *const WAYS[] = {
-		"select locum.submit('h', queue => 'new', key => 'k', labels => '{\"a\": 1}', "
-		"request_id => gen_random_uuid(), "
-		"\"then\" => '{\"always\": {\"handler\": \"h\", \"queue\": \"late\"}}')",
-		"select locum.submit_many(array['{\"handler\": \"h\", \"key\": \"l\", "
-		"\"then\": {\"always\": \"h\"}}', '{\"handler\": \"h\"}']::json[])",
+		("select locum.submit('h', queue => 'new', key => 'k', labels => '{\"a\": 1}', "
+		 "request_id => gen_random_uuid(), "
+		 "\"then\" => '{\"always\": {\"handler\": \"h\", \"queue\": \"late\"}}')"),
+		("select locum.submit_many(array['{\"handler\": \"h\", \"key\": \"l\", "
+		 "\"then\": {\"always\": \"h\"}}', '{\"handler\": \"h\"}']::json[])"),
 		"select locum.submit_arrays(gen_random_uuid(), '{h,i}', queues => '{q,r}')",
 	};
 	struct database *d = *state;

@@ -144,28 +144,27 @@ static bool take_member(struct submission_job *job, enum member member, struct j
 	return false;
 }
 
-/* Opens the options, behind those that are the default. */
-static int begin_option(struct job_line *line)
-{
-	const struct args_text *defaults = &line->defaults->options;
-
-	if (buffer_length(&line->options) > 0)
-		return buffer_append(&line->options, ",", 1, NULL);
-	if (defaults->bytes == NULL)
-		return buffer_append(&line->options, "{", 1, NULL);
-	if (buffer_append(&line->options, defaults->bytes, defaults->length - 1, NULL) != 0)
-		return -1;
-	return buffer_append(&line->options, ",", 1, NULL);
-}
-
-/* Of two options of a name the server takes the later one. */
 static int add_option(struct job_line *line, struct json_span name, struct json_span value)
 {
-	if (begin_option(line) != 0 ||
+	const char *before = buffer_length(&line->options) == 0 ? "{" : ",";
+
+	if (buffer_append(&line->options, before, 1, NULL) != 0 ||
 	    buffer_append(&line->options, name.bytes, name.length, NULL) != 0 ||
 	    buffer_append(&line->options, ":", 1, NULL) != 0)
 		return -1;
 	return buffer_append(&line->options, value.bytes, value.length, NULL);
+}
+
+/* An option of the defaults counts unless the line has one of that name. */
+static const char *take_default(void *context, struct json_span name, struct json_span value)
+{
+	struct job_line *line = context;
+
+	for (size_t i = 0; i < line->own_count; i++)
+		if (is_same(line->own[i], name))
+			return NULL;
+	line->no_memory = add_option(line, name, value) != 0;
+	return line->no_memory ? "no memory for it" : NULL;
 }
 
 static const char *take(void *context, struct json_span name, struct json_span value)
@@ -182,6 +181,7 @@ static const char *take(void *context, struct json_span name, struct json_span v
 		return NULL;
 	if (take_member(&line->job, member, value))
 		return NULL;
+	line->own[line->own_count++] = name;
 	line->no_memory = add_option(line, name, value) != 0;
 	return line->no_memory ? "no memory for it" : NULL;
 }
@@ -213,13 +213,19 @@ int job_line_read(struct job_line *line, const char *text, size_t length, struct
 {
 	line->job = *line->defaults;
 	line->count = 0;
+	line->own_count = 0;
 	line->no_memory = false;
 	line->options.start = 0;
 	line->options.end = 0;
 	if (json_scan_members((struct json_span){ text, length }, take, line, err) != 0)
 		return explain(line, text, length, err);
-	if (buffer_length(&line->options) == 0)
+	if (line->own_count == 0)
 		return 0;
+	if (line->defaults->options.bytes != NULL &&
+	    json_scan_members((struct json_span){ line->defaults->options.bytes,
+						  line->defaults->options.length },
+			      take_default, line, err) != 0)
+		return -1;
 	if (buffer_append(&line->options, "}", 1, err) != 0)
 		return -1;
 	line->job.options = (struct args_text){ buffer_bytes(&line->options),

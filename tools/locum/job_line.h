@@ -17,6 +17,8 @@ struct job_line {
 	struct buffer options;
 	struct json_span names[JOB_LINE_MEMBERS]; /* of the members that came, of the line */
 	size_t count;
+	struct json_span own[JOB_LINE_MEMBERS]; /* those of them that are among its options */
+	size_t own_count;
 	bool no_memory; /* ended the scan */
 };
 
