@@ -26,6 +26,7 @@ enum {
 	LIMIT_HISTORY = 50,       /* entries of a job's history */
 	LIMIT_ATTEMPTS_DEFAULT = 5,
 	LIMIT_ATTEMPTS_MAX = 1000,
+	LIMIT_SUSPECTED = 2,        /* interruptions with which a job starts alone after a death */
 	LIMIT_PROBATION_MS = 1000,  /* what was interrupted by a death runs so long on probation: */
 	LIMIT_PROBATION_GROWTH = 4, /* longer by this factor each time; locum.on_probation */
 	LIMIT_INTERRUPTIONS = 9,    /* interruptions before "interrupted too often" */

@@ -6,14 +6,14 @@ static int64_t length_ms(int recoveries)
 {
 	int64_t length_ms = LIMIT_PROBATION_MS;
 
-	for (int i = 1; i < recoveries && i <= LIMIT_INTERRUPTIONS; i++)
+	for (int i = LIMIT_SUSPECTED; i < recoveries && i <= LIMIT_INTERRUPTIONS; i++)
 		length_ms *= LIMIT_PROBATION_GROWTH;
 	return length_ms;
 }
 
 bool probation_applies(const struct job_claimed *job)
 {
-	return job->recoveries > 0 && job->interruptions > 0;
+	return job->recoveries > 0 && job->interruptions >= LIMIT_SUSPECTED;
 }
 
 bool probation_is_free(const struct pump *pump)

@@ -1,5 +1,5 @@
 /*
- * Probation: jobs that a death interrupted begin one after the other here, each alone for a while that grows with every
+ * Probation: jobs that deaths interrupted more than once begin one after the other here, each alone for a while that grows with every
  * death, so that one that kills its worker is known and those that ran beside it are not blamed.
  */
 #ifndef LOCUM_DISPATCHER_PROBATION_H

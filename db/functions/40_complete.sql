@@ -128,13 +128,14 @@ end
 $$;
 
 -- locum.on_probation(recoveries smallint, started_at, moment): whether a run that had begun was still on probation then.
--- It is, after the first recovery of its job for LIMIT_PROBATION_MS, after each further one for LIMIT_PROBATION_GROWTH
--- times as long.
+-- It is, after the first recoveries of its job, up to LIMIT_SUSPECTED, for LIMIT_PROBATION_MS, after each further one for
+-- LIMIT_PROBATION_GROWTH times as long.
 create or replace function locum.on_probation(recoveries smallint, started_at timestamptz, moment timestamptz)
 returns boolean
 language sql immutable as $$
 	select recoveries > 0 and started_at + interval '1 millisecond' * LIMIT_PROBATION_MS
-		* power(LIMIT_PROBATION_GROWTH, least(recoveries - 1, LIMIT_INTERRUPTIONS)) > moment
+		* power(LIMIT_PROBATION_GROWTH,
+			greatest(least(recoveries, LIMIT_INTERRUPTIONS + 1) - LIMIT_SUSPECTED, 0)) > moment
 $$;
 
 -- locum.reclaimed(job locum.job, counts boolean): the job as the death of its dispatcher leaves it: in its history, counted as interrupted or not,

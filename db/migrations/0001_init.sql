@@ -121,9 +121,9 @@ alter table locum.job alter column payload set compression lz4;
 -- What a claim scans. No predicate and no key here names state or started_at, so that the update from
 -- assigned to active can be heap-only.
 create index job_ready on locum.job (queue_id, priority, lane, id) where lane >= 0;
--- Those that a death interrupted: a claim takes one of them.
+-- Those that deaths interrupted more than once: a claim takes one of them.
 create index job_suspect on locum.job (queue_id, priority, id)
-	where lane = 0 and interruptions > 0 and recoveries > 0;
+	where lane = 0 and interruptions >= LIMIT_SUSPECTED and recoveries > 0;
 create index job_due on locum.job (run_at)
 	where run_at is not null and lane is null and claim_id is null;
 create index job_expires on locum.job (expires_at) where expires_at is not null and claim_id is null;

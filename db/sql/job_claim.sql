@@ -7,7 +7,7 @@
 -- The share lock on the dispatcher's row keeps it from being declared dead before this commits.
 -- The row comparison and the order by lane leave job_ready as the only index that serves: by id alone the
 -- primary key would too, and walk over every row that was claimed before.
--- Of jobs that a death interrupted one is taken, and with probation false none.
+-- Of jobs that deaths interrupted LIMIT_SUSPECTED times or more one is taken, and with probation false none.
 -- expires_in_ms: how long it may still be started; -1: for ever. A payload over LIMIT_PAYLOAD_INLINE_BYTES comes as null: job_payload fetches it.
 with self as materialized (
 	select from locum.dispatcher
@@ -23,7 +23,7 @@ with self as materialized (
 		select victim.id
 		from locum.job as victim
 		where victim.queue_id = place.queue_id and victim.priority = place.priority
-			and victim.lane = 0 and victim.interruptions > 0 and victim.recoveries > 0
+			and victim.lane = 0 and victim.interruptions >= LIMIT_SUSPECTED and victim.recoveries > 0
 			and victim.handler = any($7::text[])
 			and (victim.expires_at is null or victim.expires_at > now())
 		order by victim.id
@@ -49,7 +49,7 @@ where id = any((select array_agg(id) from suspect) || array(
 			and candidate.lane <= range.lane
 			and candidate.lane >= 0
 			and candidate.handler = any($7::text[])
-			and (candidate.interruptions = 0 or candidate.recoveries = 0)
+			and (candidate.interruptions < LIMIT_SUSPECTED or candidate.recoveries = 0)
 			and (candidate.expires_at is null or candidate.expires_at > now())
 		order by candidate.lane, candidate.id
 		for update skip locked

@@ -147,8 +147,8 @@ static void probation_grows_with_every_death(void **state)
 	assert_sql(d, "f|t|t|f",
 		   "select locum.on_probation(0::smallint, now(), now()), "
 		   "locum.on_probation(1::smallint, now(), now() + interval '%d ms'), "
-		   "locum.on_probation(3::smallint, now(), now() + interval '%d ms'), "
-		   "locum.on_probation(3::smallint, now(), now() + interval '%d ms')",
+		   "locum.on_probation(4::smallint, now(), now() + interval '%d ms'), "
+		   "locum.on_probation(4::smallint, now(), now() + interval '%d ms')",
 		   LIMIT_PROBATION_MS - 1,
 		   LIMIT_PROBATION_MS * LIMIT_PROBATION_GROWTH * LIMIT_PROBATION_GROWTH - 1,
 		   LIMIT_PROBATION_MS * LIMIT_PROBATION_GROWTH * LIMIT_PROBATION_GROWTH);

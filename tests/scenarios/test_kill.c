@@ -199,7 +199,7 @@ static void a_poison_job_is_found_out_and_its_neighbours_are_done_unharmed(void 
 	scenario_let(s, "gate", 3);
 	scenario_await_finished(s, 4, "completed");
 	assert_sql(d, "t|1",
-		   "select max(interruptions) <= 1, count(distinct state) from locum.finished "
+		   "select max(interruptions) <= 2, count(distinct state) from locum.finished "
 		   "where handler = 'gated'");
 	scenario_drain(s, daemon);
 }

@@ -74,7 +74,7 @@ static void a_null_leaves_the_default_and_a_value_wins_over_it(void **state)
 	static const struct submission_job DEFAULTS = {
 		.handler = { "h", 1 },
 		.queue = { "q", 1 },
-		.options = { "{\"delay\":\"1h\"}", 14 },
+		.options = { "{\"delay\":\"1h\",\"key\":1}", 22 },
 		.priority = 1,
 	};
 	struct job_line line;
@@ -85,9 +85,9 @@ static void a_null_leaves_the_default_and_a_value_wins_over_it(void **state)
 	assert_text(line.job.handler, "own");
 	assert_text(line.job.queue, "q");
 	assert_int_equal(line.job.priority, 2);
-	assert_text(line.job.options, "{\"delay\":\"1h\"}");
+	assert_text(line.job.options, "{\"delay\":\"1h\",\"key\":1}");
 	read_line(&line, "{\"delay\":\"2h\"}");
-	assert_text(line.job.options, "{\"delay\":\"1h\",\"delay\":\"2h\"}");
+	assert_text(line.job.options, "{\"delay\":\"2h\",\"key\":1}");
 	job_line_fini(&line);
 }
 
