@@ -55,7 +55,7 @@ static void await_running(struct scenario *s, const struct scenario_daemon *daem
 
 static void start_fleet(struct scenario *s, struct fleet *fleet)
 {
-	char name[16];
+	char name[32];
 
 	scenario_handler(s, "polite", "", POLITE);
 	scenario_handler(s, "stubborn", "", STUBBORN);
@@ -196,7 +196,7 @@ static void an_agent_that_was_frozen_kills_before_anything_else(void **state)
 	scenario_gated(s);
 	victim = scenario_start(s, "victim", BRIEF);
 	for (int i = 0; i < FROZEN_ROUNDS; i++) {
-		char name[16];
+		char name[32];
 		struct scenario_daemon *sibling;
 		int64_t lived_ms;
 

@@ -22,7 +22,7 @@ static void start_many(struct scenario *s, struct scenario_daemon **victims, int
 {
 	scenario_gated(s);
 	for (int i = 0; i < count; i++) {
-		char name[16];
+		char name[32];
 
 		snprintf(name, sizeof(name), "victim%d", i);
 		victims[i] = scenario_daemon(
@@ -101,7 +101,7 @@ static void several_reapers_of_one_corpse_reclaim_once_and_without_an_error(void
 
 	start_many(s, &victim, 1);
 	for (int i = 0; i < REAPERS; i++) {
-		char name[16];
+		char name[32];
 
 		snprintf(name, sizeof(name), "reaper%d", i);
 		reapers[i] = scenario_start(s, name, "ping_death_interval = \"6s\"");
