@@ -63,13 +63,25 @@ static bool hand_in(struct desk *desk, struct locum_job *job)
 		(desk->ended_count >= NAP_JOBS || TAILQ_EMPTY(&desk->waiting)));
 }
 
+/* There is nobody to say anything to, or no way: as when the agent itself dies. */
+static void die(const struct error *err)
+{
+	if (err->kind != ERROR_NONE)
+		log_error("plugin host ends", log_err(err));
+	kill(getpid(), SIGKILL);
+}
+
 static void wake(struct desk *desk)
 {
 	uint64_t one = 1;
+	struct error err;
 
 	/* A full counter wakes it, too. */
-	if (write(desk->wake_fd, &one, sizeof(one)) < 0)
+	if (write(desk->wake_fd, &one, sizeof(one)) >= 0 || errno == EAGAIN)
 		return;
+	/* Asleep, the thread holds the closed descriptors open: nobody would ever know. */
+	error_set_errno(&err, ERROR_FATAL, errno, "a handler closed what the host needs");
+	die(&err);
 }
 
 static void wait_ms(struct desk *desk, int64_t ms)
@@ -165,14 +177,6 @@ bool desk_pause(struct desk *desk, int64_t ms)
 }
 
 /* --- what the agent says ----------------------------------------------------------------------- */
-
-/* There is nobody to say anything to, or no way: as when the agent itself dies. */
-static void die(const struct error *err)
-{
-	if (err->kind != ERROR_NONE)
-		log_error("plugin host ends", log_err(err));
-	kill(getpid(), SIGKILL);
-}
 
 static int take_jobs(struct desk *desk, const struct wire_frame *frame, struct error *err)
 {
