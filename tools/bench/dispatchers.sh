@@ -55,6 +55,16 @@ agent_of() {
 	tr ' ' '\n' < "/proc/$1/task/$1/children" | grep -m 1 .
 }
 
+# host_of PID: a plugin host of an agent
+host_of() {
+	tr ' ' '\n' < "/proc/$1/task/$1/children" | while read -r child; do
+		[ "$(cat "/proc/$child/comm")" != locum-host ] || {
+			echo "$child"
+			return
+		}
+	done
+}
+
 # submit COUNT HANDLER
 submit() {
 	sql -v count="$1" -v handler="$2" -f tools/bench/sql/submit.sql > /dev/null

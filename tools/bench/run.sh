@@ -142,7 +142,7 @@ run_plugin() {
 	sql -c "call bench.until('not exists (select from locum.job)', 300)"
 	record plugin locum "$1" "$(sql -v pid="$dispatcher" -f tools/bench/sql/rate_between.sql)"
 	agent=$(agent_of "$dispatcher")
-	host=$(agent_of "$agent")
+	host=$(host_of "$agent")
 	record plugin agent_and_host_mb "$1" "$(printf '%s %s' "$(peak "$agent")" "$(peak "$host")" |
 		awk '{ print $1 + $2 }')"
 	stop_dispatcher
@@ -172,6 +172,10 @@ run_service() {
 }
 
 measure_service() {
+	[ -x "$build/handlers/service" ] || {
+		say "$build/handlers/service is missing: run 'make bench' or 'make tests'"
+		exit 69
+	}
 	for round in $(seq "$pairs"); do
 		say "end to end with services, round $round of $pairs"
 		for language in c python node; do
