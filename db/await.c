@@ -97,10 +97,15 @@ int await_look(struct await *await, struct db *db, size_t *missing, struct error
 	return status;
 }
 
+int64_t await_longer_ms(int64_t pause_ms)
+{
+	int64_t next_ms = pause_ms * 3 / 2 + 1;
+
+	return next_ms < AWAIT_MOST_MS ? next_ms : AWAIT_MOST_MS;
+}
+
 void await_pause(struct await *await, int64_t left_ms)
 {
-	int64_t next_ms = await->pause_ms * 3 / 2 + 1;
-
 	poll(NULL, 0, (int)(left_ms >= 0 && left_ms < await->pause_ms ? left_ms : await->pause_ms));
-	await->pause_ms = next_ms < AWAIT_MOST_MS ? next_ms : AWAIT_MOST_MS;
+	await->pause_ms = await_longer_ms(await->pause_ms);
 }

@@ -29,6 +29,9 @@ void await_fini(struct await *await);
  * finished jobs; at the first look it is ERROR_INPUT, and *missing gets its place, from 1, else 0. */
 int await_look(struct await *await, struct db *db, size_t *missing, struct error *err);
 
+/* The pause that follows one of pause_ms: half as long again, up to AWAIT_MOST_MS. */
+int64_t await_longer_ms(int64_t pause_ms);
+
 /* Sleeps until the next look is due, but no longer than left_ms; -1: no such limit. */
 void await_pause(struct await *await, int64_t left_ms);
 

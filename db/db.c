@@ -11,7 +11,7 @@
 #include "db/rows.h"
 #include "db/statement.h"
 
-enum { CONNECT_TIMEOUT_S = 10, NAME_SIZE = 64 };
+enum { NAME_SIZE = 64 };
 
 static int check_conninfo(const char *conninfo, struct error *err)
 {

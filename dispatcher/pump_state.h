@@ -56,7 +56,6 @@ struct pump {
 	bool draining;
 	bool drain_said; /* to the database */
 	bool releasing;  /* agents were told to stop */
-	bool finished;
 	int64_t drain_deadline_ms;
 
 	struct connection main;              /* does everything; */

@@ -352,38 +352,37 @@ static struct turn *make_turn(void)
 	return turn;
 }
 
-static bool begin(struct pump *pump, struct connection *connection, struct turn *turn,
+static void begin(struct pump *pump, struct connection *connection, struct turn *turn,
 		  int64_t now_ms)
 {
 	struct error err = { ERROR_NONE, "", "" };
 
 	if (turn->count == 0) {
 		turn_free(turn);
-		return false;
+		return;
 	}
 	connection->used_ms = now_ms;
 	if (db_send(connection->db, turn->calls, turn->count, &err) == 0) {
 		connection->turn = turn;
-		return true;
+		return;
 	}
 	fail_turn(pump, connection, turn, &err);
 	turn_free(turn);
-	return false;
 }
 
-bool turn_begin(struct pump *pump, int64_t now_ms)
+void turn_begin(struct pump *pump, int64_t now_ms)
 {
 	struct turn *turn = make_turn();
 
 	if (turn == NULL)
-		return false;
+		return;
 	add_completion(pump, turn, now_ms);
 	if (!pump->careful) {
 		add_started(pump, turn, now_ms);
 		add_claim(pump, turn, 1, now_ms);
 		add_sweeps(pump, turn, false, now_ms);
 	}
-	return begin(pump, &pump->main, turn, now_ms);
+	begin(pump, &pump->main, turn, now_ms);
 }
 
 bool turn_is_worth_another(const struct pump *pump, int64_t now_ms)
@@ -399,16 +398,16 @@ bool turn_is_worth_another(const struct pump *pump, int64_t now_ms)
 	return false;
 }
 
-bool turn_begin_extra(struct pump *pump, struct connection *connection, int64_t now_ms)
+void turn_begin_extra(struct pump *pump, struct connection *connection, int64_t now_ms)
 {
 	struct turn *turn = make_turn();
 
 	if (turn == NULL)
-		return false;
+		return;
 	if (outbox_count(pump->outbox) >= EXTRA_JOBS)
 		add_completion(pump, turn, now_ms);
 	add_claim(pump, turn, EXTRA_JOBS, now_ms);
-	return begin(pump, connection, turn, now_ms);
+	begin(pump, connection, turn, now_ms);
 }
 
 bool turn_is_claiming(const struct pump *pump)

@@ -7,14 +7,14 @@
 
 #include "dispatcher/pump_state.h"
 
-/* Sends what is due on the main connection, which has no turn. Returns whether anything was. */
-bool turn_begin(struct pump *pump, int64_t now_ms);
+/* Sends what is due on the main connection, which has no turn. */
+void turn_begin(struct pump *pump, int64_t now_ms);
 
 /* Whether so much is due that another connection is worth its while. */
 bool turn_is_worth_another(const struct pump *pump, int64_t now_ms);
 
 /* The same on another connection: whole batches only. */
-bool turn_begin_extra(struct pump *pump, struct connection *connection, int64_t now_ms);
+void turn_begin_extra(struct pump *pump, struct connection *connection, int64_t now_ms);
 
 /* Takes the answer of the connection's turn, waiting for it. */
 void turn_take(struct pump *pump, struct connection *connection);

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/duration.h"
+#include "db/await.h"
 #include "db/rows.h"
 #include "db/state.h"
 #include "db/view.h"
@@ -15,8 +16,6 @@
 #include "tools/locum/output.h"
 #include "tools/locum/patience.h"
 #include "tools/locum/single.h"
-
-enum { POLL_FIRST_MS = 20, POLL_MOST_MS = 1000 };
 
 struct options {
 	struct job_flags job;
@@ -161,7 +160,7 @@ static int leave(const struct watch *watch, int code, const char *why)
 static int wait_for_end(struct watch *watch, struct error *err)
 {
 	struct pollfd polled = { .fd = watch->stop_fd, .events = POLLIN };
-	int64_t pause_ms = POLL_FIRST_MS;
+	int64_t pause_ms = AWAIT_FIRST_MS;
 	bool ended;
 
 	for (;;) {
@@ -175,7 +174,7 @@ static int wait_for_end(struct watch *watch, struct error *err)
 			return leave(watch, CLI_TIMEOUT, "the time to wait is over");
 		if (poll(&polled, 1, (int)(left_ms < pause_ms ? left_ms : pause_ms)) == 1)
 			return leave(watch, CLI_INTERRUPTED, "interrupted");
-		pause_ms = pause_ms * 3 / 2 < POLL_MOST_MS ? pause_ms * 3 / 2 : POLL_MOST_MS;
+		pause_ms = await_longer_ms(pause_ms);
 	}
 }
 

@@ -7,11 +7,9 @@
 
 #include "base/clock.h"
 #include "base/duration.h"
-#include "db/rows.h"
+#include "db/await.h"
 #include "db/state.h"
 #include "db/view.h"
-
-enum { POLL_FIRST_MS = 20, POLL_MOST_MS = 1000, RECONNECT_MS = 30000 };
 
 struct job {
 	int64_t id;
@@ -85,26 +83,6 @@ static void tell(const struct cli *cli, const struct job *job, const char *state
 	fflush(stdout);
 }
 
-/* The rows are sorted by id. */
-static const char *find_state(const PGresult *rows, int64_t id)
-{
-	int low = 0;
-	int high = rows_count(rows);
-
-	while (low < high) {
-		int middle = (low + high) / 2;
-		int64_t here = view_int(rows, middle, "id");
-
-		if (here == id)
-			return view_text(rows, middle, "state");
-		if (here < id)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return NULL;
-}
-
 /* A job of which nothing is left ended, and its queue keeps no finished jobs. */
 static void judge(const struct options *options, struct job *job, const char *name)
 {
@@ -135,17 +113,17 @@ static int look(struct options *options, struct db *db, bool first, size_t *open
 	*open = 0;
 	for (size_t i = 0; i < options->count; i++) {
 		struct job *job = &options->jobs[i];
-		const char *name;
+		int row;
 
 		if (job->ended)
 			continue;
-		name = find_state(rows, job->id);
-		if (first && name == NULL) {
+		row = await_find(rows, PQfnumber(rows, "id"), job->id);
+		if (first && row < 0) {
 			PQclear(rows);
 			options->cli->failure = CLI_NEGATIVE;
 			return error_set(err, ERROR_INPUT, "there is no job %" PRId64, job->id);
 		}
-		judge(options, job, name);
+		judge(options, job, row < 0 ? NULL : view_text(rows, row, "state"));
 		*open += !job->ended;
 	}
 	PQclear(rows);
@@ -168,7 +146,7 @@ static int verdict(const struct options *options)
 static int look_again(struct options *options, struct db **db, bool first, size_t *open,
 		      struct error *err)
 {
-	int64_t deadline_ms = clock_monotonic_ms() + RECONNECT_MS;
+	int64_t deadline_ms = clock_monotonic_ms() + AWAIT_RECONNECT_MS;
 
 	while (look(options, *db, first, open, err) != 0) {
 		if (!db_is_lost(*db))
@@ -178,7 +156,7 @@ static int look_again(struct options *options, struct db **db, bool first, size_
 		while (cli_open(options->cli, db, err) != 0) {
 			if (err->kind != ERROR_RETRY || clock_monotonic_ms() >= deadline_ms)
 				return -1;
-			poll(NULL, 0, POLL_MOST_MS);
+			poll(NULL, 0, AWAIT_MOST_MS);
 		}
 	}
 	return 0;
@@ -187,7 +165,7 @@ static int look_again(struct options *options, struct db **db, bool first, size_
 static int wait_all(struct options *options, struct db **db, struct error *err)
 {
 	int64_t deadline_ms = clock_monotonic_ms() + options->timeout_ms;
-	int64_t pause_ms = POLL_FIRST_MS;
+	int64_t pause_ms = AWAIT_FIRST_MS;
 	bool first = true;
 	size_t open;
 
@@ -204,8 +182,7 @@ static int wait_all(struct options *options, struct db **db, struct error *err)
 			pause_ms = left_ms < pause_ms ? left_ms : pause_ms;
 		}
 		poll(NULL, 0, (int)pause_ms);
-		pause_ms = pause_ms * 3 / 2 + 1 < POLL_MOST_MS ? pause_ms * 3 / 2 + 1
-							       : POLL_MOST_MS;
+		pause_ms = await_longer_ms(pause_ms);
 		first = false;
 	}
 	cli_say("%zu of %zu jobs had not ended after %s", open, options->count,
