@@ -36,7 +36,7 @@ LINK_FLAGS = -pie -pthread -Wl,-z,relro,-z,now $(if $(SANITIZE),-fsanitize=$(SAN
 
 # --- sources: what is there is built -------------------------------------------------------------
 
-LIBS := base db client dispatcher agent host tools support
+LIBS := base db client dispatcher agent host tools chaos support
 DIR_base := base
 DIR_db := db
 DIR_client := lib
@@ -44,15 +44,20 @@ DIR_dispatcher := dispatcher
 DIR_agent := agent
 DIR_host := agent/host
 DIR_tools := tools/locum
+DIR_chaos := tools/chaos
 DIR_support := tests/support
 GENERATED_db := $(B)/gen/db/embedded_sql.c
+CHAOS_SQL := $(sort $(wildcard tools/chaos/sql/*.sql))
+GENERATED_chaos := $(if $(CHAOS_SQL),$(B)/gen/chaos/embedded_sql.c)
 
-PROGRAM_MAINS := dispatcher/main.c agent/main.c agent/host/main.c tools/locum/main.c tools/bench/main.c
+PROGRAM_MAINS := dispatcher/main.c agent/main.c agent/host/main.c tools/locum/main.c tools/bench/main.c \
+	tools/chaos/main.c
 NAME_dispatcher := locumd
 NAME_agent := locum-agent
 NAME_agent/host := locum-host
 NAME_tools/locum := locum
 NAME_tools/bench := locum-bench
+NAME_tools/chaos := locum-chaos
 
 object = $(patsubst %.c,$(B)/obj/%.o,$(patsubst $(B)/gen/%,gen/%,$(1)))
 sources = $(filter-out %/main.c,$(wildcard $(DIR_$(1))/*.c)) $(GENERATED_$(1))
@@ -84,6 +89,7 @@ PKG_locum-agent := uuid libuv
 PKG_locum-host := libpq uuid
 PKG_locum := libpq uuid jansson smartcols
 PKG_locum-bench := libpq uuid jansson
+PKG_locum-chaos := libpq uuid libconfuse jansson smartcols
 PKG_liblocum := libpq uuid
 PKG_tests := $(PACKAGES) cmocka
 
@@ -187,6 +193,11 @@ $(B)/gen/bench/embedded_sql.c: $(BENCH_SQL) tools/house/embed.sh tools/house/exp
 	$(call say,GEN)
 	$(Q)tools/house/embed.sh base/limits.h $(@D) BENCH $(BENCH_SQL) > $@
 
+$(B)/gen/chaos/embedded_sql.c: $(CHAOS_SQL) tools/house/embed.sh tools/house/expand.awk
+	@mkdir -p $(@D)
+	$(call say,GEN)
+	$(Q)tools/house/embed.sh base/limits.h $(@D) CHAOS $(CHAOS_SQL) > $@
+
 # --- objects, libraries, programs ----------------------------------------------------------------
 
 define compile
@@ -269,6 +280,9 @@ $(B)/lib/liblocum.a: $(call archives,client db base) $(EXPORTS) $(B)/flags
 $(B)/bin/locum-bench: $(call object,$(BENCH_SOURCES)) $(call archives,db base) $(B)/files
 	$(call link,$(PKG_locum-bench))
 
+$(B)/bin/locum-chaos: $(B)/obj/tools/chaos/main.o $(call archives,chaos tools db base)
+	$(call link,$(PKG_locum-chaos))
+
 HEADERS := $(wildcard include/*.h include/locum/*.h)
 
 define plugin
@@ -292,7 +306,7 @@ $(B)/handlers/%: examples/handlers/%.c $(B)/flags
 # The library as its users have it.
 $(filter $(B)/tests/db/test_lib%,$(TESTS)): $(B)/lib/liblocum.so
 
-$(TESTS): $(B)/tests/%: $(B)/obj/tests/%.o $(call archives,support dispatcher host agent tools db base)
+$(TESTS): $(B)/tests/%: $(B)/obj/tests/%.o $(call archives,support dispatcher host agent chaos tools db base)
 	$(call link,$(PKG_tests))
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

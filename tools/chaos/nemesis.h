@@ -1,0 +1,15 @@
+/* Injects an act's faults, one after the other and in pairs, heals them, and waits until the fleet is whole again. */
+#ifndef LOCUM_TOOLS_CHAOS_NEMESIS_H
+#define LOCUM_TOOLS_CHAOS_NEMESIS_H
+
+#include "base/error.h"
+#include "tools/chaos/stage.h"
+
+/* What to show while it goes on. */
+typedef void nemesis_tell(void *to, int done, int all, const char *what);
+
+/* Plays all bouts of stage->act. A fault that this machine cannot do is noted as skipped. Returns when the last has
+ * settled, or when *stage->stop was set, and everything is healed then too. */
+int nemesis_play(struct stage *stage, nemesis_tell *tell, void *to, struct error *err);
+
+#endif

@@ -1,0 +1,115 @@
+/*
+ * What an act plays on: a server, what stands between it and the fleet, the dispatchers, and the load. Made by
+ * stage_raise for the kind that the act needs; everything in it is in the ledger of what has to be undone.
+ */
+#ifndef LOCUM_TOOLS_CHAOS_STAGE_H
+#define LOCUM_TOOLS_CHAOS_STAGE_H
+
+#include <libpq-fe.h>
+#include <stdatomic.h>
+#include <sys/types.h>
+
+#include "base/uuid.h"
+#include "tools/chaos/history.h"
+#include "tools/chaos/plan.h"
+#include "tools/chaos/undo.h"
+
+struct fleet;
+struct load;
+struct relay;
+struct server;
+
+struct stage {
+	const struct plan *plan;
+	const struct plan_act *act;
+	struct undo *undo;
+	const char *programs; /* the folder of locumd, locum-agent, locum-host */
+	char *folder;         /* of the act: the histories */
+	char *scratch;        /* sockets, configurations, states, clusters; goes away */
+	struct history nemesis;
+	struct server *server;
+	struct server *standby; /* STAGE_REPLICA, else NULL */
+	struct relay *relay;    /* STAGE_RELAY, else NULL */
+	struct fleet *fleet;
+	struct load *load;
+	atomic_bool *stop; /* the run is cut off */
+};
+
+int stage_raise(struct stage *stage, enum stage_kind kind, struct error *err);
+
+/* Ends everything of it. What a fault left is healed before. */
+int stage_strike(struct stage *stage, struct error *err);
+
+/* --- server.c ----------------------------------------------------------------------------------- */
+
+/* Where a client connects, as a conninfo: straight to the server. */
+const char *server_conninfo(const struct server *server);
+pid_t server_pid(const struct server *server); /* the postmaster */
+const char *server_data(const struct server *server);
+
+/* A connection of the harness's own, straight, never through what a fault harms; a lost one is made again by the next
+ * call. Statement timeouts are the caller's to set. One thread (the nemesis). */
+PGconn *server_connection(struct server *server, struct error *err);
+
+/* Runs the statement tools/chaos/sql/NAME.sql on it with these texts as its parameters (NULL: a null); *value, unless it
+ * is NULL, gets the first column of the first row, or 0. */
+int server_run(struct server *server, const char *name, const char *const *params, int param_count,
+	       int64_t *value, struct error *err);
+
+/* The same as a script of several statements, without parameters. */
+int server_script(struct server *server, const char *name, struct error *err);
+
+/* SIGQUIT (immediate), SIGINT (fast) or SIGKILL, and waits for the end; starts it and waits until it answers. */
+int server_stop(struct server *server, int signal, struct error *err);
+int server_start(struct server *server, struct error *err);
+
+/* Waits until it answers again. */
+int server_await(struct server *server, int64_t timeout_ms, struct error *err);
+
+/* --- fleet.c ------------------------------------------------------------------------------------ */
+
+int fleet_size(const struct fleet *fleet);
+
+/* Dispatchers by their place, from 0. The pid of a process that does not run is 0. */
+pid_t fleet_pid(const struct fleet *fleet, int place);
+pid_t fleet_agent(const struct fleet *fleet, int place); /* its agent now, from /proc */
+int fleet_namespace(const struct fleet *fleet, int place, char *name,
+		    size_t size); /* STAGE_NETWORK */
+
+/* Its present incarnation as the database has it. */
+int fleet_incarnation(struct fleet *fleet, int place, struct uuid *incarnation, struct error *err);
+
+/* A signal to the dispatcher alone; to it and every descendant (children first for STOP, last for CONT). */
+int fleet_signal(struct fleet *fleet, int place, int number, struct error *err);
+int fleet_signal_all(struct fleet *fleet, int place, int number, struct error *err);
+
+/* Waits for its end, then starts it again with the same state; start of one that ended. */
+int fleet_await_end(struct fleet *fleet, int place, int64_t timeout_ms, int *status,
+		    struct error *err);
+int fleet_start(struct fleet *fleet, int place, struct error *err);
+
+/* Starts every dispatcher that does not run, and waits until all are registered, alive, and take jobs. */
+int fleet_settle(struct fleet *fleet, int64_t timeout_ms, struct error *err);
+
+/* How many lines of its log hold the text. */
+int fleet_logged(const struct fleet *fleet, int place, const char *text);
+
+/* The folder with its configuration, state and log. */
+const char *fleet_folder(const struct fleet *fleet, int place);
+
+/* How the dispatchers that start from now on are run: words before the program (strace, faketime …), settings behind the
+ * others in their configuration, variables in their environment. NULL: nothing. */
+int fleet_arrange(struct fleet *fleet, int place, const char *const *before, const char *settings,
+		  const char *const *env, struct error *err);
+
+/* --- load.c ------------------------------------------------------------------------------------- */
+
+/* Jobs acknowledged, and jobs that ended, so far; by the load's own count and the database's. */
+int64_t load_acknowledged(const struct load *load);
+int64_t load_ended(const struct load *load);
+
+/* Submits one job of a handler of the harness at once, apart from the steady load, with this payload; its id. */
+int load_submit(struct load *load, const char *handler, const char *payload, int64_t *job,
+		struct error *err);
+
+#endif
