@@ -6,6 +6,7 @@
 
 #include "agent/guest_note.h"
 #include "base/limits.h"
+#include "base/probe.h"
 
 enum { STARTED_BYTES_MAX = LIMIT_AGENT_SIZE * (int)sizeof(struct wire_started) };
 
@@ -100,6 +101,8 @@ static int write_outcomes(struct report *report, const struct roster *roster, st
 	if (outcomes == NULL)
 		return error_set(err, ERROR_FATAL, "out of memory for outcomes");
 	count = collect(roster, outcomes);
+	if (count > 0)
+		PROBE(outcome_known);
 	if (count > 0)
 		status = wire_write_outcome(report->out, outcomes, count, err);
 	free(outcomes);

@@ -14,6 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/probe.h"
+
 /*
  * The child runs in the agent's memory. It calls the kernel directly: the library's wrappers for users
  * and signals also change what the agent itself knows. Sanitizers must leave it alone for the same
@@ -246,11 +248,14 @@ static pid_t explain(const struct birth *birth, struct error *err)
 pid_t shim_spawn(const struct shim *shim, const struct shim_plan *plan, struct error *err)
 {
 	struct birth birth = { .shim = shim, .plan = plan };
-	pid_t pid = __clone(be_born, shim->stack + SHIM_STACK_BYTES,
-			    CLONE_VM | CLONE_VFORK | SIGCHLD, &birth);
+	pid_t pid;
 
+	PROBE(run_begins);
+	pid = __clone(be_born, shim->stack + SHIM_STACK_BYTES, CLONE_VM | CLONE_VFORK | SIGCHLD,
+		      &birth);
 	if (pid < 0)
 		return error_set_errno(err, ERROR_RETRY, errno, "cannot make a process");
+	PROBE(run_begun);
 	if (birth.error == 0)
 		return pid;
 	waitid(P_PID, (id_t)pid, NULL, WEXITED);

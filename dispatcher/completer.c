@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/probe.h"
 #include "db/gate.h"
 #include "db/house.h"
 #include "db/job.h"
@@ -261,6 +262,8 @@ void completer_take(struct pump *pump, struct connection *connection, struct out
 	size_t open_count = 0;
 	bool shared;
 
+	if (count > 0)
+		PROBE(completion_answered);
 	if (accepted == NULL || open == NULL) {
 		error_set(&err, ERROR_RETRY, "out of memory");
 		goto failed;

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/probe.h"
 #include "db/conninfo.h"
 #include "dispatcher/config_agent.h"
 #include "dispatcher/recall.h"
@@ -127,6 +128,7 @@ static void take_outcome(struct pump *pump, struct holding *holding,
 {
 	struct error err = { ERROR_NONE, "", "" };
 
+	PROBE(outcome_taken);
 	if (outcome->verdict == VERDICT_SETTLED) {
 		take_settled(pump, holding);
 		return;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/probe.h"
 #include "db/rows.h"
 #include "dispatcher/courier.h"
 #include "dispatcher/probation.h"
@@ -200,6 +201,8 @@ int intake_take(struct pump *pump, struct db *db, const struct intake *intake,
 	claimer_take(claimer, jobs, count, intake->asked, intake->began_ms, clock_monotonic_ms());
 	if (status != 0)
 		*err = failure;
+	if (count > 0)
+		PROBE(claim_answered);
 	if (count > 1)
 		qsort(jobs, count, sizeof(*jobs), by_line);
 	hold_back(pump, intake, jobs, &count);
@@ -209,6 +212,8 @@ int intake_take(struct pump *pump, struct db *db, const struct intake *intake,
 		status = send_all(pump, db, intake, jobs, count, err);
 	if (status == 0)
 		courier_flush(pump);
+	if (count > 0)
+		PROBE(jobs_handed_out);
 	look_soon(pump);
 	free(jobs);
 	return status;

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/probe.h"
 #include "base/version.h"
 #include "db/db.h"
 #include "db/dispatcher.h"
@@ -139,6 +140,7 @@ static int be_born(struct pinger *pinger, struct dispatcher_twin *twin, struct e
 		return born;
 	identity->system_id = primary_system_id(pinger->options.primary);
 	identity->timeline = primary_timeline(pinger->options.primary);
+	PROBE(registered);
 	/* From now on the file names the life that holds claims; a crash in between leaves one that holds
 	 * none, and its death is found by siblings. */
 	if (identity_write(identity, pinger->incarnation, err) != 0)
@@ -153,10 +155,13 @@ static int ping_once(struct pinger *pinger, struct error *err)
 {
 	const struct config *config = pinger->options.config;
 	int64_t sent_boot_ms = clock_boottime_ms();
-	int alive = ping(pinger->db, pinger->incarnation, config->ping_death_interval_ms, err);
+	int alive;
 
+	PROBE(ping_due);
+	alive = ping(pinger->db, pinger->incarnation, config->ping_death_interval_ms, err);
 	if (alive != 1)
 		return alive;
+	PROBE(ping_answered);
 	atomic_store(&pinger->ack_boot_ms, sent_boot_ms);
 	fence_set_ms(pinger->options.fence,
 		     sent_boot_ms + config->ping_death_interval_ms - config->fence_margin_ms);
@@ -217,6 +222,7 @@ static bool end_life(struct pinger *pinger, int64_t born_ms)
 	int64_t pause_ms;
 
 	fence_set_ms(pinger->options.fence, FENCE_DOWN);
+	PROBE(life_ended);
 	pthread_mutex_lock(&pinger->lock);
 	pinger->dropped = false;
 	pthread_mutex_unlock(&pinger->lock);

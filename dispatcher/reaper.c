@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/probe.h"
 #include "db/db.h"
 #include "db/dispatcher.h"
 #include "db/house.h"
@@ -101,6 +102,8 @@ static int reclaim(struct reaper *reaper, struct db *db, struct uuid victim, str
 		if (taken < 0)
 			return -1;
 		total += taken;
+		if (taken > 0)
+			PROBE(reclaimed_in_part);
 	} while (taken > 0 && !is_stopping(reaper));
 	return total;
 }
@@ -163,6 +166,7 @@ static int bury(struct reaper *reaper, struct db *db, const struct task *task, s
 			    log_number("silent_ms", suspect->observed_ms),
 			    log_number("death_interval_ms", suspect->death_interval_ms));
 	}
+	PROBE(death_declared);
 	reclaimed = reclaim_all(reaper, db, suspect->incarnation, err);
 	if (reclaimed < 0)
 		return -1;

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/probe.h"
 #include "db/dispatcher.h"
 #include "db/house.h"
 #include "db/job.h"
@@ -363,6 +364,8 @@ static void begin(struct pump *pump, struct connection *connection, struct turn 
 	}
 	connection->used_ms = now_ms;
 	if (db_send(connection->db, turn->calls, turn->count, &err) == 0) {
+		if (turn->place[PART_CLAIM] >= 0 || turn->place[PART_COMPLETE] >= 0)
+			PROBE(claim_sent);
 		connection->turn = turn;
 		return;
 	}

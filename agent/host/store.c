@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/probe.h"
+
 /* Far longer than any job; how long one may take is for timeouts to say. */
 enum { ANSWER_MS = 7 * 24 * 3600 * 1000 };
 enum { CANCEL_ERROR_SIZE = 256 };
@@ -146,6 +148,8 @@ static int take(struct store *store, const struct gate_claim *claim, PGconn **co
 
 	if (held == 1 && gate_lend(store->db, conn, err) != 0)
 		held = -1;
+	if (held == 1)
+		PROBE(gate_taken);
 	if (held >= 0)
 		return held;
 	if (db_is_lost(store->db)) /* what the server said last is about the connection */
@@ -203,7 +207,10 @@ enum store_end store_settle(struct store *store, const struct gate_claim *claim,
 		store_undo(store);
 		return STORE_UNDONE;
 	}
+	PROBE(settling);
 	status = gate_settle(store->db, claim, store->transaction, result, log, ran_ms, err);
+	if (status == 1)
+		PROBE(settled);
 	return close_transaction(store, end_of_settling(store, status, err));
 }
 
