@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "base/nearest.h"
 #include "base/text.h"
-#include "dispatcher/config_nearest.h"
 #include "dispatcher/config_number.h"
 #include "dispatcher/config_user.h"
 
@@ -111,7 +111,7 @@ static const char *nearest_handler(const struct config *config, const char *name
 	const char *best = NULL;
 
 	for (int i = 0; i < config->handler_count; i++)
-		best = config_nearest(name, best, config->handlers[i].name);
+		best = nearest_of(name, best, config->handlers[i].name);
 	return best;
 }
 

@@ -7,9 +7,9 @@
 
 #include "base/duration.h"
 #include "base/log.h"
+#include "base/nearest.h"
 #include "base/text.h"
 #include "db/conninfo.h"
-#include "dispatcher/config_nearest.h"
 #include "dispatcher/config_setting.h"
 
 enum { QUOTED_SIZE = 160 };
@@ -217,7 +217,7 @@ static void check_variable(const char *key, FILE *out)
 	if (config_setting_find(key) != NULL || strcmp(key, "database_url") == 0)
 		return;
 	for (int i = 0; i < CONFIG_SETTING_COUNT; i++)
-		best = config_nearest(key, best, config_setting_all[i].key);
+		best = nearest_of(key, best, config_setting_all[i].key);
 	if (best != NULL)
 		fprintf(out,
 			"locumd: warning: the environment has a LOCUM_… for \"%s\", which is no "

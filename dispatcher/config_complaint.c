@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/nearest.h"
 #include "base/text.h"
-#include "dispatcher/config_nearest.h"
 
 enum { WORD_MAX = 80 };
 
@@ -59,7 +59,7 @@ static const char *nearest(const cfg_t *cfg, const char *name)
 
 	for (const cfg_opt_t *opt = cfg->opts; opt->name != NULL; opt++) {
 		if (!is_hidden(opt))
-			best = config_nearest(name, best, opt->name);
+			best = nearest_of(name, best, opt->name);
 	}
 	return best;
 }

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/nearest.h"
 #include "base/text.h"
-#include "dispatcher/config_nearest.h"
 
 /* Keys of options without a letter. Each setting has two: to give it, and --no-… for a boolean. */
 enum {
@@ -151,7 +151,7 @@ static const char *nearest(const struct table *table, const char *name)
 	const char *best = NULL;
 
 	for (size_t i = 0; i < table->count; i++)
-		best = config_nearest(name, best, table->rows[i].name);
+		best = nearest_of(name, best, table->rows[i].name);
 	return best;
 }
 

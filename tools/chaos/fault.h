@@ -71,14 +71,22 @@ struct fault {
 	int (*judge)(struct bout *bout, struct error *err);
 };
 
-/* All of them in the order of the catalogue; a row that splits into several faults has several. */
-extern const struct fault *const fault_all[];
-extern const size_t fault_count;
+/* The files of the catalogue. Each fault_NAME.c has the array fault_NAME of its faults, which ends with a row of
+ * zeroes; a new fault is a row there, a new file a word here. */
+#define FAULT_FILES(X)
+
+#define FAULT_FILE(name) extern const struct fault fault_##name[];
+FAULT_FILES(FAULT_FILE)
+#undef FAULT_FILE
+
+/* The one that follows in the order of the catalogue; the first after NULL, NULL after the last. A row of the catalogue
+ * that splits into several faults has several. */
+const struct fault *fault_next(const struct fault *previous);
 
 /* By name; NULL when there is none. */
 const struct fault *fault_find(const char *name);
 
-/* The closest name to a wrong one, for the error. */
+/* The closest name to a wrong one, for the error; NULL when none is near. */
 const char *fault_nearest(const char *name);
 
 const char *fault_stage_name(enum stage_kind kind);

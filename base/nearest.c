@@ -1,4 +1,4 @@
-#include "dispatcher/config_nearest.h"
+#include "base/nearest.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -45,7 +45,7 @@ static int distance_if_near(const char *name, const char *candidate)
 	return d <= (int)(strlen(name) + 2) / 3 ? d : TOO_FAR;
 }
 
-const char *config_nearest(const char *name, const char *a, const char *b)
+const char *nearest_of(const char *name, const char *a, const char *b)
 {
 	int to_a = distance_if_near(name, a);
 	int to_b = distance_if_near(name, b);
