@@ -78,9 +78,9 @@ void service_close(struct service *service)
 	uv_close((uv_handle_t *)&service->timer, on_closed);
 }
 
-void service_retire(struct service *service)
+/* All processes finish what they have and end. */
+static void leave_all(struct service *service)
 {
-	service->retired = true;
 	for (size_t i = 0; i < service->server_count; i++) {
 		struct server *server = service->servers[i];
 
@@ -88,6 +88,12 @@ void service_retire(struct service *service)
 		    (server->state == SERVER_STARTING || server->state == SERVER_READY))
 			server->state = SERVER_LEAVING; /* told so by the next turn */
 	}
+}
+
+void service_retire(struct service *service)
+{
+	service->retired = true;
+	leave_all(service);
 }
 
 bool service_is_empty(const struct service *service)
@@ -107,19 +113,31 @@ void service_line_up(struct service *service, struct run *run)
 
 /* --- giving jobs ------------------------------------------------------------------------------- */
 
-/* The process with the most room for this job. On probation, one that has nothing else. */
+/* A process that is about to be gone counts: how it ends is not known yet. */
+static bool is_busy(const struct service *service)
+{
+	for (size_t i = 0; i < service->server_count; i++) {
+		const struct server *server = service->servers[i];
+
+		if (server != NULL && (server->guest_count > 0 || server->is_deaf))
+			return true;
+	}
+	return false;
+}
+
+/* The process with the most room for this job. On probation one job is risked at a time. */
 static struct server *find_server(const struct service *service, int64_t job)
 {
 	struct server *best = NULL;
 	int best_room = 0;
 
+	if (service->breaker.on_probation && is_busy(service))
+		return NULL;
 	for (size_t i = 0; i < service->server_count; i++) {
 		struct server *server = service->servers[i];
 		int room;
 
 		if (server == NULL || !server_can_take(server, job))
-			continue;
-		if (service->breaker.on_probation && server->guest_count > 0)
 			continue;
 		room = server->credit - server->guest_count;
 		if (room <= best_room)
@@ -162,8 +180,10 @@ struct run *service_by_claim(const struct service *service, int64_t job, struct 
 
 /* --- keeping processes ------------------------------------------------------------------------- */
 
+/* The next trial is a new process: one of before, ready just now, says nothing. */
 static void break_down(struct service *service, const char *reason)
 {
+	leave_all(service);
 	snprintf(service->reason, sizeof(service->reason), "%.500s", reason);
 	service->news = SERVICE_BROKE;
 }
@@ -219,10 +239,12 @@ static void look_at(struct service *service, struct server **slot)
 	}
 }
 
-/* How many more processes are wanted, and where the next one goes. */
+/* How many more processes are wanted, and where the next one goes. Until one has proved itself it is alone: another
+ * that becomes ready just after its crash would pass for the next trial. */
 static size_t missing(const struct service *service, struct server ***slot)
 {
-	size_t wanted = service->breaker.open ? 1 : instances(service);
+	bool trial = service->breaker.open || service->breaker.on_probation;
+	size_t wanted = trial ? 1 : instances(service);
 	size_t there = 0;
 
 	*slot = NULL;
@@ -231,7 +253,8 @@ static size_t missing(const struct service *service, struct server ***slot)
 
 		if (server == NULL)
 			*slot = &service->servers[i];
-		else if (server->state == SERVER_STARTING || server->state == SERVER_READY)
+		else if (server->state == SERVER_STARTING || server->state == SERVER_READY ||
+			 server->is_deaf)
 			there++;
 	}
 	return *slot == NULL || there >= wanted ? 0 : wanted - there;
