@@ -27,7 +27,7 @@ static int set_up(void **state)
 {
 	struct scene *scene = calloc(1, sizeof(*scene));
 
-	strcpy(scene->folder, "/tmp/locum-history.XXXXXX");
+	snprintf(scene->folder, sizeof(scene->folder), "/tmp/locum-history.XXXXXX");
 	assert_non_null(mkdtemp(scene->folder));
 	*state = scene;
 	return 0;
