@@ -39,6 +39,7 @@ listen_addresses = ''
 unix_socket_directories = '$1'
 max_connections = 200
 max_prepared_transactions = 10
+wal_level = logical
 shared_buffers = 128MB
 fsync = off
 full_page_writes = off

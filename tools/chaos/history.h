@@ -6,7 +6,7 @@
  *   AT KIND FIELD…
  *
  * with single spaces between; AT is CLOCK_MONOTONIC in microseconds, one clock for all processes of the machine.
- * Fields hold no spaces; the last field of `witness`, `skip` and `note` is free text to the end of the line. UUIDs are
+ * Fields hold no spaces; the last field of `witness`, `broken`, `skip` and `note` is free text to the end of the line. UUIDs are
  * written in full. JOB is the job's id, SEQ its claim_seq.
  *
  * client-N.log, by each client of the load
@@ -33,6 +33,7 @@
  *
  * effect.log, by the handlers
  *   begin JOB CLAIM SEQ PID
+ *   beat JOB CLAIM SEQ PID          it still works; a run of more than 50 ms writes one each 50 ms
  *   end JOB CLAIM SEQ PID
  *
  * database.log, in commit order, from the logical slot on what the triggers stored (recorder.h); AT is the database's
@@ -43,11 +44,13 @@
  *   back JOB XID CLAIM SEQ INCARNATION STATE     the claim it had is over; released, retried, reclaimed or held
  *   end JOB XID CLAIM SEQ INCARNATION STATE      terminal; CLAIM is - where none was held
  *   alive INCARNATION ID
- *   dead INCARNATION LAST_PING_AGE_US DEATH_INTERVAL_US DECLARED_BY
+ *   dead INCARNATION LAST_PING_AGE_US DEATH_INTERVAL_US DECLARED_BY LAST_PING_SEQ
  *   gone INCARNATION                             stopped in good order
+ *   closed COUNT                                 the last line: so many records stand before it
  *
  * final.log, the last full read (AT 0)
  *   job JOB STATE CLAIM SEQ ATTEMPT INTERRUPTIONS RECOVERIES
+ *   closed COUNT
  *
  * nemesis.log
  *   begin SEED
