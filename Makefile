@@ -105,12 +105,15 @@ TEST_PLUGINS := $(call plugins_of,tests/plugins)
 VERSION := $(shell sed -n 's/.*LOCUM_VERSION "\(.*\)"/\1/p' base/version.h)
 LIBRARY := $(B)/lib/liblocum.so $(B)/lib/liblocum.a
 
-all: $(PROGRAMS) $(PLUGINS) $(LIBRARY) $(call archives,$(filter-out support,$(LIBS))) ## build everything but the tests (the default)
+# What the failure harness gives to those whom it watches: its handlers, and a clock that is wrong.
+CHAOS_SUPPORT := $(B)/harness/witness $(B)/harness/witness.so $(B)/harness/skew.so
+
+all: $(PROGRAMS) $(PLUGINS) $(LIBRARY) $(CHAOS_SUPPORT) $(call archives,$(filter-out support,$(LIBS))) ## build everything but the tests (the default)
 HANDLERS := $(patsubst examples/handlers/%.c,$(B)/handlers/%,$(wildcard examples/handlers/*.c))
-tests: $(TESTS) $(TEST_PLUGINS) $(HANDLERS)
-unit-tests: $(call tests_of,unit) $(TEST_PLUGINS) $(HANDLERS)
+tests: $(TESTS) $(TEST_PLUGINS) $(HANDLERS) $(CHAOS_SUPPORT)
+unit-tests: $(call tests_of,unit) $(TEST_PLUGINS) $(HANDLERS) $(CHAOS_SUPPORT)
 db-tests: $(call tests_of,db) $(TEST_PLUGINS)
-scenarios-tests: $(call tests_of,scenarios) $(TEST_PLUGINS) $(HANDLERS)
+scenarios-tests: $(call tests_of,scenarios) $(TEST_PLUGINS) $(HANDLERS) $(CHAOS_SUPPORT)
 
 help: ## show this
 	@echo 'Targets:'
@@ -282,6 +285,25 @@ $(B)/bin/locum-bench: $(call object,$(BENCH_SOURCES)) $(call archives,db base) $
 
 $(B)/bin/locum-chaos: $(B)/obj/tools/chaos/main.o $(call archives,chaos tools db base)
 	$(call link,$(PKG_locum-chaos))
+
+WITNESS := $(filter-out %/witness.c,$(wildcard tools/chaos/handler/*.c))
+$(B)/harness/witness: $(call object,$(WITNESS)) $(call archives,base)
+	$(call link,uuid)
+
+# shared SOURCES: a shared object; the archives among the prerequisites stay inside of it.
+define shared
+	@mkdir -p $(@D)
+	$(call say,LINK)
+	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE -O2 -shared -fPIC -I. -Iinclude $(WARNINGS) $(if $(DEV),-Werror) \
+		-Wl,--exclude-libs,ALL $(call pkg_config,--cflags libpq) -o $@ $(1) $(filter %.a,$^)
+endef
+
+$(B)/harness/witness.so: tools/chaos/handler/witness.c tools/chaos/handler/effect.c tools/chaos/handler/effect.h \
+		$(call archives,base) $(HEADERS) $(B)/flags
+	$(call shared,$(filter %.c,$^))
+
+$(B)/harness/skew.so: tools/chaos/preload/skew.c $(B)/flags
+	$(call shared,$<)
 
 HEADERS := $(wildcard include/*.h include/locum/*.h)
 

@@ -113,7 +113,7 @@ static void a_dispatchers_own_clock_matters_to_nobody(void **state)
 	if (getenv("ASAN_OPTIONS") != NULL || getenv("TSAN_OPTIONS") != NULL)
 		skip(); /* nothing can be loaded before a sanitizer */
 	snprintf(path, sizeof(path), "%s/clock", s->directory);
-	snprintf(preload, sizeof(preload), "%s/../plugins/skew.so", getenv("LOCUM_TEST_BIN"));
+	snprintf(preload, sizeof(preload), "%s/../harness/skew.so", getenv("LOCUM_TEST_BIN"));
 	assert_int_equal(scenario_server_write_clock(path, 0), 0);
 	setenv("LD_PRELOAD", preload, 1);
 	setenv("SKEW_FILE", path, 1);

@@ -23,7 +23,7 @@ bool scenario_server_owns(pid_t pid);
 /* Instead of the first: its clock can be moved. */
 int scenario_server_open_with_clock(void **state);
 
-/* The same for the file of a clock of one's own: SKEW_FILE of tests/plugins/skew.c. Returns -1 on failure. */
+/* The same for the file of a clock of one's own: SKEW_FILE of tools/chaos/preload/skew.c. Returns -1 on failure. */
 int scenario_server_write_clock(const char *path, int seconds);
 
 /* Puts its clock ahead of the machine's by so many seconds, or behind it. */

@@ -49,7 +49,7 @@ run)
 	set --
 	if [ -f "$directory/clock" ]; then
 		# A copy, for its owner may not reach what was built.
-		cp "$LOCUM_TEST_BIN/../plugins/skew.so" "$directory"
+		cp "$LOCUM_TEST_BIN/../harness/skew.so" "$directory"
 		set -- env LD_PRELOAD="$directory/skew.so" SKEW_FILE="$directory/clock"
 	fi
 	as_owner "$@" "$bin/postgres" -D "$directory/data" -k "$directory" -h '' \

@@ -7,6 +7,7 @@
 
 #include <libpq-fe.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "base/uuid.h"
@@ -26,6 +27,8 @@ struct stage {
 	const char *programs; /* the folder of locumd, locum-agent, locum-host */
 	char *folder;         /* of the act: the histories */
 	char *scratch;        /* sockets, configurations, states, clusters; goes away */
+	char *conninfo;       /* stage_conninfo */
+	bool ordered;         /* the recorder has a logical slot */
 	struct history nemesis;
 	struct server *server;
 	struct server *standby; /* STAGE_REPLICA, else NULL */
@@ -35,10 +38,20 @@ struct stage {
 	atomic_bool *stop; /* the run is cut off */
 };
 
+/* The caller sets plan, act, undo, programs, folder (which is there) and stop, and all else to zero. Opens
+ * FOLDER/nemesis.log, makes server and recorder, and starts the fleet; the load is the caller's. What was made before a
+ * failure is for stage_strike. */
 int stage_raise(struct stage *stage, enum stage_kind kind, struct error *err);
 
-/* Ends everything of it. What a fault left is healed before. */
+/* Ends everything of it, and leaves FOLDER with the histories and logs. What a fault left is healed before. */
 int stage_strike(struct stage *stage, struct error *err);
+
+/* Where dispatchers and load connect on this stage: through whatever stands before the server. */
+const char *stage_conninfo(const struct stage *stage);
+
+/* The path of a file that comes with the harness ("witness", "witness.so", "skew.so"), where everybody can read it;
+ * returns path. */
+const char *stage_support(const struct stage *stage, const char *name, char *path, size_t size);
 
 /* --- server.c ----------------------------------------------------------------------------------- */
 
@@ -94,11 +107,12 @@ int fleet_settle(struct fleet *fleet, int64_t timeout_ms, struct error *err);
 /* How many lines of its log hold the text. */
 int fleet_logged(const struct fleet *fleet, int place, const char *text);
 
-/* The folder with its configuration, state and log. */
+/* The folder with its configuration and state. */
 const char *fleet_folder(const struct fleet *fleet, int place);
 
-/* How the dispatchers that start from now on are run: words before the program (strace, faketime …), settings behind the
- * others in their configuration, variables in their environment. NULL: nothing. */
+/* How a dispatcher (-1: each) is run when it starts the next times: words before the program (strace, faketime …),
+ * settings behind the others in its configuration, variables in its environment. NULL: nothing. A word that goes on must
+ * leave the dispatcher the process that was started (strace -D). */
 int fleet_arrange(struct fleet *fleet, int place, const char *const *before, const char *settings,
 		  const char *const *env, struct error *err);
 

@@ -9,28 +9,30 @@
 #ifndef LOCUM_TOOLS_CHAOS_UNDO_H
 #define LOCUM_TOOLS_CHAOS_UNDO_H
 
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/error.h"
 
 enum undo_kind {
-	UNDO_PROCESS, /* pid: SIGCONT and SIGKILL to it and its descendants, if it still is the one noted */
+	UNDO_PROCESS,   /* pid: SIGKILL to it and its descendants, if it still is the one noted */
 	UNDO_NAMESPACE, /* the name of a network namespace: its processes, then itself */
 	UNDO_TABLE,     /* an nftables table: FAMILY NAME */
 	UNDO_LINK,      /* a network device */
 	UNDO_MOUNT,     /* a path: unmounted, lazily if need be */
 	UNDO_CGROUP,    /* a path: thawed, emptied, removed */
-	UNDO_FOLDER, /* a path: removed with all that is in it; only below the run's own scratch folder */
+	UNDO_FOLDER,    /* a path with "/locum-chaos" in it: removed with all that it holds */
 	UNDO_SCRATCH, /* a database given by the user: the harness's own triggers and slot in it are dropped; CONNINFO */
 };
 
 struct undo;
 
-/* Opens a ledger of this process's own. Cleans up first what harnesses that are no more left, and tells how many
- * things that were. NULL on error. */
+/* Opens a ledger of this process's own, and makes it the one that orphans of its descendants come to. Cleans up first
+ * what harnesses that are no more left, and tells how many things that were. NULL on error. */
 struct undo *undo_open(int *cleaned, struct error *err);
 
-/* Undoes everything in reverse, waits until it is undone, and removes the ledger. */
+/* Undoes everything in reverse, waits until it is undone, ends what else came of this process, and removes the
+ * ledger. What could not be undone stays in it for the next undo_open. Frees undo in any case. */
 int undo_close(struct undo *undo, struct error *err);
 
 /* Notes; call it before the thing is made (a process: at once after the fork, see undo_spawn). Any thread. */
@@ -39,6 +41,9 @@ int undo_add_process(struct undo *undo, pid_t pid, struct error *err);
 
 /* Undoes this one thing now and forgets it. Undoing what is gone already is no error. */
 int undo_now(struct undo *undo, enum undo_kind kind, const char *what, struct error *err);
+
+/* "NAME=VALUE" in the environment of everything that was started under this ledger. */
+const char *undo_mark(const struct undo *undo);
 
 /* Forgets a process that has been waited for. */
 void undo_forget_process(struct undo *undo, pid_t pid);
@@ -53,10 +58,12 @@ struct undo_spawn {
 		output; /* file that gets stdout and stderr behind what it holds, or NULL: /dev/null */
 	const char *namespace; /* the network namespace to enter, or NULL */
 	const char *cgroup;    /* the cgroup (v1 freezer or v2 path) to enter, or NULL */
+	int death_signal;      /* that it gets when the harness dies; 0: SIGKILL */
 };
 
 /* Starts a program in a process group of its own, noted in the ledger before it does anything; it dies with the
- * harness (PDEATHSIG). Sets *pid. The caller waits for it: undo_wait. */
+ * thread that calls this (PDEATHSIG). Of the environment it gets neither PG… nor LOCUM_… variables. Sets *pid. The
+ * caller waits for it: undo_wait. */
 int undo_spawn(struct undo *undo, const struct undo_spawn *spawn, pid_t *pid, struct error *err);
 
 /* Waits for its end, at most that long; 1 with *status as of waitpid, 0: it still runs. Forgets it when it ended. */

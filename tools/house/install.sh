@@ -40,6 +40,9 @@ for plugin in examples/plugins/*.c; do
 	install -m 644 "$plugin" "$prefix/share/locum/plugins/"
 done
 
+install -d "$prefix/lib/locum/chaos"
+install -m 755 "$build"/harness/* "$prefix/lib/locum/chaos/"
+
 install -d "$prefix/include/locum" "$prefix/lib/pkgconfig"
 install -m 644 include/locum.h "$prefix/include/"
 install -m 644 include/locum/*.h "$prefix/include/locum/"

@@ -1,0 +1,96 @@
+#include "tools/chaos/fleet_files.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { SIZE = 8, CONCURRENCY = 16 };
+
+static void put_intervals(FILE *file, const struct plan_intervals *intervals)
+{
+	fprintf(file,
+		"ping_interval = \"%lldms\"\n"
+		"ping_death_interval = \"%lldms\"\n"
+		"kill_grace = \"%lldms\"\n"
+		"fence_margin = \"%lldms\"\n"
+		"scan_interval = \"%lldms\"\n"
+		"poll_interval = \"%lldms\"\n",
+		(long long)intervals->ping_ms, (long long)intervals->death_ms,
+		(long long)intervals->grace_ms, (long long)intervals->margin_ms,
+		(long long)intervals->scan_ms, (long long)intervals->poll_ms);
+}
+
+/* A word in double quotes. */
+static void put_word(FILE *file, const char *word)
+{
+	putc('"', file);
+	for (; *word != '\0'; word++) {
+		if (*word == '"' || *word == '\\' || *word == '$')
+			putc('\\', file);
+		putc(*word, file);
+	}
+	putc('"', file);
+}
+
+/* Whoever started the harness runs what he gave it; sudo says who. */
+static void put_user(FILE *file)
+{
+	const char *name = getenv("SUDO_USER");
+
+	if (geteuid() != 0)
+		return;
+	fputs(" user = ", file);
+	put_word(file, name == NULL ? "root" : name);
+}
+
+static void put_handlers(FILE *file, const struct stage *stage, const char *effects)
+{
+	char witness[PATH_MAX];
+	char plugin[PATH_MAX];
+
+	stage_support(stage, "witness", witness, sizeof(witness));
+	stage_support(stage, "witness.so", plugin, sizeof(plugin));
+	fprintf(file, "agent \"main\" { size = %d%s }\n", SIZE,
+		geteuid() == 0 ? " user = \"nobody\"" : "");
+	fprintf(file,
+		"handler \"plugin\" { kind = \"plugin\" path = \"%s\" symbol = \"witness\" "
+		"environment = {\"CHAOS_EFFECTS=%s\"} }\n"
+		"handler \"service\" { kind = \"service\" argv = {\"%s\", \"--service\", \"%s\"} "
+		"concurrency = %d }\n"
+		"handler \"command\" { kind = \"command\" argv = {\"%s\", \"%s\"} }\n"
+		"handler \"sql\" { kind = \"sql\" function = \"locum_chaos.witness\" }\n",
+		plugin, effects, witness, effects, CONCURRENCY, witness, effects);
+	if (stage->plan->user_handler == NULL)
+		return;
+	fprintf(file, "handler \"user\" { kind = \"command\" argv = {\"%s\", \"%s\", \"--\", ",
+		witness, effects);
+	put_word(file, stage->plan->user_handler);
+	fputs("}", file);
+	put_user(file);
+	fputs(" }\n", file);
+}
+
+int fleet_files_write(const struct stage *stage, const char *folder, const char *name,
+		      const char *settings, struct error *err)
+{
+	char path[PATH_MAX];
+	char effects[PATH_MAX];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/locumd.conf", folder);
+	snprintf(effects, sizeof(effects), "%s/effect.log", stage->scratch);
+	file = fopen(path, "we");
+	if (file == NULL)
+		return error_set_errno(err, ERROR_FATAL, errno, "cannot write %s", path);
+	fprintf(file, "state_dir = \"%s/state\"\ndrain_timeout = \"5s\"\ntrace_file = ", folder);
+	fprintf(file, "\"%s/worker-%s.log\"\n", stage->folder, name);
+	put_intervals(file, &stage->act->intervals);
+	put_handlers(file, stage, effects);
+	if (settings != NULL)
+		fputs(settings, file);
+	if (fclose(file) != 0)
+		return error_set_errno(err, ERROR_FATAL, errno, "cannot write %s", path);
+	return 0;
+}

@@ -1,0 +1,15 @@
+/* The folders and files of a stage. One thread. */
+#ifndef LOCUM_TOOLS_CHAOS_STAGE_FOLDER_H
+#define LOCUM_TOOLS_CHAOS_STAGE_FOLDER_H
+
+#include "base/error.h"
+#include "tools/chaos/stage.h"
+
+/* Makes stage->scratch, noted in the ledger, with what comes with the harness in it, where everybody can read it, and
+ * FOLDER/logs and the effect log. */
+int stage_folder_make(struct stage *stage, struct error *err);
+
+/* Sees that FOLDER has the effect log, and removes stage->scratch. */
+int stage_folder_remove(struct stage *stage, struct error *err);
+
+#endif
