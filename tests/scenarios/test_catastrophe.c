@@ -102,12 +102,12 @@ static void a_claim_whose_every_commit_fails_is_done_once_when_one_does_not(void
 
 	add_handlers(s);
 	daemon = scenario_start(s, "one", "%s", "");
-	relay_set(relay, &(struct relay_rule){ .trigger = "job_claim", .times = RELAY_ALWAYS });
+	relay_set(relay, &(struct relay_rule){ .trigger = "job_claim", .harm = RELAY_CUT_REQUEST });
 	scenario_submit(s, 1, "answer");
 	while (relay_hits(relay) < ERRORS)
 		assert_true(scenario_pause(deadline_ms));
 	assert_sql(s->database, "pending|0", "select state, claim_seq from locum.job");
-	relay_set(relay, &(struct relay_rule){ .trigger = "" });
+	relay_set(relay, &DETOUR_PASS);
 	scenario_await_finished(s, 1, "completed");
 	scenario_assert_done_once(s, 1);
 	assert_int_equal(scenario_noted(s, "run "), 1);

@@ -12,8 +12,8 @@
 
 #include "base/limits.h"
 #include "tests/support/cli.h"
+#include "tests/support/detour.h"
 #include "tests/support/fleet.h"
-#include "tests/support/relay.h"
 
 static const char FIVE[] = "{\"handler\":\"h\",\"payload\":{\"n\":1}}\n"
 			   "{\"handler\":\"h\"}\n"
@@ -232,29 +232,33 @@ static void a_batch_that_is_ended_as_a_deadlock_is_tried_again(void **state)
 	assert_int_equal(count_jobs(d), 2);
 }
 
-/* Submits these lines through a relay, and expects all of them once, in spite of the cut. */
-static void submit_through(struct database *d, struct relay *relay, struct command *command,
-			   const char *lines)
+/* Submits these lines through a proxy that harms the first request with the trigger. */
+static void submit_through(struct database *d, enum relay_harm harm, const char *trigger,
+			   struct command *command, const char *lines)
 {
+	struct detour detour;
 	char conninfo[600];
 
-	snprintf(conninfo, sizeof(conninfo), "%s host=%s port=5432", d->conninfo, relay->folder);
+	detour_open(&detour, d->sql);
+	relay_set(detour.relay,
+		  &(struct relay_rule){ .harm = harm, .trigger = trigger, .times = 1 });
+	snprintf(conninfo, sizeof(conninfo), "%s host=%s port=5432", d->conninfo, detour.folder);
 	cli_init(command, d);
 	command_add(command, "submit", "--stream", "-", "-d", conninfo, NULL);
 	command_run(command, lines, strlen(lines));
-	assert_true(relay->cut);
-	relay_stop(relay);
+	assert_int_equal(relay_hits(detour.relay), 1);
+	detour_close(&detour);
 }
 
 static void a_commit_whose_answer_is_lost_is_neither_lost_nor_repeated(void **state)
 {
 	struct database *d = *state;
+	static const enum relay_harm HARMS[] = { RELAY_CUT_REQUEST, RELAY_CUT_ANSWER };
 	struct command command;
-	struct relay relay;
 
 	for (int answered = 0; answered < 2; answered++) {
-		relay_start(&relay, d->sql, "submit_arrays", answered != 0);
-		submit_through(d, &relay, &command, "{\"handler\":\"h\"}\n{\"handler\":\"h\"}\n");
+		submit_through(d, HARMS[answered], "submit_arrays", &command,
+			       "{\"handler\":\"h\"}\n{\"handler\":\"h\"}\n");
 		cli_assert(&command, 0, "2 jobs stored");
 		assert_string_equal(command.printed, answered == 0 ? "1\n2\n" : "3\n4\n");
 		command_fini(&command);
@@ -269,15 +273,12 @@ static void the_lost_commit_of_a_long_stream_is_found_out(void **state)
 	size_t count = LIMIT_SUBMIT_BATCH + 1;
 	char *lines = many_lines(count);
 	struct command command;
-	struct relay relay;
 
-	relay_start(&relay, d->sql, "commit", false);
-	submit_through(d, &relay, &command, lines);
+	submit_through(d, RELAY_CUT_REQUEST, "commit", &command, lines);
 	cli_assert(&command, 75, "cannot be read a second time; nothing was stored");
 	command_fini(&command);
 	assert_int_equal(count_jobs(d), 0);
-	relay_start(&relay, d->sql, "commit", true);
-	submit_through(d, &relay, &command, lines);
+	submit_through(d, RELAY_CUT_ANSWER, "commit", &command, lines);
 	cli_assert(&command, 0, "10001 jobs stored up to line 10001");
 	command_fini(&command);
 	assert_int_equal(count_jobs(d), count);

@@ -36,15 +36,6 @@ static void start_jobs(struct scenario *s)
 	scenario_await_active(s, 2);
 }
 
-static void await_hit(struct scenario *s)
-{
-	int64_t deadline_ms = scenario_deadline_ms();
-
-	while (relay_hits(&s->relay) == 0)
-		if (!scenario_pause(deadline_ms))
-			scenario_fail(s, "the relay has seen nothing");
-}
-
 /* Each end counted once: one run of the first, and the second was tried again once. */
 static void assert_counted_once(struct scenario *s, struct scenario_daemon *daemon)
 {
@@ -64,10 +55,10 @@ static void harm_one_commit(struct scenario *s, enum relay_harm harm)
 	struct scenario_daemon *daemon = start_behind_relay(s, "");
 
 	start_jobs(s);
-	relay_set(&s->relay,
+	relay_set(s->detour.relay,
 		  &(struct relay_rule){ .trigger = "job_complete", .harm = harm, .times = 1 });
 	scenario_let(s, "gate", 2);
-	await_hit(s);
+	detour_await(&s->detour, 1);
 	assert_counted_once(s, daemon);
 }
 
@@ -88,13 +79,13 @@ static void a_commit_that_arrives_after_its_repetition_changes_nothing(void **st
 	struct scenario_daemon *daemon = start_behind_relay(s, "");
 
 	start_jobs(s);
-	relay_set(&s->relay, &(struct relay_rule){ .trigger = "job_complete",
-						   .harm = RELAY_HOLD_AND_CUT,
-						   .times = 1 });
+	relay_set(s->detour.relay, &(struct relay_rule){ .trigger = "job_complete",
+							 .harm = RELAY_HOLD_AND_CUT,
+							 .times = 1 });
 	scenario_let(s, "gate", 2);
-	await_hit(s);
+	detour_await(&s->detour, 1);
 	scenario_await_finished(s, 2, "completed");
-	relay_let_go(&s->relay);
+	relay_set(s->detour.relay, &DETOUR_PASS);
 	scenario_await(s, "select count(*) = 1 from pg_stat_activity where datname = "
 			  "current_database() and application_name like 'locum/pump/%%'");
 	assert_counted_once(s, daemon);
@@ -107,13 +98,14 @@ static void a_commit_that_is_held_for_long_is_given_up_and_counts_once(void **st
 	struct scenario_daemon *daemon = start_behind_relay(s, "");
 
 	start_jobs(s);
-	relay_set(&s->relay, &(struct relay_rule){
-				     .trigger = "job_complete", .harm = RELAY_HOLD, .times = 1 });
+	relay_set(
+		s->detour.relay,
+		&(struct relay_rule){ .trigger = "job_complete", .harm = RELAY_HOLD, .times = 1 });
 	scenario_let(s, "gate", 2);
-	await_hit(s);
+	detour_await(&s->detour, 1);
 	scenario_await_logged(s, daemon, 1, "connected to the database again");
 	assert_int_equal(database_int(s->database, "select count(*) from locum.death"), 0);
-	relay_let_go(&s->relay);
+	relay_set(s->detour.relay, &DETOUR_PASS);
 	assert_counted_once(s, daemon);
 }
 
@@ -128,15 +120,15 @@ static void a_held_commit_of_the_dead_is_refused_when_it_arrives(void **state)
 	scenario_submit(s, 1, "done");
 	scenario_await_active(s, 1);
 	snprintf(incarnation, sizeof(incarnation), "%s", scenario_incarnation(s, victim));
-	relay_set(&s->relay, &(struct relay_rule){ .trigger = "job_complete",
-						   .harm = RELAY_HOLD_AND_CUT,
-						   .times = 1 });
+	relay_set(s->detour.relay, &(struct relay_rule){ .trigger = "job_complete",
+							 .harm = RELAY_HOLD_AND_CUT,
+							 .times = 1 });
 	scenario_let(s, "gate", 1);
-	await_hit(s);
+	detour_await(&s->detour, 1);
 	scenario_kill(s, victim);
 	scenario_start(s, "sibling", "%s", "");
 	scenario_await_noted(s, 1, "start 1 2 ");
-	relay_let_go(&s->relay);
+	relay_set(s->detour.relay, &DETOUR_PASS);
 	scenario_await(s,
 		       "select count(*) = 0 from pg_stat_activity where "
 		       "right(application_name, 36) = '%s'",
@@ -222,10 +214,11 @@ static void a_claim_that_a_stopped_dispatcher_leaves_open_locks_nobody_out(void 
 	struct scenario *s = *state;
 	struct scenario_daemon *victim = start_greedy(s);
 
-	relay_set(&s->relay, &(struct relay_rule){
-				     .trigger = "job_claim", .harm = RELAY_HOLD_SYNC, .times = 1 });
+	relay_set(s->detour.relay, &(struct relay_rule){ .trigger = "job_claim",
+							 .harm = RELAY_HOLD_SYNC,
+							 .times = 1 });
 	scenario_thaw(s, victim);
-	await_hit(s);
+	detour_await(&s->detour, 1);
 	scenario_freeze(s, victim);
 	scenario_await(s,
 		       "select count(*) = 0 from (select from locum.job for update skip locked) j");

@@ -19,13 +19,8 @@ enum { FLAPS = 3, FLAP_JOBS = 40 };
 	"ping_interval = \"100ms\" kill_grace = \"100ms\" fence_margin = \"100ms\" "               \
 	"ping_death_interval = \"800ms\" "
 
-static const struct relay_rule PASS = { .trigger = "" };
-static const struct relay_rule NO_DATABASE = { .trigger = "",
-					       .role = "locum/",
-					       .times = RELAY_ALWAYS };
-static const struct relay_rule NO_PING = { .trigger = "",
-					   .role = "locum/pinger",
-					   .times = RELAY_ALWAYS };
+static const struct relay_rule NO_DATABASE = { .client = "locum/", .harm = RELAY_RESET };
+static const struct relay_rule NO_PING = { .client = "locum/pinger", .harm = RELAY_RESET };
 static const struct relay_rule HOLD_COMPLETION = { .trigger = "job_complete",
 						   .harm = RELAY_HOLD,
 						   .times = 1 };
@@ -60,7 +55,7 @@ static struct scenario_daemon *start_both(struct scenario *s, struct scenario_da
 {
 	struct scenario_daemon *slow = start_slow(s, BRIEF);
 
-	relay_set(&s->relay, &NO_DATABASE);
+	relay_set(s->detour.relay, &NO_DATABASE);
 	*sibling = scenario_start(s, "sibling", "%s", "");
 	scenario_await_noted(s, 1, "start 1 2 ");
 	return slow;
@@ -117,7 +112,7 @@ static void a_reassignment_is_known_before_any_commit(void **state)
 	struct scenario_daemon *slow = start_both(s, &sibling);
 
 	assert_true(shown_as_reassigned(s));
-	relay_set(&s->relay, &PASS);
+	relay_set(s->detour.relay, &DETOUR_PASS);
 	scenario_await_logged(s, slow, 1, "was reassigned job=1 claim_seq=1 ");
 	scenario_await_gone(s, scenario_noted_pid(s, "start 1 1 "));
 	assert_int_equal(scenario_noted(s, "end "), 0);
@@ -136,7 +131,7 @@ static struct scenario_daemon *let_the_first_return(struct scenario *s,
 	scenario_let(s, "gate.1", 1);
 	scenario_await_noted(s, 1, "end 1 1 ");
 	scenario_await_gone(s, scenario_noted_pid(s, "start 1 1 "));
-	relay_set(&s->relay, &NO_PING);
+	relay_set(s->detour.relay, &NO_PING);
 	scenario_await_logged(s, slow, 1, "was reassigned job=1 claim_seq=1 ");
 	return slow;
 }
@@ -150,7 +145,7 @@ static void a_late_commit_conflicts_and_is_neither_stored_nor_repeated(void **st
 	assert_int_equal(scenario_noted(s, "end 1 1 "), 1);
 	assert_sql(s->database, "active|2|0",
 		   "select state, claim_seq, (select count(*) from locum.finished) from locum.job");
-	relay_set(&s->relay, &PASS);
+	relay_set(s->detour.relay, &DETOUR_PASS);
 	scenario_await_logged(s, slow, 2, "dispatcher registered");
 	database_do(s->database, "select locum.submit('quick')");
 	scenario_await_finished(s, 1, "completed");
@@ -180,7 +175,7 @@ static void both_stop_in_order_after_a_reassignment(void **state)
 
 	scenario_let(s, "gate.2", 1);
 	scenario_await_finished(s, 1, "completed");
-	relay_set(&s->relay, &PASS);
+	relay_set(s->detour.relay, &DETOUR_PASS);
 	scenario_await_logged(s, slow, 2, "dispatcher registered");
 	scenario_drain(s, slow);
 	scenario_drain(s, sibling);
@@ -212,19 +207,17 @@ static void a_late_commit_of_a_former_life_is_refused_while_the_new_one_has_the_
 	struct scenario *s = *state;
 	struct scenario_daemon *slow = start_slow(s, BRIEF);
 	char former[64];
-	int64_t deadline_ms = scenario_deadline_ms();
 
 	snprintf(former, sizeof(former), "%s", scenario_incarnation(s, slow));
-	relay_set(&s->relay, &HOLD_COMPLETION);
+	relay_set(s->detour.relay, &HOLD_COMPLETION);
 	scenario_let(s, "gate.1", 1);
-	while (relay_hits(&s->relay) == 0)
-		assert_true(scenario_pause(deadline_ms));
+	detour_await(&s->detour, 1);
 	scenario_freeze(s, slow);
 	start_witness(s);
 	scenario_await(s, "select state = 'pending' from locum.job");
 	scenario_thaw(s, slow);
 	scenario_await_noted(s, 1, "start 1 2 ");
-	relay_let_go(&s->relay);
+	relay_set(s->detour.relay, &DETOUR_PASS);
 	await_no_backend_of(s, former);
 	assert_sql(s->database, "0|2",
 		   "select (select count(*) from locum.finished), claim_seq from locum.job");
@@ -242,16 +235,16 @@ static void a_run_that_ends_before_its_job_is_claimed_anew_is_abandoned(void **s
 	struct scenario *s = *state;
 	struct scenario_daemon *slow = start_slow(s, BRIEF);
 
-	relay_set(&s->relay, &NO_DATABASE);
+	relay_set(s->detour.relay, &NO_DATABASE);
 	start_witness(s);
 	scenario_await(s, "select state = 'pending' from locum.job");
 	scenario_let(s, "gate.1", 1);
 	scenario_await_noted(s, 1, "end 1 1 ");
-	relay_set(&s->relay, &NO_PING);
+	relay_set(s->detour.relay, &NO_PING);
 	scenario_await_logged(s, slow, 1, "was reassigned job=1 claim_seq=1 ");
 	assert_sql(s->database, "pending|1|0",
 		   "select state, claim_seq, (select count(*) from locum.finished) from locum.job");
-	relay_set(&s->relay, &PASS);
+	relay_set(s->detour.relay, &DETOUR_PASS);
 	scenario_let(s, "gate.2", 1);
 	scenario_await_finished(s, 1, "completed");
 	assert_sql(s->database, "2", "select result from locum.finished");
@@ -285,14 +278,12 @@ static void a_stop_while_a_commit_is_on_its_way_has_one_outcome(void **state)
 {
 	struct scenario *s = *state;
 	struct scenario_daemon *slow = start_slow(s, "");
-	int64_t deadline_ms = scenario_deadline_ms();
 
-	relay_set(&s->relay, &HOLD_COMPLETION);
+	relay_set(s->detour.relay, &HOLD_COMPLETION);
 	scenario_let(s, "gate.1", 1);
-	while (relay_hits(&s->relay) == 0)
-		assert_true(scenario_pause(deadline_ms));
+	detour_await(&s->detour, 1);
 	scenario_signal(s, slow, SIGTERM);
-	relay_let_go(&s->relay);
+	relay_set(s->detour.relay, &DETOUR_PASS);
 	assert_int_equal(scenario_exit(s, slow), 0);
 	scenario_assert_done_once(s, 1);
 	assert_sql(s->database, "1|0|0|1",

@@ -177,16 +177,14 @@ static void one_long_silent_takes_a_new_life_before_it_claims(void **state)
 
 static void the_dead_claim_nothing_although_jobs_wait(void **state)
 {
-	static const struct relay_rule NO_PING = { .trigger = "",
-						   .role = "locum/pinger",
-						   .times = RELAY_ALWAYS };
+	static const struct relay_rule NO_PING = { .client = "locum/pinger", .harm = RELAY_RESET };
 	struct scenario *s = *state;
 	struct scenario_daemon *daemon;
 
 	scenario_gated(s);
 	scenario_relay(s);
 	daemon = scenario_start(s, "one", "%s", "");
-	relay_set(&s->relay, &NO_PING);
+	relay_set(s->detour.relay, &NO_PING);
 	declare_dead(s, daemon);
 	scenario_submit(s, 1, "quick");
 	for (int i = 0; i < 3; i++) {
@@ -198,7 +196,7 @@ static void the_dead_claim_nothing_although_jobs_wait(void **state)
 		database_do(s->database, "drop table public.asked");
 	}
 	assert_sql(s->database, "pending|0", "select state, claim_seq from locum.job");
-	relay_set(&s->relay, &(struct relay_rule){ .trigger = "" });
+	relay_set(s->detour.relay, &DETOUR_PASS);
 	scenario_await_finished(s, 1, "completed");
 	scenario_drain(s, daemon);
 }
@@ -285,11 +283,12 @@ static void fifty_disconnects_at_the_commit_repeat_no_run(void **state)
 	daemon = scenario_start(s, "one", "ping_death_interval = \"1m\"");
 	scenario_submit(s, 1, "gated");
 	scenario_await_active(s, 1);
-	relay_set(&s->relay,
-		  &(struct relay_rule){ .trigger = "job_complete", .times = DISCONNECTS });
+	relay_set(s->detour.relay, &(struct relay_rule){ .trigger = "job_complete",
+							 .harm = RELAY_CUT_REQUEST,
+							 .times = DISCONNECTS });
 	scenario_let(s, "gate", 1);
 	scenario_await_finished(s, 1, "completed");
-	assert_int_equal(relay_hits(&s->relay), DISCONNECTS);
+	assert_int_equal(relay_hits(s->detour.relay), DISCONNECTS);
 	scenario_assert_done_once(s, 1);
 	assert_int_equal(scenario_noted(s, "start "), 1);
 	assert_sql(s->database, "1|0|0",

@@ -131,17 +131,15 @@ static void a_restart_of_the_server_changes_nothing_about_a_reassignment(void **
 	scenario_direct(s);
 	scenario_submit(s, 1, "slow");
 	scenario_await_active(s, 1);
-	relay_set(&s->relay,
-		  &(struct relay_rule){ .trigger = "", .role = "locum/", .times = RELAY_ALWAYS });
+	relay_set(s->detour.relay, &(struct relay_rule){ .client = "locum/", .harm = RELAY_RESET });
 	sibling = scenario_start(s, "sibling", "%s", PATIENT);
 	scenario_await_noted(s, 1, "start 1 2 ");
 	scenario_server_stop(s, SIGINT);
 	scenario_let(s, "gate.1", 1);
 	scenario_await_gone(s, scenario_noted_pid(s, "start 1 1 "));
 	scenario_server_start(s);
-	relay_set(&s->relay, &(struct relay_rule){ .trigger = "",
-						   .role = "locum/pinger",
-						   .times = RELAY_ALWAYS });
+	relay_set(s->detour.relay,
+		  &(struct relay_rule){ .client = "locum/pinger", .harm = RELAY_RESET });
 	scenario_await_logged(s, slow, 1, "was reassigned job=1 claim_seq=1 ");
 	scenario_let(s, "gate.2", 1);
 	scenario_await_finished(s, 1, "completed");
@@ -149,7 +147,7 @@ static void a_restart_of_the_server_changes_nothing_about_a_reassignment(void **
 		s->database, "2|2|0",
 		"select result, claim_seq, (select count(*) from locum.job) from locum.finished");
 	assert_int_equal(scenario_noted(s, "start "), 2);
-	relay_set(&s->relay, &(struct relay_rule){ .trigger = "" });
+	relay_set(s->detour.relay, &DETOUR_PASS);
 	scenario_await_logged(s, slow, 2, "dispatcher registered");
 	scenario_drain(s, slow);
 	scenario_drain(s, sibling);

@@ -330,8 +330,8 @@ int scenario_close(void **state)
 	int status = 0;
 
 	end_children();
-	if (s->relayed)
-		relay_stop(&s->relay);
+	if (s->detour.relay != NULL)
+		detour_close(&s->detour);
 	end_backends(s);
 	for (size_t i = 0; i < s->daemon_count; i++) {
 		if (!sanitizer_spoke(&s->daemons[i]))

@@ -18,7 +18,7 @@
 #include <sys/types.h>
 
 #include "tests/support/database.h"
-#include "tests/support/relay.h"
+#include "tests/support/detour.h"
 
 /* What every dispatcher is configured with, unless its own settings say otherwise. */
 enum {
@@ -58,9 +58,8 @@ struct scenario {
 	size_t daemon_count;
 	struct scenario_gate gates[SCENARIO_GATES];
 	size_t gate_count;
-	struct relay relay;
-	bool relayed;  /* the relay runs */
-	bool detoured; /* dispatchers that are added connect through it */
+	struct detour detour; /* its fault proxy runs */
+	bool detoured;        /* dispatchers that are added connect through it */
 	char text[DATABASE_TEXT_SIZE];
 };
 

@@ -78,7 +78,7 @@ add(struct scenario *s, const char *name, const char *format, va_list list)
 	snprintf(daemon->log, sizeof(daemon->log), "%s/%s.log", s->directory, name);
 	if (s->detoured)
 		snprintf(daemon->conninfo, sizeof(daemon->conninfo), "%s host=%s port=5432",
-			 s->database->conninfo, s->relay.folder);
+			 s->database->conninfo, s->detour.folder);
 	vsnprintf(settings, sizeof(settings), format, list);
 	write_configuration(s, daemon, settings);
 	return daemon;
@@ -98,12 +98,11 @@ struct scenario_daemon *scenario_daemon(struct scenario *s, const char *name, co
 
 struct relay *scenario_relay(struct scenario *s)
 {
-	if (!s->relayed)
-		relay_start(&s->relay, s->database->sql, "", false);
-	relay_set(&s->relay, &(struct relay_rule){ .trigger = "" });
-	s->relayed = true;
+	if (s->detour.relay == NULL)
+		detour_open(&s->detour, s->database->sql);
+	relay_set(s->detour.relay, &DETOUR_PASS);
 	s->detoured = true;
-	return &s->relay;
+	return s->detour.relay;
 }
 
 void scenario_direct(struct scenario *s)
