@@ -7,6 +7,9 @@
 /* CLOCK_MONOTONIC, for timers; stands still while the machine is suspended. */
 int64_t clock_monotonic_ms(void);
 
+/* The same in microseconds, for what is written down. */
+int64_t clock_monotonic_us(void);
+
 /* CLOCK_BOOTTIME, for fence deadlines and observation; runs on through suspend. */
 int64_t clock_boottime_ms(void);
 

@@ -141,6 +141,7 @@ static void abandon(struct pump *pump, const struct ended *ended)
 		  log_text("outcome", ended->outcome),
 		  log_text("likely_cause", "this dispatcher was silent for longer than its "
 					   "ping_death_interval; the outcome is dropped"));
+	trace_reassigned(pump->options.trace, ended->id, ended->claim_id);
 	pump->counts.reassigned++;
 	drop_holding(pump, ended);
 }
@@ -177,6 +178,8 @@ static int look_up(struct pump *pump, struct db *db, struct outbox_batch *batch,
 		claim_ids[i] = batch->ended[open[i]]->claim_id;
 	}
 	status = completion_lookup(db, batch->completion_id, ids, claim_ids, count, fates, err);
+	if (status == 0)
+		trace_fates(pump->options.trace, batch, open, fates, count);
 	for (size_t i = 0; status == 0 && i < count; i++) {
 		struct ended *ended = batch->ended[open[i]];
 
@@ -264,6 +267,7 @@ void completer_take(struct pump *pump, struct connection *connection, struct out
 
 	if (count > 0)
 		PROBE(completion_answered);
+	trace_accepted(pump->options.trace, completion_id, rows);
 	if (accepted == NULL || open == NULL) {
 		error_set(&err, ERROR_RETRY, "out of memory");
 		goto failed;
@@ -289,6 +293,7 @@ void completer_take(struct pump *pump, struct connection *connection, struct out
 	goto out;
 failed:
 	/* Sent again as it is: its receipt tells then what was accepted now. */
+	trace_unknown(pump->options.trace, batch);
 	outbox_unsent(batch);
 	pump_lose(pump, connection, &err);
 out:
@@ -309,6 +314,7 @@ void completer_refused(struct pump *pump, struct connection *connection, struct 
 		pump_fail(pump, connection, &failure);
 	if (made != 0)
 		return;
+	trace_refused(pump->options.trace, batch);
 	log_debug("a value of a completion was refused", log_err(err));
 	if (outbox_bisect(pump->outbox, batch, err->text, &failure) != 0)
 		pump_fail(pump, connection, &failure);

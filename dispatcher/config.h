@@ -68,6 +68,8 @@ struct config_agent {
 	X(state_dir, "state_dir", "/var/lib/locum", "DIR",                                         \
 	  "where the dispatcher's identity is kept")                                               \
 	X(agent_program, "agent_program", "", "FILE", "locum-agent, when it is not beside locumd") \
+	X(trace_file, "trace_file", "", "FILE",                                                    \
+	  "audit trail: what is known of each job, and when")                                      \
 	X(log_level, "log_level", "info", "LEVEL", "debug, info, warning or error")                \
 	X(log_format, "log_format", "logfmt", "FORMAT", "logfmt or json")
 #define CONFIG_BOOLEANS(X)                                                                         \

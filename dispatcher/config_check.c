@@ -97,10 +97,14 @@ static int check_paths(const struct config *config, struct error *err)
 	if (check_absolute(config, "state_dir", config->state_dir, &config->state_dir_origin, err) <
 	    0)
 		return -1;
-	if (config->agent_program[0] == '\0')
+	if (config->agent_program[0] != '\0' &&
+	    check_absolute(config, "agent_program", config->agent_program,
+			   &config->agent_program_origin, err) < 0)
+		return -1;
+	if (config->trace_file[0] == '\0')
 		return 0;
-	return check_absolute(config, "agent_program", config->agent_program,
-			      &config->agent_program_origin, err);
+	return check_absolute(config, "trace_file", config->trace_file, &config->trace_file_origin,
+			      err);
 }
 
 static int check_conninfo(const struct config *config, const char *key, const char *conninfo,

@@ -118,6 +118,7 @@ void courier_forget(struct pump *pump, struct holding *holding, const struct err
 static void take_settled(struct pump *pump, struct holding *holding)
 {
 	pump->counts.completed++;
+	trace_settled(pump->options.trace, holding);
 	log_debug("job completed", log_number("job", holding->id));
 	recent_add(pump->recent, holding);
 	ledger_drop(pump->ledger, holding);
@@ -391,6 +392,7 @@ int courier_send(struct pump *pump, int agent, struct uuid claim_id, const struc
 	}
 	if (count > 0 && wire_write_run(&pump->links[agent].out, wires, count, err) != 0)
 		goto out;
+	trace_begin(pump->options.trace, claim_id, jobs, count);
 	status = 0;
 out:
 	for (size_t i = 0; status != 0 && i < entered; i++)
@@ -452,6 +454,7 @@ void courier_lose(struct pump *pump, struct holding *holding, const char *cause)
 {
 	log_error("job was reassigned", log_number("job", holding->id),
 		  log_number("claim_seq", holding->claim_seq), log_text("likely_cause", cause));
+	trace_reassigned(pump->options.trace, holding->id, holding->claim_id);
 	pump->counts.reassigned++;
 	if (holding->stage != HOLDING_ENDED)
 		courier_cancel(pump, holding, WIRE_CANCEL_LOST);

@@ -198,6 +198,7 @@ int intake_take(struct pump *pump, struct db *db, const struct intake *intake,
 	struct job_claimed *jobs = job_claim_rows(answer, &count, &failure);
 	int status = failure.kind == ERROR_NONE ? 0 : -1;
 
+	trace_claim(pump->options.trace, pump->incarnation, intake->claim_id, jobs, count);
 	claimer_take(claimer, jobs, count, intake->asked, intake->began_ms, clock_monotonic_ms());
 	if (status != 0)
 		*err = failure;

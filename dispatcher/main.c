@@ -28,6 +28,7 @@
 #include "dispatcher/primary.h"
 #include "dispatcher/pump.h"
 #include "dispatcher/reaper.h"
+#include "dispatcher/trace.h"
 
 enum { LOCK_WAIT_EXTRA_MS = 1000, AGENT_END_MS = 5000 };
 
@@ -44,6 +45,7 @@ struct daemon {
 	int gone_fd;  /* somebody took our id over */
 	struct notify notify;
 	struct mailbox *box;
+	struct trace *trace; /* or NULL */
 	struct crew *crew;
 	struct primary *primary;
 	struct reaper *reaper;
@@ -88,7 +90,8 @@ static int start(struct daemon *daemon, struct error *err)
 	    identity_open(&daemon->identity, config->state_dir,
 			  config->kill_grace_ms + LOCK_WAIT_EXTRA_MS, err) != 0 ||
 	    fence_create(&daemon->fence, &daemon->fence_fd, err) != 0 ||
-	    mailbox_open(&daemon->box, err) != 0)
+	    mailbox_open(&daemon->box, err) != 0 ||
+	    trace_open(&daemon->trace, config->trace_file, err) != 0)
 		return -1;
 	crew.fence = daemon->fence;
 	crew.fence_fd = daemon->fence_fd;
@@ -107,6 +110,7 @@ static int start(struct daemon *daemon, struct error *err)
 	pinger.reaper = daemon->reaper;
 	pinger.primary = daemon->primary;
 	pinger.notify = &daemon->notify;
+	pinger.trace = daemon->trace;
 	pinger.drain_fd = daemon->drain_fd;
 	pinger.gone_fd = daemon->gone_fd;
 	if (pinger_start(&daemon->pinger, &pinger, err) != 0)
@@ -116,6 +120,7 @@ static int start(struct daemon *daemon, struct error *err)
 	pump.reaper = daemon->reaper;
 	pump.primary = daemon->primary;
 	pump.notify = &daemon->notify;
+	pump.trace = daemon->trace;
 	pump.done_fd = daemon->done_fd;
 	return pump_start(&daemon->pump, &pump, err);
 }
@@ -281,6 +286,7 @@ static void stop(struct daemon *daemon)
 	reaper_stop(daemon->reaper);
 	primary_close(daemon->primary);
 	mailbox_close(daemon->box);
+	trace_close(daemon->trace);
 	fence_close(daemon->fence);
 	identity_close(&daemon->identity);
 	notify_close(&daemon->notify);

@@ -16,6 +16,7 @@
 #include "db/house.h"
 #include "db/schema.h"
 #include "dispatcher/heir.h"
+#include "dispatcher/obituary.h"
 #include "dispatcher/policy.h"
 
 /* A life of so many death intervals ends a series of deaths. */
@@ -146,6 +147,7 @@ static int be_born(struct pinger *pinger, struct dispatcher_twin *twin, struct e
 	if (identity_write(identity, pinger->incarnation, err) != 0)
 		return -1;
 	identity->former = pinger->incarnation;
+	trace_register(pinger->options.trace, pinger->incarnation, identity->id);
 	log_info("dispatcher registered", log_uuid("dispatcher", identity->id),
 		 log_uuid("incarnation", pinger->incarnation));
 	return 1;
@@ -157,11 +159,14 @@ static int ping_once(struct pinger *pinger, struct error *err)
 	int64_t sent_boot_ms = clock_boottime_ms();
 	int alive;
 
+	trace_ping(pinger->options.trace);
 	PROBE(ping_due);
 	alive = ping(pinger->db, pinger->incarnation, config->ping_death_interval_ms, err);
 	if (alive != 1)
 		return alive;
 	PROBE(ping_answered);
+	trace_acked(pinger->options.trace, pinger->incarnation,
+		    fence_deadline_ms(pinger->options.fence));
 	atomic_store(&pinger->ack_boot_ms, sent_boot_ms);
 	fence_set_ms(pinger->options.fence,
 		     sent_boot_ms + config->ping_death_interval_ms - config->fence_margin_ms);
@@ -198,22 +203,6 @@ static int take_signals(struct pinger *pinger, struct error *err)
 	return 0;
 }
 
-/* Was it a newer life of our own id, which this process did not begin? */
-static void say_death(struct pinger *pinger)
-{
-	struct error err = { ERROR_NONE, "", "" };
-	struct uuid by = { { 0 } };
-
-	if (dispatcher_return(pinger->db, pinger->incarnation, &by, &err) != 0)
-		log_warning("the return could not be recorded", log_err(&err));
-	log_error("this dispatcher was declared dead", log_uuid("incarnation", pinger->incarnation),
-		  log_uuid("declared_by", by),
-		  log_number("silent_ms", clock_boottime_ms() - pinger_ack_boot_ms(pinger)),
-		  log_text("likely_cause",
-			   "it was stopped, starved, or cut off from the database for "
-			   "longer than ping_death_interval"));
-}
-
 /* The end of a life: nothing runs on, the pump drops what it holds, and the next life begins after a pause
  * that grows when deaths follow each other. Returns whether to go on. */
 static bool end_life(struct pinger *pinger, int64_t born_ms)
@@ -226,8 +215,9 @@ static bool end_life(struct pinger *pinger, int64_t born_ms)
 	pthread_mutex_lock(&pinger->lock);
 	pinger->dropped = false;
 	pthread_mutex_unlock(&pinger->lock);
+	trace_dead(pinger->options.trace, pinger->incarnation);
 	post(pinger, MAIL_DEAD);
-	say_death(pinger);
+	obituary_write(pinger->db, pinger->incarnation, pinger_ack_boot_ms(pinger));
 	hang_up(pinger);
 	/* Until the pump holds nothing of the life that is over. */
 	if (!wait_for(pinger, INT64_MAX, &pinger->dropped))
@@ -365,8 +355,11 @@ static bool live(struct pinger *pinger)
 
 	do {
 		int64_t began_ms = clock_monotonic_ms();
-		int alive = live_once(pinger);
+		int alive;
 
+		trace_fence(pinger->options.trace, pinger->incarnation,
+			    fence_deadline_ms(pinger->options.fence));
+		alive = live_once(pinger);
 		if (alive == 0)
 			return true;
 		if (alive > 0 && !announced) {
@@ -404,6 +397,8 @@ static void leave(struct pinger *pinger)
 	}
 	if (status != 0)
 		log_warning("the end could not be recorded; siblings will find out", log_err(&err));
+	else
+		trace_stop(pinger->options.trace, pinger->incarnation);
 }
 
 static void *run(void *context)

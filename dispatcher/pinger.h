@@ -18,6 +18,7 @@
 #include "dispatcher/notify.h"
 #include "dispatcher/primary.h"
 #include "dispatcher/reaper.h"
+#include "dispatcher/trace.h"
 
 struct pinger;
 
@@ -29,8 +30,9 @@ struct pinger_options {
 	struct reaper *reaper;   /* outlives the pinger */
 	struct primary *primary; /* outlives the pinger */
 	const struct notify *notify;
-	int drain_fd; /* an eventfd that it writes when the database asks for a drain */
-	int gone_fd;  /* an eventfd that it writes when its id was taken over and it gave up */
+	struct trace *trace; /* or NULL; outlives the pinger */
+	int drain_fd;        /* an eventfd that it writes when the database asks for a drain */
+	int gone_fd; /* an eventfd that it writes when its id was taken over and it gave up */
 };
 
 /* Connects, checks the schema, registers the first incarnation and pings once: what fails here fails for

@@ -12,6 +12,7 @@
 #include "dispatcher/pinger.h"
 #include "dispatcher/primary.h"
 #include "dispatcher/reaper.h"
+#include "dispatcher/trace.h"
 
 struct pump;
 
@@ -22,7 +23,8 @@ struct pump_options {
 	struct reaper *reaper;   /* outlives the pump */
 	struct primary *primary; /* outlives the pump */
 	const struct notify *notify;
-	int done_fd; /* an eventfd that it writes when a drain is over */
+	struct trace *trace; /* or NULL; outlives the pump */
+	int done_fd;         /* an eventfd that it writes when a drain is over */
 };
 
 int pump_start(struct pump **pump, const struct pump_options *options, struct error *err);

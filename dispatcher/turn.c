@@ -205,6 +205,7 @@ static void add_completion(struct pump *pump, struct turn *turn, int64_t now_ms)
 		return;
 	}
 	take_receipts(pump, turn);
+	trace_complete(pump->options.trace, turn->batch);
 	completer_call(pump, turn->batch, turn->receipts, turn->receipt_count,
 		       add_part(turn, PART_COMPLETE));
 }
@@ -248,6 +249,7 @@ void turn_drop(struct pump *pump, struct connection *connection)
 	connection->turn = NULL;
 	if (turn->place[PART_CLAIM] >= 0)
 		pump->reconcile = true;
+	trace_unknown(pump->options.trace, turn->batch);
 	unwind(pump, turn);
 	turn_free(turn);
 }
@@ -306,6 +308,7 @@ static void fail_turn(struct pump *pump, struct connection *connection, struct t
 
 	if (turn->place[PART_CLAIM] >= 0)
 		pump->reconcile = pump->reconcile || lost;
+	trace_unknown(pump->options.trace, lost ? turn->batch : NULL);
 	unwind(pump, turn);
 	if (turn->place[PART_COMPLETE] >= 0 && err->kind == ERROR_INPUT && !lost) {
 		/* First make sure that it is the completion that is refused. */

@@ -104,6 +104,7 @@ static const struct {
 	  { "log_level \"loud\"", "debug, info, warning, error" } },
 	{ "state_dir = \"var\"\n" HANDLER, 1, { "state_dir \"var\"", "absolute" } },
 	{ "agent_program = \"locum-agent\"\n" HANDLER, 1, { "agent_program", "absolute" } },
+	{ "\ntrace_file = \"trace\"\n" HANDLER, 2, { "trace_file \"trace\"", "absolute" } },
 	{ "\nping_death_interval = 10s\n" HANDLER,
 	  2,
 	  { "ping_death_interval 10s is too short: it must be at least 3 × ping_interval 5s + kill_grace 5s + fence_margin 3s = 23s" } },

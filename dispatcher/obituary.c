@@ -1,0 +1,20 @@
+#include "dispatcher/obituary.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "db/dispatcher.h"
+
+void obituary_write(struct db *db, struct uuid incarnation, int64_t ack_boot_ms)
+{
+	struct error err = { ERROR_NONE, "", "" };
+	struct uuid by = { { 0 } };
+
+	if (dispatcher_return(db, incarnation, &by, &err) != 0)
+		log_warning("the return could not be recorded", log_err(&err));
+	log_error("this dispatcher was declared dead", log_uuid("incarnation", incarnation),
+		  log_uuid("declared_by", by),
+		  log_number("silent_ms", clock_boottime_ms() - ack_boot_ms),
+		  log_text("likely_cause",
+			   "it was stopped, starved, or cut off from the database for "
+			   "longer than ping_death_interval"));
+}
