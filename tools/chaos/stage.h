@@ -37,6 +37,9 @@ struct stage {
 
 int stage_raise(struct stage *stage, enum stage_kind kind, struct error *err);
 
+/* How dispatchers and clients of the load connect: through what stands before the server. */
+const char *stage_conninfo(const struct stage *stage);
+
 /* Ends everything of it. What a fault left is healed before. */
 int stage_strike(struct stage *stage, struct error *err);
 
