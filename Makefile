@@ -48,7 +48,8 @@ DIR_chaos := tools/chaos
 DIR_support := tests/support
 GENERATED_db := $(B)/gen/db/embedded_sql.c
 CHAOS_SQL := $(sort $(wildcard tools/chaos/sql/*.sql))
-GENERATED_chaos := $(if $(CHAOS_SQL),$(B)/gen/chaos/embedded_sql.c)
+CHAOS_SUITES := $(sort $(wildcard tools/chaos/suites/*.conf))
+GENERATED_chaos := $(B)/gen/chaos/embedded_sql.c
 
 PROGRAM_MAINS := dispatcher/main.c agent/main.c agent/host/main.c tools/locum/main.c tools/bench/main.c \
 	tools/chaos/main.c
@@ -172,6 +173,9 @@ $(B)/files: FORCE
 $(B)/sql: FORCE
 	$(call stamp,$(MIGRATIONS) $(FUNCTIONS) $(STATEMENTS) $(STATES))
 
+$(B)/chaos: FORCE
+	$(call stamp,$(CHAOS_SQL) $(CHAOS_SUITES))
+
 # --- generated sources ---------------------------------------------------------------------------
 
 $(B)/gen/db/states.sql: db/states.def tools/house/states.sh
@@ -196,10 +200,10 @@ $(B)/gen/bench/embedded_sql.c: $(BENCH_SQL) tools/house/embed.sh tools/house/exp
 	$(call say,GEN)
 	$(Q)tools/house/embed.sh base/limits.h $(@D) BENCH $(BENCH_SQL) > $@
 
-$(B)/gen/chaos/embedded_sql.c: $(CHAOS_SQL) tools/house/embed.sh tools/house/expand.awk
+$(B)/gen/chaos/embedded_sql.c: $(CHAOS_SQL) $(CHAOS_SUITES) $(B)/chaos tools/house/embed.sh tools/house/expand.awk
 	@mkdir -p $(@D)
 	$(call say,GEN)
-	$(Q)tools/house/embed.sh base/limits.h $(@D) CHAOS $(CHAOS_SQL) > $@
+	$(Q)tools/house/embed.sh base/limits.h $(@D) CHAOS $(CHAOS_SQL) -- SUITES $(CHAOS_SUITES) > $@
 
 # --- objects, libraries, programs ----------------------------------------------------------------
 

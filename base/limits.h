@@ -54,6 +54,10 @@ enum {
 	LIMIT_PARTITIONS_AHEAD = 7,       /* days of `finished` made in advance */
 	LIMIT_SIBLINGS_WATCHED = 50,      /* above it, each dispatcher watches its successors */
 	LIMIT_SUCCESSORS_WATCHED = 8,     /* so many of them */
+	LIMIT_CHAOS_JOBS = 100000000,     /* jobs in an act of the failure harness */
+	LIMIT_CHAOS_DISPATCHERS = 200,    /* dispatchers in one */
+	LIMIT_CHAOS_CLIENTS = 64,         /* clients of its load */
+	LIMIT_CHAOS_PAIRS = 10000,        /* random pairs of faults */
 };
 
 #endif

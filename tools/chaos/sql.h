@@ -1,4 +1,4 @@
-/* The SQL under tools/chaos/sql, put into the program at build time. */
+/* The SQL under tools/chaos/sql and the suites under tools/chaos/suites, put into the program at build time. */
 #ifndef LOCUM_TOOLS_CHAOS_SQL_H
 #define LOCUM_TOOLS_CHAOS_SQL_H
 
@@ -6,5 +6,6 @@
 
 /* As in db/embedded.h. */
 extern const struct embedded_sql EMBEDDED_CHAOS[];
+extern const struct embedded_sql EMBEDDED_SUITES[];
 
 #endif

@@ -31,7 +31,8 @@ while [ $# -gt 0 ]; do
 	shift
 	rows=
 	while [ $# -gt 0 ] && [ "$1" != -- ]; do
-		stem=$(basename "$1" .sql)
+		stem=$(basename "$1")
+		stem=${stem%.*}
 		case $stem in
 		*[!a-z0-9_]*)
 			echo "$1:1: embed: a name is made of a-z, 0-9 and _" >&2

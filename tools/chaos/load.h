@@ -1,0 +1,25 @@
+/* The load of an act: clients that submit at a rate, as long as not too much is unfinished. */
+#ifndef LOCUM_TOOLS_CHAOS_LOAD_H
+#define LOCUM_TOOLS_CHAOS_LOAD_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+#include "tools/chaos/stage.h"
+
+/* Starts the clients of stage->act and sets stage->load. */
+int load_start(struct stage *stage, struct error *err);
+
+/* Nothing new is submitted from now on. Waits until it is known what became of all that was, at most that long. */
+void load_stop(struct load *load, int64_t timeout_ms);
+
+/* Ends what is left of it, and frees it. NULL is none. */
+void load_free(struct load *load);
+
+/* Jobs that the database has and that have not ended, when it was last asked: some ten times a second. */
+int64_t load_unfinished(const struct load *load);
+
+/* Waits until none is unfinished; sets *left to how many still are after that time. */
+int load_drain(struct load *load, int64_t timeout_ms, int64_t *left, struct error *err);
+
+#endif
