@@ -49,6 +49,9 @@ int stage_strike(struct stage *stage, struct error *err);
 /* Where dispatchers and load connect on this stage: through whatever stands before the server. */
 const char *stage_conninfo(const struct stage *stage);
 
+/* The folder of the probes (base/probe.h); returns path. */
+const char *stage_probes(const struct stage *stage, char *path, size_t size);
+
 /* The path of a file that comes with the harness ("witness", "witness.so", "skew.so"), where everybody can read it;
  * returns path. */
 const char *stage_support(const struct stage *stage, const char *name, char *path, size_t size);

@@ -95,6 +95,24 @@ static int make_effects(const struct stage *stage, struct error *err)
 	return 0;
 }
 
+const char *stage_probes(const struct stage *stage, char *path, size_t size)
+{
+	snprintf(path, size, "%s/probes", stage->scratch);
+	return path;
+}
+
+/* Every process of the stage that reaches a probe may take its order away; programs without probes do not care. */
+static int make_probes(const struct stage *stage, struct error *err)
+{
+	char path[PATH_MAX];
+
+	if (make_folder(stage_probes(stage, path, sizeof(path)), err) != 0)
+		return -1;
+	if (chmod(path, 0777) != 0 || setenv("LOCUM_PROBES", path, 1) != 0)
+		return error_set_errno(err, ERROR_FATAL, errno, "cannot open %s to all", path);
+	return 0;
+}
+
 int stage_folder_make(struct stage *stage, struct error *err)
 {
 	char text[UUID_TEXT_SIZE];
@@ -114,7 +132,9 @@ int stage_folder_make(struct stage *stage, struct error *err)
 		if (copy_support(stage, SUPPORT[i], err) != 0)
 			return -1;
 	snprintf(path, sizeof(path), "%s/logs", stage->folder);
-	return make_folder(path, err) != 0 ? -1 : make_effects(stage, err);
+	if (make_folder(path, err) != 0 || make_probes(stage, err) != 0)
+		return -1;
+	return make_effects(stage, err);
 }
 
 int stage_folder_remove(struct stage *stage, struct error *err)

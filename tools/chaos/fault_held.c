@@ -1,0 +1,151 @@
+/* Requests that the server has, and does not get on with, while their dispatcher is declared dead. */
+#include <signal.h>
+#include <stdlib.h>
+
+#include "tools/chaos/fault.h"
+#include "tools/chaos/stage.h"
+
+enum { BITE_MS = 20000, DEATHS = 5 };
+
+struct hold {
+	char incarnation[UUID_TEXT_SIZE];
+	bool stopped;
+};
+
+static int count(struct bout *bout, const char *statement, int64_t *number, struct error *err)
+{
+	const struct hold *hold = bout->own;
+	const char *params[] = { hold->incarnation };
+
+	return server_run(bout->stage->server, statement, params, 1, number, err);
+}
+
+static bool is_held(struct bout *bout)
+{
+	int64_t waiting;
+
+	return count(bout, "hold_waiting", &waiting, NULL) == 0 && waiting > 0;
+}
+
+static bool is_dead(struct bout *bout)
+{
+	int64_t deaths;
+
+	return count(bout, "death_count", &deaths, NULL) == 0 && deaths > 0;
+}
+
+static int install(struct bout *bout, const char *what, struct error *err)
+{
+	struct server *server = bout->stage->server;
+	struct hold *hold = calloc(1, sizeof(*hold));
+	const char *params[2];
+	struct uuid incarnation;
+
+	bout->own = hold;
+	if (hold == NULL)
+		return error_set(err, ERROR_RETRY, "out of memory");
+	if (fleet_incarnation(bout->stage->fleet, bout->target, &incarnation, err) != 0)
+		return -1;
+	uuid_text(incarnation, hold->incarnation);
+	params[0] = hold->incarnation;
+	params[1] = what;
+	if (server_script(server, "hold_install", err) != 0 ||
+	    server_run(server, "hold_lock", NULL, 0, NULL, err) != 0)
+		return -1;
+	return server_run(server, "hold_one", params, 2, NULL, err);
+}
+
+static int inject(struct bout *bout, const char *what, struct error *err)
+{
+	struct hold *hold;
+
+	if (install(bout, what, err) != 0 ||
+	    bout_await(bout, is_held, BITE_MS, "a statement of the dispatcher waits", err) != 0)
+		return -1;
+	hold = bout->own;
+	if (fleet_signal(bout->stage->fleet, bout->target, SIGSTOP, err) != 0)
+		return -1;
+	hold->stopped = true;
+	if (bout_await(bout, is_dead, DEATHS * bout->stage->act->intervals.death_ms,
+		       "the stopped dispatcher is declared dead", err) != 0)
+		return -1;
+	return 0;
+}
+
+static int inject_claim(struct bout *bout, struct error *err)
+{
+	if (inject(bout, "claims", err) != 0)
+		return -1;
+	bout_witness(bout,
+		     "a claim of dispatcher %d waited inside the server when it was stopped, "
+		     "and the dispatcher was declared dead",
+		     bout->target);
+	return 0;
+}
+
+static int inject_completion(struct bout *bout, struct error *err)
+{
+	if (inject(bout, "completions", err) != 0)
+		return -1;
+	if (!is_held(bout))
+		return 0; /* it was ended: nothing comes late, and there is nothing to witness */
+	bout_witness(bout,
+		     "a completion of dispatcher %d still waited inside the server when the "
+		     "dispatcher was declared dead",
+		     bout->target);
+	return 0;
+}
+
+/* One ping interval more, so that its jobs are with others when it comes. */
+static int64_t hold_ms(const struct bout *bout)
+{
+	return bout->stage->act->intervals.poll_ms + bout->stage->act->intervals.scan_ms;
+}
+
+static int heal(struct bout *bout, struct error *err)
+{
+	struct hold *hold = bout->own;
+	struct error later = { ERROR_NONE, "", "" };
+	int status = server_run(bout->stage->server, "hold_unlock", NULL, 0, NULL, err);
+
+	if (hold != NULL && hold->stopped &&
+	    fleet_signal(bout->stage->fleet, bout->target, SIGCONT, &later) != 0)
+		status = error_set(err, later.kind, "%s", later.text);
+	if (server_script(bout->stage->server, "hold_remove", &later) != 0)
+		status = error_set(err, later.kind, "%s", later.text);
+	return status;
+}
+
+const struct fault fault_held[] = {
+	{
+		.row = 51,
+		.name = "completion-held-over-death",
+		.stage = STAGE_PLAIN,
+		.demands = FAULT_NO_OVERLAP,
+		.what = "a completion waits inside the server until its dispatcher is dead and its "
+			"jobs are with others, and goes on then",
+		.tool = "a trigger and an advisory lock",
+		.witness = "the backend still waits for the lock when the death is declared",
+		.heals = "the lock is let go; the dispatcher goes on",
+		.pass = "the late completion is not accepted",
+		.inject = inject_completion,
+		.hold_ms = hold_ms,
+		.heal = heal,
+	},
+	{
+		.row = 51,
+		.name = "claim-held-over-death",
+		.stage = STAGE_PLAIN,
+		.demands = FAULT_NO_OVERLAP,
+		.what = "a claim waits inside the server, with all its locks, while its dispatcher is "
+			"silent for longer than its death interval",
+		.tool = "a trigger and an advisory lock",
+		.witness = "the backend waited for the lock, and the death was declared",
+		.heals = "the lock is let go; the dispatcher goes on",
+		.pass = "no claim of the dead dispatcher is committed after its death",
+		.inject = inject_claim,
+		.hold_ms = hold_ms,
+		.heal = heal,
+	},
+	{ 0 },
+};
