@@ -40,6 +40,7 @@ enum fault_demand {
 	FAULT_NO_ATTEMPT = 1 << 6,    /* no run is counted against a job */
 	FAULT_MAY_LOSE =
 		1 << 7, /* acknowledged work may be lost, and is reported as lost by failover */
+	FAULT_OWNS_SERVER = 1 << 8, /* hurts the server itself: not for a database of the user's */
 };
 
 struct fault {

@@ -372,14 +372,15 @@ int load_submit(struct load *load, const char *handler, const char *payload, int
 	return 0;
 }
 
-int load_drain(struct load *load, int64_t timeout_ms, int64_t *left, struct error *err)
+int load_drain(struct load *load, int64_t timeout_ms, atomic_bool *hurry, int64_t *left,
+	       struct error *err)
 {
 	const int64_t deadline_ms = clock_monotonic_ms() + timeout_ms;
 	const int64_t before = atomic_load(&load->looks);
 
 	/* One look that began after this call: the second from now. */
 	while (atomic_load(&load->looks) < before + 2 || load_unfinished(load) > 0) {
-		if (clock_monotonic_ms() >= deadline_ms || is_told(load->give_up_fd, 0)) {
+		if (clock_monotonic_ms() >= deadline_ms || atomic_load(hurry)) {
 			*left = load_unfinished(load);
 			if (atomic_load(&load->looks) < before + 2)
 				return error_set(err, ERROR_RETRY, "the database does not answer");

@@ -2,6 +2,7 @@
 #ifndef LOCUM_TOOLS_CHAOS_LOAD_H
 #define LOCUM_TOOLS_CHAOS_LOAD_H
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -19,7 +20,8 @@ void load_free(struct load *load);
 /* Jobs that the database has and that have not ended, when it was last asked: some ten times a second. */
 int64_t load_unfinished(const struct load *load);
 
-/* Waits until none is unfinished; sets *left to how many still are after that time. */
-int load_drain(struct load *load, int64_t timeout_ms, int64_t *left, struct error *err);
+/* Waits until none is unfinished, at most that long and not after *hurry was set; sets *left to how many still are. */
+int load_drain(struct load *load, int64_t timeout_ms, atomic_bool *hurry, int64_t *left,
+	       struct error *err);
 
 #endif

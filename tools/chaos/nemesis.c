@@ -186,7 +186,7 @@ static int await_work(struct nemesis *nemesis, struct error *err)
 	const int64_t before = load_ended(load);
 	const int64_t deadline_ms = clock_monotonic_ms() + WORK_MS;
 
-	while (load_ended(load) <= before && load_unfinished(load) > 0) {
+	while (load_ended(load) <= before) {
 		if (is_cut_off(nemesis))
 			return 0;
 		if (clock_monotonic_ms() >= deadline_ms)
@@ -309,6 +309,10 @@ int nemesis_play(struct stage *stage, nemesis_tell *tell_it, void *to, struct er
 	if (nemesis.skipped == NULL)
 		return error_set(err, ERROR_RETRY, "out of memory");
 	history_write(&stage->nemesis, "begin %" PRIu64, nemesis.seed);
+	if (await_work(&nemesis, err) != 0) {
+		free(nemesis.skipped);
+		return error_prefix(err, "before the first fault");
+	}
 	do {
 		status = plan_deal(stage->act, nemesis.seed, round++, &bouts, &count, err);
 		if (status == 0) {

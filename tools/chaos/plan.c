@@ -134,12 +134,18 @@ int plan_read(struct plan *plan, const char *path, struct error *err)
 	return scenario_read(plan, path, err);
 }
 
-void plan_fini(struct plan *plan)
+void plan_cut(struct plan *plan, size_t count)
 {
-	for (size_t i = 0; i < plan->act_count; i++) {
+	for (size_t i = count; i < plan->act_count; i++) {
 		free(plan->acts[i].name);
 		free(plan->acts[i].bouts);
 	}
+	plan->act_count = count;
+}
+
+void plan_fini(struct plan *plan)
+{
+	plan_cut(plan, 0);
 	free(plan->acts);
 	free(plan->name);
 	*plan = (struct plan){ 0 };

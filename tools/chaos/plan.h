@@ -111,6 +111,9 @@ struct plan_act *plan_add_act(struct plan *plan, const struct plan_act *like, ch
 int plan_add_bout(struct plan_act *act, const struct fault *first, const struct fault *second,
 		  struct error *err);
 
+/* Drops the acts behind the first `count`. */
+void plan_cut(struct plan *plan, size_t count);
+
 /* Whether the fault can be played on that stage. */
 bool plan_suits(const struct fault *fault, enum stage_kind stage);
 

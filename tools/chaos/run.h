@@ -6,7 +6,7 @@
  *   report.html
  *   NN-ACT/act          the act's settings as NAME=VALUE lines: name, stage, seed, jobs, dispatchers, ping_us, death_us, grace_us,
  *                       margin_us, scan_us, poll_us, began_us (CLOCK_MONOTONIC), began_real_us (since 1970), ordered (0|1)
- *   NN-ACT/*.log        its histories (history.h)
+ *   NN-ACT/….log        its histories (history.h)
  *   NN-ACT/verdict.json
  *   NN-ACT/logs/        what the dispatchers and the server logged
  */
@@ -14,20 +14,40 @@
 #define LOCUM_TOOLS_CHAOS_RUN_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 #include "base/error.h"
 #include "tools/chaos/plan.h"
 #include "tools/chaos/verdict.h"
 
+/* How far it is. */
+struct run_progress {
+	const char *act;
+	int act_number; /* from 1 */
+	int acts;
+	const char *what; /* the faults that are played, or what else is done */
+	int done;         /* bouts of the act */
+	int all;          /* 0: it is not a matter of bouts now */
+	int64_t jobs;     /* acknowledged in this act */
+};
+
 struct run {
 	const struct plan *plan;
-	const char *folder;
+	const char *folder;   /* is there, and empty */
 	const char *programs; /* the folder of locumd */
-	bool quiet;
-	atomic_bool stop; /* set by SIGINT and SIGTERM */
+	int64_t for_ms;       /* an endless plan ends after that long; 0: when it is stopped */
+	void (*tell)(void *to, const struct run_progress *progress); /* or NULL */
+	void *to;
+	atomic_bool
+		stop; /* set by the first SIGINT or SIGTERM: nothing more is injected; what was, is healed and judged */
+	atomic_bool hurry; /* set by the second: nothing is waited for any more */
 };
 
 /* Plays and judges. *verdict is set on success. */
 int run_play(struct run *run, struct verdict *verdict, struct error *err);
+
+/* Judges a run's folder, or an act's, anew and keeps the verdicts there. */
+int run_judge(const char *folder, struct verdict *verdict, struct error *err);
 
 #endif

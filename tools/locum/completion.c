@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "db/state.h"
+#include "tools/locum/chaos_options.h"
 #include "tools/locum/verb.h"
 
 enum { WORD_SIZE = 64 };
@@ -28,6 +29,10 @@ static const struct {
 	{ "DISPATCHER...", "dispatchers" },
 	{ "FILE", "files" },
 	{ "COLUMN", "columns" },
+	{ "FAULT", "faults" },
+	{ "SCENARIO", "files" },
+	{ "FOLDER", "files" },
+	{ "PROGRAM", "files" },
 	{ "success|failure|always=HANDLER", "then" },
 };
 
@@ -181,13 +186,14 @@ static const char HEAD[] = "# bash completion for locum, made by \"locum complet
 			   "}\n"
 			   "_locum_queues() { _locum_known queue list -q; }\n"
 			   "_locum_dispatchers() { _locum_known workers -q; }\n"
-			   "_locum_handlers() { _locum_known workers --handlers; }\n";
+			   "_locum_handlers() { _locum_known workers --handlers; }\n"
+			   "_locum_faults() { _locum_known chaos list -q; }\n";
 
 /* Readline takes "--option=value" and "success=handler" for three words. */
 static const char MIDDLE[] =
 	"_locum() {\n"
 	"\tlocal at=$COMP_CWORD current=${COMP_WORDS[COMP_CWORD]} before=''\n"
-	"\tlocal previous verb=${COMP_WORDS[1]}\n"
+	"\tlocal previous parts verb=${COMP_WORDS[1]}\n"
 	"\tCOMPREPLY=()\n"
 	"\tif [[ $current == = ]]; then\n"
 	"\t\tcurrent=''\n"
@@ -204,19 +210,53 @@ static const char MIDDLE[] =
 	"\t\t_locum_reply \"$_locum_verbs\"\n"
 	"\t\treturn\n"
 	"\tfi\n"
-	"\tif [[ $verb == queue && $COMP_CWORD -eq 2 ||\n"
-	"\t\t$verb == help && ${COMP_WORDS[2]} == queue && $COMP_CWORD -eq 3 ]]; then\n"
-	"\t\t_locum_reply \"$_locum_queue_verbs\"\n"
+	"\tif [[ $verb == help && $COMP_CWORD -eq 3 ]]; then\n"
+	"\t\t_locum_parts \"${COMP_WORDS[2]}\"\n"
+	"\t\t_locum_reply \"$parts\"\n"
 	"\t\treturn\n"
 	"\tfi\n"
-	"\tif [[ $verb == queue ]]; then\n"
-	"\t\tverb=\"queue ${COMP_WORDS[2]}\"\n"
+	"\t_locum_parts \"$verb\"\n"
+	"\tif [[ -n $parts && $COMP_CWORD -eq 2 ]]; then\n"
+	"\t\t_locum_reply \"$parts\"\n"
+	"\t\treturn\n"
+	"\tfi\n"
+	"\tif [[ -n $parts ]]; then\n"
+	"\t\tverb=\"$verb ${COMP_WORDS[2]}\"\n"
 	"\tfi\n"
 	"\tcase $verb in\n";
 
 static const char TAIL[] = "\tesac\n"
 			   "}\n"
 			   "complete -F _locum locum\n";
+
+/* The verbs of a verb, or NULL. */
+static const struct verb_part *parts_of(const char *verb)
+{
+	if (strcmp(verb, "queue") == 0)
+		return queue_parts;
+	return strcmp(verb, "chaos") == 0 ? chaos_options_parts : NULL;
+}
+
+/* A branch of the function that knows the verbs of a verb. */
+static void put_part_names(const char *verb, const struct verb_part *part)
+{
+	if (part == NULL)
+		return;
+	printf("\t%s) parts='", verb);
+	for (; part->name != NULL; part++)
+		printf("%s ", part->name);
+	puts("' ;;");
+}
+
+static void put_parts(const char *verb, const struct verb_part *part)
+{
+	char name[2 * WORD_SIZE];
+
+	for (; part != NULL && part->name != NULL; part++) {
+		snprintf(name, sizeof(name), "%s %s", verb, part->name);
+		put_verb(name, part->argp);
+	}
+}
 
 /* The words that a function or a variable of the script holds. */
 static void put_words(void)
@@ -232,10 +272,10 @@ static void put_words(void)
 	fputs("'; }\n_locum_verbs='help", stdout);
 	for (size_t i = 0; i < VERB_COUNT; i++)
 		printf(" %s", typed(TABLE[i].name, word));
-	fputs("'\n_locum_queue_verbs='", stdout);
-	for (const struct verb_part *part = queue_parts; part->name != NULL; part++)
-		printf("%s ", part->name);
-	puts("'");
+	puts("'\n_locum_parts() {\n\tcase $1 in");
+	for (size_t i = 0; i < VERB_COUNT; i++)
+		put_part_names(typed(TABLE[i].name, word), parts_of(TABLE[i].name));
+	puts("\t*) parts='' ;;\n\tesac\n}");
 }
 
 int completion_run(struct cli *cli, int argc, char **argv, struct error *err)
@@ -251,10 +291,8 @@ int completion_run(struct cli *cli, int argc, char **argv, struct error *err)
 	fputs(MIDDLE, stdout);
 	for (size_t i = 0; i < VERB_COUNT; i++)
 		put_verb(typed(TABLE[i].name, word), TABLE[i].argp);
-	for (const struct verb_part *part = queue_parts; part->name != NULL; part++) {
-		snprintf(word, sizeof(word), "queue %s", part->name);
-		put_verb(word, part->argp);
-	}
+	for (size_t i = 0; i < VERB_COUNT; i++)
+		put_parts(typed(TABLE[i].name, word), parts_of(TABLE[i].name));
 	fputs(TAIL, stdout);
 	return CLI_OK;
 }

@@ -26,6 +26,7 @@ typedef int verb_run(struct cli *cli, int argc, char **argv, struct error *err);
 	X(workers, "list the dispatchers and what they serve")                                     \
 	X(drain, "let dispatchers finish what they have and end")                                  \
 	X(handler_test, "check which rules of the protocol a service keeps")                       \
+	X(chaos, "do a fleet harm and prove what became of its jobs")                              \
 	X(completion, "print a script that completes command lines")
 
 #define VERB_DECLARE(name, help)                                                                   \
