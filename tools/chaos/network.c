@@ -192,12 +192,12 @@ static int make_router(struct network *network, struct error *err)
 
 	if (make_namespace(network, router, err) != 0 ||
 	    undo_add(network->undo, UNDO_LINK, network->wire, err) != 0 ||
-	    run(network, err, "ip link add %s type veth peer name up netns %s", network->wire,
+	    run(network, err, "ip link add %s type veth peer name lan netns %s", network->wire,
 		router) != 0 ||
 	    run(network, err, "ip addr add %s/30 dev %s", network->server, network->wire) != 0 ||
 	    run(network, err, "ip link set %s up", network->wire) != 0 ||
-	    run(network, err, "ip -n %s addr add %s/30 dev up", router, network->gateway) != 0 ||
-	    run(network, err, "ip -n %s link set up up", router) != 0 ||
+	    run(network, err, "ip -n %s addr add %s/30 dev lan", router, network->gateway) != 0 ||
+	    run(network, err, "ip -n %s link set lan up", router) != 0 ||
 	    run(network, err, "ip route add %s via %s", network->range, network->gateway) != 0 ||
 	    run(network, err, "ip netns exec %s sysctl -qw net.ipv4.ip_forward=1", router) != 0)
 		return -1;
@@ -210,13 +210,13 @@ static int make_member(struct network *network, const struct member *member, str
 	const char *router = network->router;
 
 	if (make_namespace(network, name, err) != 0 ||
-	    run(network, err, "ip -n %s link add %s type veth peer name up netns %s", router,
+	    run(network, err, "ip -n %s link add %s type veth peer name lan netns %s", router,
 		member->wire, name) != 0 ||
 	    run(network, err, "ip -n %s addr add %s/30 dev %s", router, member->gateway,
 		member->wire) != 0 ||
 	    run(network, err, "ip -n %s link set %s up", router, member->wire) != 0 ||
-	    run(network, err, "ip -n %s addr add %s/30 dev up", name, member->address) != 0 ||
-	    run(network, err, "ip -n %s link set up up", name) != 0)
+	    run(network, err, "ip -n %s addr add %s/30 dev lan", name, member->address) != 0 ||
+	    run(network, err, "ip -n %s link set lan up", name) != 0)
 		return -1;
 	return run(network, err, "ip -n %s route add default via %s", name, member->gateway);
 }
@@ -361,7 +361,7 @@ static void name_ends(const struct network *network, int place, const char *ends
 	ends[0][0] = network->router;
 	ends[0][1] = network->members[place].wire;
 	ends[1][0] = network->members[place].namespace;
-	ends[1][1] = "up";
+	ends[1][1] = "lan";
 }
 
 int network_narrow(struct network *network, int place, int kbit, struct error *err)
