@@ -9,7 +9,7 @@ export LC_ALL=C
 run_packages='gcc make pkg-config libc6-dev libpq-dev uuid-dev libuv1-dev libconfuse-dev
 libjansson-dev libsmartcols-dev postgresql-15 util-linux procps scdoc'
 test_packages='libcmocka-dev git clang clang-format libclang-rt-14-dev shellcheck spin
-python3-minimal nodejs pgbouncer strace'
+python3-minimal nodejs pgbouncer strace nftables iproute2'
 
 case ${1:-} in
 run) wanted=$run_packages ;;
