@@ -87,6 +87,8 @@ int fleet_files_write(const struct stage *stage, const char *folder, const char 
 	fprintf(file, "state_dir = \"%s/state\"\ndrain_timeout = \"5s\"\ntrace_file = ", folder);
 	fprintf(file, "\"%s/worker-%s.log\"\n", stage->folder, name);
 	put_intervals(file, &stage->act->intervals);
+	if (stage->kind == STAGE_POOLER)
+		fputs("listen = false\nprepared = false\n", file);
 	put_handlers(file, stage, effects);
 	if (settings != NULL)
 		fputs(settings, file);
