@@ -7,14 +7,22 @@
 #include <sys/stat.h>
 
 #include "tools/chaos/fleet.h"
+#include "tools/chaos/network.h"
 #include "tools/chaos/pooler.h"
 #include "tools/chaos/recorder.h"
 #include "tools/chaos/relay.h"
 #include "tools/chaos/server.h"
 #include "tools/chaos/stage_folder.h"
-#include "tools/chaos/stage_network.h"
 
-enum { PORT = 5432, CONNECTIONS = 100, CONNECTIONS_EACH = 8, INIT_MS = 60000, SETTLE_MS = 60000 };
+enum {
+	PORT = 5432,
+	NETWORK_PORT = 25432,
+	CONNECTIONS = 100,
+	CONNECTIONS_EACH = 8,
+	INIT_MS = 60000,
+	SETTLE_MS = 60000,
+	SETTING_SIZE = 256
+};
 
 /* Room for a few segments of WAL and the jobs of an act; a fault fills the rest. */
 static const int64_t DISK_BYTES = (int64_t)1 << 30;
@@ -39,20 +47,25 @@ struct server_words {
 	char log[PATH_MAX];
 	char preload[PATH_MAX * 2];
 	char clock[PATH_MAX * 2];
-	char *settings;
-	char *access;
+	char settings[SETTING_SIZE];
+	char access[SETTING_SIZE];
 };
 
-static void free_words(struct server_words *words)
+static void write_settings(const struct stage *stage, struct server_words *words)
 {
-	free(words->settings);
-	free(words->access);
+	words->settings[0] = words->access[0] = '\0';
+	if (stage->kind == STAGE_DISK)
+		snprintf(words->settings, SETTING_SIZE, "%s", SMALL_WAL);
+	if (stage->kind != STAGE_NETWORK)
+		return;
+	snprintf(words->settings, SETTING_SIZE, "listen_addresses = '%s'\n",
+		 network_server(stage->network));
+	snprintf(words->access, SETTING_SIZE, "host all all %s trust\n",
+		 network_range(stage->network));
 }
 
-static int write_words(const struct stage *stage, const char *name, struct server_words *words,
-		       struct error *err)
+static void write_words(const struct stage *stage, const char *name, struct server_words *words)
 {
-	bool networked = stage->kind == STAGE_NETWORK;
 	char path[PATH_MAX];
 
 	snprintf(words->folder, PATH_MAX, "%s/%s", stage->scratch, name);
@@ -60,13 +73,7 @@ static int write_words(const struct stage *stage, const char *name, struct serve
 	stage_support(stage, "skew.so", path, sizeof(path));
 	snprintf(words->preload, sizeof(words->preload), "LD_PRELOAD=%s", path);
 	snprintf(words->clock, sizeof(words->clock), "SKEW_FILE=%s/clock", words->folder);
-	words->settings = networked ? stage_network_settings(stage)
-				    : strdup(stage->kind == STAGE_DISK ? SMALL_WAL : "");
-	words->access = networked ? stage_network_access(stage) : strdup("");
-	if (words->settings != NULL && words->access != NULL)
-		return 0;
-	free_words(words);
-	return error_set(err, ERROR_RETRY, "out of memory");
+	write_settings(stage, words);
 }
 
 /* A second one follows the first. */
@@ -78,22 +85,18 @@ static struct server *make_server(const struct stage *stage, const char *name,
 		.undo = stage->undo,
 		.folder = words.folder,
 		.log = words.log,
-		.port = stage->kind == STAGE_NETWORK ? STAGE_NETWORK_PORT : PORT,
+		.settings = words.settings,
+		.access = words.access,
+		.port = stage->kind == STAGE_NETWORK ? NETWORK_PORT : PORT,
 		.connections = CONNECTIONS + CONNECTIONS_EACH * stage->act->dispatchers,
 	};
-	struct server *server;
 
-	if (write_words(stage, name, &words, err) != 0)
-		return NULL;
-	terms.settings = words.settings;
-	terms.access = words.access;
+	write_words(stage, name, &words);
 	if (stage->kind == STAGE_CLOCK) {
 		terms.env[0] = words.preload;
 		terms.env[1] = words.clock;
 	}
-	server = first == NULL ? server_make(&terms, err) : server_follow(&terms, first, err);
-	free_words(&words);
-	return server;
+	return first == NULL ? server_make(&terms, err) : server_follow(&terms, first, err);
 }
 
 /* A database that was given is cleaned of the recorder however the run ends. */
@@ -125,8 +128,11 @@ static int prepare(struct stage *stage, struct error *err)
 	char folder[PATH_MAX];
 
 	snprintf(folder, sizeof(folder), "%s/server", stage->scratch);
-	if (stage->kind == STAGE_NETWORK)
-		return stage_network_make(stage, err);
+	if (stage->kind == STAGE_NETWORK) {
+		stage->network = network_open(stage->undo, stage->scratch, stage->act->dispatchers,
+					      err);
+		return stage->network == NULL ? -1 : 0;
+	}
 	if (stage->kind == STAGE_DISK)
 		return stage_folder_limit(stage, DISK_BYTES, err);
 	if (stage->kind != STAGE_CLOCK)
@@ -230,14 +236,28 @@ int stage_set_clock(struct stage *stage, int place, int seconds, int fast, struc
 					seconds, fast, err);
 }
 
+/* Puts a dispatcher where the stage wants it. */
+static int place(struct stage *stage, int place, struct error *err)
+{
+	char conninfo[SETTING_SIZE];
+
+	if (stage->kind == STAGE_CLOCK)
+		return stage_set_clock(stage, place, 0, 0, err);
+	if (stage->kind != STAGE_NETWORK)
+		return 0;
+	snprintf(conninfo, sizeof(conninfo), "host=%s port=%d user=postgres dbname=locum",
+		 network_server(stage->network), NETWORK_PORT);
+	return fleet_move(stage->fleet, place, network_namespace(stage->network, place), conninfo,
+			  err);
+}
+
 static int raise_fleet(struct stage *stage, struct error *err)
 {
 	stage->fleet = fleet_make(stage, err);
-	if (stage->fleet == NULL ||
-	    (stage->kind == STAGE_NETWORK && stage_network_settle(stage, err) != 0))
+	if (stage->fleet == NULL)
 		return -1;
-	for (int i = 0; stage->kind == STAGE_CLOCK && i < fleet_size(stage->fleet); i++)
-		if (stage_set_clock(stage, i, 0, 0, err) != 0)
+	for (int i = 0; i < fleet_size(stage->fleet); i++)
+		if (place(stage, i, err) != 0)
 			return -1;
 	return fleet_settle(stage->fleet, SETTLE_MS, err);
 }
@@ -275,8 +295,7 @@ int stage_strike(struct stage *stage, struct error *err)
 	server_close(stage->server);
 	if (stage->plan->conninfo != NULL)
 		status = undo_now(stage->undo, UNDO_SCRATCH, stage->plan->conninfo, err);
-	if (stage->kind == STAGE_NETWORK && stage_network_remove(stage, err) != 0)
-		status = -1;
+	network_close(stage->network);
 	if (stage_folder_remove(stage, err) != 0)
 		status = -1;
 	history_close(&stage->nemesis);
@@ -285,6 +304,7 @@ int stage_strike(struct stage *stage, struct error *err)
 	stage->fleet = NULL;
 	stage->relay = NULL;
 	stage->pooler = NULL;
+	stage->network = NULL;
 	stage->standby = stage->server = NULL;
 	stage->conninfo = stage->scratch = NULL;
 	return status;

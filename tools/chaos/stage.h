@@ -17,6 +17,7 @@
 
 struct fleet;
 struct load;
+struct network;
 struct pooler;
 struct relay;
 struct server;
@@ -33,9 +34,10 @@ struct stage {
 	bool ordered;         /* the recorder has a logical slot */
 	struct history nemesis;
 	struct server *server;
-	struct server *standby; /* STAGE_REPLICA, else NULL */
-	struct relay *relay;    /* STAGE_RELAY, else NULL */
-	struct pooler *pooler;  /* STAGE_POOLER, else NULL */
+	struct server *standby;  /* STAGE_REPLICA, else NULL */
+	struct relay *relay;     /* STAGE_RELAY, else NULL */
+	struct pooler *pooler;   /* STAGE_POOLER, else NULL */
+	struct network *network; /* STAGE_NETWORK, else NULL */
 	struct fleet *fleet;
 	struct load *load;
 	atomic_bool *stop; /* the run is cut off */
@@ -110,7 +112,7 @@ int fleet_size(const struct fleet *fleet);
 pid_t fleet_pid(const struct fleet *fleet, int place);
 pid_t fleet_agent(const struct fleet *fleet, int place); /* its agent now, from /proc */
 
-/* STAGE_NETWORK: its namespace. Its device there is "eth0", whose other end here has the namespace's name. -1: none. */
+/* STAGE_NETWORK: its namespace. -1: it has none. */
 int fleet_namespace(const struct fleet *fleet, int place, char *name, size_t size);
 
 /* Its present incarnation as the database has it. */
