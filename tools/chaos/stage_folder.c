@@ -109,7 +109,7 @@ static int make_probes(const struct stage *stage, struct error *err)
 
 	if (make_folder(stage_probes(stage, path, sizeof(path)), err) != 0)
 		return -1;
-	if (chmod(path, 0777) != 0 || setenv("LOCUM_PROBES", path, 1) != 0)
+	if (chmod(path, 0777) != 0 || setenv("CHAOS_PROBES", path, 1) != 0)
 		return error_set_errno(err, ERROR_FATAL, errno, "cannot open %s to all", path);
 	return 0;
 }
