@@ -30,7 +30,7 @@ static int take_order(const char *armed, const char *taken)
 
 void probe_reach(const char *name)
 {
-	const char *folder = getenv("LOCUM_PROBES");
+	const char *folder = getenv("CHAOS_PROBES");
 	char armed[PATH_MAX];
 	char taken[PATH_MAX];
 	int signal;

@@ -2,7 +2,7 @@
  * Named instants (base/probes.def) at which a process can be made to die or to stand still. Only builds with
  * -DLOCUM_PROBES have them; of a release nothing is left, not even the names.
  *
- * The variable LOCUM_PROBES names a folder. A file in it with the name of an instant arms it: the first process
+ * The variable CHAOS_PROBES names a folder. A file in it with the name of an instant arms it: the first process
  * that gets there takes it away, by renaming it to NAME.PID, and does to itself what the file says: "kill" or "stop".
  */
 #ifndef LOCUM_BASE_PROBE_H

@@ -122,6 +122,14 @@ void sibling_scan_call(struct db_call *call, struct uuid incarnation)
 	args_uuid(&call->args, incarnation);
 }
 
+void successor_scan_call(struct db_call *call, struct uuid from, int most)
+{
+	call->statement = "successor_scan";
+	args_init(&call->args);
+	args_uuid(&call->args, from);
+	args_int4(&call->args, most);
+}
+
 enum scan_column {
 	SCAN_INCARNATION,
 	SCAN_ID,
@@ -132,6 +140,7 @@ enum scan_column {
 	SCAN_SERVER_AGE_MS,
 	SCAN_EPOCH,
 	SCAN_EPOCH_AGE_MS,
+	SCAN_SIZE,
 	SCAN_COLUMNS,
 };
 
@@ -145,6 +154,7 @@ static const char *const SCAN_NAMES[SCAN_COLUMNS] = {
 	[SCAN_SERVER_AGE_MS] = "server_age_ms",
 	[SCAN_EPOCH] = "epoch",
 	[SCAN_EPOCH_AGE_MS] = "epoch_age_ms",
+	[SCAN_SIZE] = "size",
 };
 
 int sibling_scan_rows(const PGresult *rows, struct sibling **siblings, size_t *count,
@@ -174,6 +184,7 @@ int sibling_scan_rows(const PGresult *rows, struct sibling **siblings, size_t *c
 			.has_epoch = !rows_is_null(rows, 0, at[SCAN_EPOCH]),
 			.epoch = rows_uuid(rows, 0, at[SCAN_EPOCH]),
 			.epoch_age_ms = rows_int(rows, 0, at[SCAN_EPOCH_AGE_MS]),
+			.size = rows_int(rows, 0, at[SCAN_SIZE]),
 		};
 	*siblings = seen;
 	*count = (size_t)rows_count(rows);

@@ -68,11 +68,15 @@ struct sibling_server {
 	bool has_epoch;
 	struct uuid epoch;
 	int64_t epoch_age_ms;
+	int64_t size; /* of the fleet; 0: not counted */
 };
+
+/* Of the first `most` from an id on. */
+void successor_scan_call(struct db_call *call, struct uuid from, int most);
 
 void sibling_scan_call(struct db_call *call, struct uuid incarnation);
 
-/* Reads a scan's answer into a new array, the caller's to free; this incarnation is among them. */
+/* Reads the answer of either scan into a new array, the caller's to free; this incarnation is among them. */
 int sibling_scan_rows(const PGresult *rows, struct sibling **siblings, size_t *count,
 		      struct sibling_server *server, struct error *err);
 

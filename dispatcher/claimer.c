@@ -34,11 +34,14 @@ struct claimer {
 	const char **broken;
 	size_t broken_count;
 	struct job_range *ranges;
+	int32_t *known;      /* the queues, for a look */
 	int64_t mean_run_us; /* 0: none measured */
 	int64_t due_ms;
 	int64_t hold_until_ms;
 	int dry_steps; /* claims in a row that found nothing */
 	int claims;    /* on their way */
+	bool looks;    /* before it claims */
+	int64_t confirmed_ms;
 	bool rescanning;
 	int64_t rescan_due_ms;
 	bool slow;
@@ -56,7 +59,8 @@ static bool allocate(struct claimer *claimer)
 	claimer->handlers = calloc(handlers + 1, sizeof(char *));
 	claimer->broken = calloc(handlers + 1, sizeof(char *));
 	claimer->ranges = calloc(queues * PRIORITIES * JOB_LANES + 1, sizeof(*claimer->ranges));
-	return claimer->queue_names != NULL && claimer->queues != NULL &&
+	claimer->known = calloc(queues + 1, sizeof(*claimer->known));
+	return claimer->queue_names != NULL && claimer->queues != NULL && claimer->known != NULL &&
 	       claimer->handlers != NULL && claimer->broken != NULL && claimer->ranges != NULL;
 }
 
@@ -91,6 +95,7 @@ void claimer_close(struct claimer *claimer)
 	free(claimer->handlers);
 	free(claimer->broken);
 	free(claimer->ranges);
+	free(claimer->known);
 	free(claimer);
 }
 
@@ -219,6 +224,7 @@ void claimer_wake(struct claimer *claimer)
 {
 	claimer->due_ms = 0;
 	claimer->dry_steps = 0;
+	claimer->looks = false;
 }
 
 bool claimer_is_dry(const struct claimer *claimer)
@@ -330,6 +336,7 @@ static void schedule(struct claimer *claimer, size_t count, int64_t now_ms)
 		claimer->due_ms = now_ms + claimer->config->poll_interval_ms;
 	if (claimer->dry_steps < BACKOFF_STEPS)
 		claimer->dry_steps++;
+	claimer->looks = true;
 }
 
 void claimer_drop(struct claimer *claimer)
@@ -359,6 +366,45 @@ void claimer_take(struct claimer *claimer, const struct job_claimed *jobs, size_
 		claimer->rescanning = false;
 	}
 	schedule(claimer, count, now_ms);
+}
+
+bool claimer_looks(const struct claimer *claimer)
+{
+	return claimer->looks;
+}
+
+size_t claimer_begin_look(struct claimer *claimer, int64_t now_ms, const struct job_range **ranges,
+			  bool *whole, const int32_t **known)
+{
+	size_t count = claimer_begin(claimer, now_ms, ranges);
+
+	for (int i = 0; i < claimer->agent->queue_count; i++)
+		claimer->known[i] = claimer->queues[i].paused ? -claimer->queues[i].id
+							      : claimer->queues[i].id;
+	*known = claimer->known;
+	*whole = claimer->rescanning;
+	/* From the head of a queue on all is one range. */
+	for (size_t i = 0; *whole && i < count; i += PRIORITIES * JOB_LANES)
+		claimer->ranges[i / (PRIORITIES * JOB_LANES)] = claimer->ranges[i];
+	return *whole ? count / (PRIORITIES * JOB_LANES) : count;
+}
+
+void claimer_take_look(struct claimer *claimer, bool found, int64_t began_ms, int64_t now_ms)
+{
+	if (!found) {
+		claimer_take(claimer, NULL, 0, 1, began_ms, now_ms);
+		claimer->confirmed_ms = now_ms;
+		return;
+	}
+	claimer_drop(claimer);
+	claimer->looks = false;
+	claimer->due_ms = 0;
+	claimer->confirmed_ms = 0;
+}
+
+int64_t claimer_confirmed_ms(const struct claimer *claimer)
+{
+	return claimer->confirmed_ms;
 }
 
 void claimer_set_horizon(struct claimer *claimer, int64_t horizon)

@@ -79,6 +79,20 @@ size_t claimer_begin(struct claimer *claimer, int64_t now_ms, const struct job_r
 void claimer_take(struct claimer *claimer, const struct job_claimed *jobs, size_t count, int asked,
 		  int64_t began_ms, int64_t now_ms);
 
+/* Whether to look before claiming, which costs less: the last claim found nothing. */
+bool claimer_looks(const struct claimer *claimer);
+
+/* Begins a look, as claimer_begin does a claim. The ranges may stand for whole queues; *known, as job_look takes it, has a
+ * place for each of claimer_queues. */
+size_t claimer_begin_look(struct claimer *claimer, int64_t now_ms, const struct job_range **ranges,
+			  bool *whole, const int32_t **known);
+
+/* Takes in what a look told: that there is something, so that a claim is due at once, or that there is nothing. */
+void claimer_take_look(struct claimer *claimer, bool found, int64_t began_ms, int64_t now_ms);
+
+/* When a look found the queues as they are known; 0: never. */
+int64_t claimer_confirmed_ms(const struct claimer *claimer);
+
 /* A claim came to nothing, or nobody knows what it brought. */
 void claimer_drop(struct claimer *claimer);
 

@@ -9,42 +9,41 @@
 
 enum { SUSPECTS_MAX = 64, SWEEP_SCANS = 5 };
 
-static void judge(struct pump *pump, const PGresult *rows, int64_t sent_boot_ms)
+/* The larger the fleet, the less each need sweep, that all together sweep as often. */
+static int64_t sweep_interval_ms(const struct pump *pump)
+{
+	int64_t share = pump->watch.size / LIMIT_SIBLINGS_WATCHED;
+
+	return SWEEP_SCANS * pump->options.config->scan_interval_ms * (share > 1 ? share : 1);
+}
+
+static void judge(struct pump *pump, const struct observer_scan *scan)
 {
 	struct observer_suspect suspects[SUSPECTS_MAX];
-	struct observer_scan scan = {
-		.boot_ms = sent_boot_ms,
-		.seen_boot_ms = clock_boottime_ms(),
-		.ping_ack_boot_ms = pinger_ack_boot_ms(pump->options.pinger),
-	};
-	struct sibling *siblings;
 	struct error err = { ERROR_NONE, "", "" };
 	size_t found;
 
-	if (sibling_scan_rows(rows, &siblings, &scan.count, &scan.server, &err) != 0) {
-		log_error("the siblings cannot be read", log_err(&err));
-		return;
-	}
-	scan.siblings = siblings;
-	if (scan.count > 0 && !scan.server.has_epoch && epoch_ensure(pump->main.db, &err) != 0)
+	if (scan->count > 0 && !scan->server.has_epoch && epoch_ensure(pump->main.db, &err) != 0)
 		log_warning("the epoch cannot be made", log_err(&err));
-	found = observer_take(pump->observer, &scan, suspects, SUSPECTS_MAX);
+	found = observer_take(pump->observer, scan, suspects, SUSPECTS_MAX);
 	for (size_t i = 0; i < found; i++)
 		reaper_accuse(pump->options.reaper, &suspects[i]);
-	free(siblings);
 }
 
-static int scan(struct pump *pump, struct error *err)
+static int scan(struct pump *pump, int64_t now_ms, struct error *err)
 {
-	struct db_call call;
-	PGresult *rows = NULL;
-	int64_t sent_boot_ms = clock_boottime_ms();
+	struct observer_scan scan = { .boot_ms = clock_boottime_ms() };
+	struct sibling *siblings;
 
-	sibling_scan_call(&call, pump->incarnation);
-	if (db_run(pump->main.db, &call, 1, &rows, err) != 0)
+	if (watch_scan(&pump->watch, pump->main.db, pump->incarnation, now_ms, &siblings,
+		       &scan.count, &scan.server, err) != 0)
 		return -1;
-	judge(pump, rows, sent_boot_ms);
-	PQclear(rows);
+	reaper_set_fleet(pump->options.reaper, pump->watch.size);
+	scan.siblings = siblings;
+	scan.seen_boot_ms = clock_boottime_ms();
+	scan.ping_ack_boot_ms = pinger_ack_boot_ms(pump->options.pinger);
+	judge(pump, &scan);
+	free(siblings);
 	return 0;
 }
 
@@ -70,13 +69,13 @@ void lookout_run(struct pump *pump, int64_t now_ms)
 		return;
 	if (now_ms >= pump->scan_due_ms) {
 		pump->scan_due_ms = now_ms + config->scan_interval_ms;
-		if (scan(pump, &err) != 0) {
+		if (scan(pump, now_ms, &err) != 0) {
 			pump_fail(pump, &pump->main, &err);
 			return;
 		}
 	}
 	if (now_ms >= pump->sweep_due_ms) {
-		pump->sweep_due_ms = now_ms + SWEEP_SCANS * config->scan_interval_ms;
+		pump->sweep_due_ms = now_ms + sweep_interval_ms(pump);
 		if (sweep(pump, &err) != 0)
 			pump_fail(pump, &pump->main, &err);
 	}

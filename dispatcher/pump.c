@@ -18,6 +18,7 @@
 #include "dispatcher/pump_state.h"
 #include "dispatcher/recall.h"
 #include "dispatcher/reload.h"
+#include "dispatcher/scout.h"
 #include "dispatcher/session.h"
 #include "dispatcher/status.h"
 #include "dispatcher/turn.h"
@@ -251,8 +252,13 @@ static int work_main(struct pump *pump, int64_t now_ms)
 	drain_say(pump);
 	completer_confirm(pump, now_ms);
 	lookout_run(pump, now_ms);
-	if (pump->main.db != NULL && now_ms >= pump->retry_due_ms)
-		turn_begin(pump, now_ms);
+	if (pump->main.db == NULL || now_ms < pump->retry_due_ms)
+		return 0;
+	if (scout_run(pump, now_ms, &err) != 0) {
+		pump_fail(pump, &pump->main, &err);
+		return -1;
+	}
+	turn_begin(pump, now_ms);
 	return 0;
 }
 

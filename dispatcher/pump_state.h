@@ -16,6 +16,7 @@
 #include "dispatcher/outbox.h"
 #include "dispatcher/pump.h"
 #include "dispatcher/recent.h"
+#include "dispatcher/watch.h"
 
 enum { PUMP_RECEIPTS_MAX = 64, PUMP_EXTRA = 1 };
 
@@ -83,6 +84,7 @@ struct pump {
 	struct recent *recent;
 	struct notes notes;
 	struct observer *observer;
+	struct watch watch;                      /* over what it observes */
 	struct uuid receipts[PUMP_RECEIPTS_MAX]; /* of accepted batches, to be confirmed */
 	size_t receipt_count;
 

@@ -31,10 +31,11 @@ struct reaper {
 	const struct config *config;
 	struct primary *primary;
 	pthread_t thread;
-	pthread_mutex_t lock; /* guards first, self, stopping */
+	pthread_mutex_t lock; /* guards first, self, fleet_size, stopping */
 	pthread_cond_t changed;
 	struct task *first;
 	struct uuid self;
+	int64_t fleet_size; /* 0: not known */
 	bool stopping;
 };
 
@@ -178,16 +179,30 @@ static int bury(struct reaper *reaper, struct db *db, const struct task *task, s
 	return 0;
 }
 
-static int keep_house(struct db *db, struct error *err)
+static int keep_house(struct reaper *reaper, struct db *db, struct error *err)
 {
 	int made = partition_prepare(db, err);
 	int dropped = made < 0 ? -1 : partition_drop(db, err);
+	int deleted = HOUSE_CHUNK;
 
 	if (dropped < 0)
 		return -1;
 	if (dropped > 0)
 		log_info("old partitions dropped", log_number("commands", dropped));
-	return house_keep(db, HOUSE_CHUNK, err) < 0 ? -1 : 0;
+	while (deleted == HOUSE_CHUNK && !is_stopping(reaper))
+		deleted = house_keep(db, HOUSE_CHUNK, err);
+	return deleted < 0 ? -1 : 0;
+}
+
+/* Whether it falls to us this time: one of the fleet is enough, so each does it as often as there are dispatchers. */
+static bool is_keeper(struct reaper *reaper)
+{
+	int64_t fleet_size;
+
+	pthread_mutex_lock(&reaper->lock);
+	fleet_size = reaper->fleet_size;
+	pthread_mutex_unlock(&reaper->lock);
+	return fleet_size <= 1 || clock_jitter_ms(fleet_size) == 0;
 }
 
 /* Waits for a task, the time to keep house, or the end. NULL with *stopping unset: house. */
@@ -234,9 +249,11 @@ static void *run(void *context)
 			return NULL;
 		if (task == NULL)
 			house_due_ms = clock_monotonic_ms() + HOUSE_INTERVAL_MS;
+		if (task == NULL && !is_keeper(reaper))
+			continue;
 		if (open_db(reaper, &db, &err) != 0)
 			log_warning("reaper cannot reach the database", log_err(&err));
-		else if (task == NULL && keep_house(db, &err) != 0)
+		else if (task == NULL && keep_house(reaper, db, &err) != 0)
 			log_warning("housekeeping failed", log_err(&err));
 		for (; db != NULL && task != NULL; task = next_task(reaper, 0, &stopping)) {
 			if (bury(reaper, db, task, &err) != 0)
@@ -302,6 +319,13 @@ void reaper_set_life(struct reaper *reaper, struct uuid incarnation)
 {
 	pthread_mutex_lock(&reaper->lock);
 	reaper->self = incarnation;
+	pthread_mutex_unlock(&reaper->lock);
+}
+
+void reaper_set_fleet(struct reaper *reaper, int64_t size)
+{
+	pthread_mutex_lock(&reaper->lock);
+	reaper->fleet_size = size;
 	pthread_mutex_unlock(&reaper->lock);
 }
 

@@ -21,6 +21,9 @@ void reaper_stop(struct reaper *reaper);
 /* The incarnation in whose name it declares deaths. Any thread. */
 void reaper_set_life(struct reaper *reaper, struct uuid incarnation);
 
+/* How many dispatchers live, which share the housekeeping; 0: not known. Any thread. */
+void reaper_set_fleet(struct reaper *reaper, int64_t size);
+
 /* Somebody may be declared dead. Any thread; the same suspect again is ignored while it is in hand. */
 void reaper_accuse(struct reaper *reaper, const struct observer_suspect *suspect);
 

@@ -39,14 +39,19 @@ static int save_agents(struct pump *pump, struct error *err)
 	return 0;
 }
 
-static int find_queues(struct pump *pump, struct error *err)
+/* But those that a look has just found as they are known. */
+static int find_queues(struct pump *pump, int64_t now_ms, struct error *err)
 {
 	for (int i = 0; i < pump->agent_count; i++) {
+		struct queue_row *rows;
 		size_t count;
 		const char *const *names = claimer_queues(pump->claimers[i], &count);
-		struct queue_row *rows = calloc(count + 1, sizeof(*rows));
-		int found = rows == NULL ? -1 : queue_find(pump->main.db, names, count, rows, err);
+		int found;
 
+		if (now_ms < claimer_confirmed_ms(pump->claimers[i]) + 2 * QUEUES_INTERVAL_MS)
+			continue;
+		rows = calloc(count + 1, sizeof(*rows));
+		found = rows == NULL ? -1 : queue_find(pump->main.db, names, count, rows, err);
 		if (found > 0)
 			claimer_set_queues(pump->claimers[i], rows, (size_t)found);
 		free(rows);
@@ -215,7 +220,7 @@ static int open_main(struct pump *pump, struct error *err)
 		return -1;
 	snprintf(channel, sizeof(channel), "locum_%s", uuid_text(pump->incarnation, uuid));
 	if ((pump->options.config->listen != 0 && db_listen(pump->main.db, channel, err) != 0) ||
-	    save_agents(pump, err) != 0 || find_queues(pump, err) != 0) {
+	    save_agents(pump, err) != 0 || find_queues(pump, INT64_MAX, err) != 0) {
 		db_close(pump->main.db);
 		pump->main.db = NULL;
 		return -1;
@@ -274,7 +279,7 @@ int session_prepare(struct pump *pump, int64_t now_ms, struct error *err)
 		return -1;
 	if (now_ms >= pump->queues_due_ms) {
 		pump->queues_due_ms = now_ms + QUEUES_INTERVAL_MS;
-		if (!pump->draining && find_queues(pump, err) != 0)
+		if (!pump->draining && find_queues(pump, now_ms, err) != 0)
 			return -1;
 	}
 	return say_idle(pump, err);

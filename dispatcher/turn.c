@@ -416,6 +416,16 @@ void turn_begin_extra(struct pump *pump, struct connection *connection, int64_t 
 	begin(pump, connection, turn, now_ms);
 }
 
+bool turn_may_claim(const struct pump *pump, int agent, int64_t now_ms)
+{
+	return may_claim(pump) && claim_room(pump, agent, now_ms) > 0;
+}
+
+void turn_skip_sweeps(struct pump *pump, int64_t now_ms)
+{
+	pump->due_due_ms = now_ms + SWEEP_INTERVAL_MS;
+}
+
 bool turn_is_claiming(const struct pump *pump)
 {
 	for (int i = 0; i < pump->agent_count; i++)

@@ -26,6 +26,12 @@ void turn_take_all(struct pump *pump);
  * for. */
 void turn_drop(struct pump *pump, struct connection *connection);
 
+/* Whether the next turn would claim for this agent. */
+bool turn_may_claim(const struct pump *pump, int agent, int64_t now_ms);
+
+/* Somebody looked: nothing was due or expired. */
+void turn_skip_sweeps(struct pump *pump, int64_t now_ms);
+
 /* Whether a claim is on its way. */
 bool turn_is_claiming(const struct pump *pump);
 

@@ -1,9 +1,9 @@
--- sibling_scan(incarnation uuid) -> incarnation, id, seq, age_ms, death_interval_ms, now_ms, server_age_ms, epoch, epoch_age_ms
+-- sibling_scan(incarnation uuid) -> incarnation, id, seq, age_ms, death_interval_ms, now_ms, server_age_ms, epoch, epoch_age_ms, size
 -- The living incarnations with the age of their last ping by the database's clock, this one included, and
 -- what is needed to judge them: when the server started, and the epoch (null when it is missing). Above
 -- LIMIT_SIBLINGS_WATCHED of them, only this one and its successors in the order of their ids, wrapping, up to the
 -- LIMIT_SUCCESSORS_WATCHED-th that pings: the silent between them do not count, so that of many that die at once each is
--- watched. One that is not among the living sees all of them.
+-- watched. One that is not among the living sees all of them. size: how many live.
 -- The pings are read from end to end: under an old snapshot each has many versions, and an index would lead to all of
 -- them once for each dispatcher.
 with ping as materialized (
@@ -18,7 +18,7 @@ with ping as materialized (
 	select living.*, self.place is null as alone,
 		(living.place - self.place + living.size) % living.size as steps
 	from living
-	left join living as self on self.incarnation = $1::uuid
+	cross join (select (select place from living where incarnation = $1::uuid) as place) as self
 ), watched as (
 	select *, count(*) filter (where steps > 0 and age_ms * 3 <= death_interval_ms)
 		over (order by steps rows between unbounded preceding and 1 preceding) as pinging_before
@@ -28,7 +28,8 @@ select watched.incarnation, watched.id, watched.seq, watched.age_ms, watched.dea
 	(extract(epoch from clock_timestamp()) * 1000)::bigint as now_ms,
 	(extract(epoch from clock_timestamp() - pg_postmaster_start_time()) * 1000)::bigint as server_age_ms,
 	epoch.id as epoch,
-	(extract(epoch from clock_timestamp() - epoch.born) * 1000)::bigint as epoch_age_ms
+	(extract(epoch from clock_timestamp() - epoch.born) * 1000)::bigint as epoch_age_ms,
+	size
 from watched
 left join locum.epoch on true
 where size <= LIMIT_SIBLINGS_WATCHED or alone or pinging_before < LIMIT_SUCCESSORS_WATCHED

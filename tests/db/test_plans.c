@@ -95,12 +95,43 @@ static void a_claim_walks_the_ready_index_in_its_order(void **state)
 	}
 }
 
+/* From a point of a queue to another: a queue of other people's dead rows costs no more than with a cursor. */
+static void a_look_walks_the_ready_index_between_two_points(void **state)
+{
+	struct database *d = *state;
+	char plan[DATABASE_TEXT_SIZE];
+
+	fill(d);
+	pin(d);
+	snprintf(plan, sizeof(plan), "%s", plan_of(d, "job_look"));
+	assert_has(plan, "Index Scan using job_ready on job candidate");
+	assert_has(plan, "lane, id) >= ROW(range.priority, range.lane, range.lowest)");
+	assert_has(plan, "lane) <= ROW(");
+	assert_has(plan, "using job_due on job");
+	assert_has(plan, "using job_expires on job");
+	assert_lacks(plan, "Sort");
+	assert_lacks(plan, "Seq Scan");
+}
+
+/* However large the fleet is. */
+static void a_scan_of_successors_reads_no_table_whole(void **state)
+{
+	struct database *d = *state;
+	char plan[DATABASE_TEXT_SIZE];
+
+	pin(d);
+	snprintf(plan, sizeof(plan), "%s", plan_of(d, "successor_scan"));
+	assert_has(plan, "Index Scan using dispatcher_alive on dispatcher");
+	assert_has(plan, "Index Scan using dispatcher_ping_pkey on dispatcher_ping");
+	assert_lacks(plan, "Seq Scan on dispatcher");
+}
+
 static void no_pinned_statement_reads_all_jobs(void **state)
 {
 	static const char *const NAMES[] = {
 		"job_claim",     "job_complete",      "job_start",  "job_payload",
 		"job_reclaim",   "job_due",           "job_expire", "claim_reconcile",
-		"orphan_owners", "completion_lookup", "claim_look",
+		"orphan_owners", "completion_lookup", "claim_look", "job_look",
 	};
 	struct database *d = *state;
 
@@ -120,6 +151,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		DATABASE_TEST(a_claim_walks_the_ready_index_in_its_order),
+		DATABASE_TEST(a_look_walks_the_ready_index_between_two_points),
+		DATABASE_TEST(a_scan_of_successors_reads_no_table_whole),
 		DATABASE_TEST(no_pinned_statement_reads_all_jobs),
 	};
 

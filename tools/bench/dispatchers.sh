@@ -36,6 +36,22 @@ start_dispatcher() {
 	daemons="$daemons $dispatcher"
 }
 
+# start_default NAME: one with every setting as it is by default, and a handler that nobody calls
+start_default() {
+	mkdir -p "$top/$1"
+	cat > "$top/$1/locumd.conf" <<CONF
+database = "$conninfo"
+state_dir = "$top/$1"
+log_level = "warning"
+root_handlers = true
+agent "main" { size = 4 }
+handler "true" { kind = "command" argv = {"/bin/true"} }
+CONF
+	"$build/bin/locumd" -c "$top/$1/locumd.conf" 2> "$top/$1/log" &
+	dispatcher=$!
+	daemons="$daemons $dispatcher"
+}
+
 stop_dispatcher() {
 	kill -TERM "$dispatcher"
 	wait "$dispatcher" || :

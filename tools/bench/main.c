@@ -1,80 +1,140 @@
-/* locum-bench: empties a table of jobs that tools/bench/run.sh has filled, and tells how fast. */
+/* locum-bench: what tools/bench/run.sh measures with: empties a table of jobs, or plays a fleet that has none. */
 #include <getopt.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/limits.h"
+#include "tools/bench/fleet.h"
 #include "tools/bench/race.h"
 
 static const struct option OPTIONS[] = {
 	{ "database", required_argument, NULL, 'd' },
 	{ "connections", required_argument, NULL, 'c' },
 	{ "batch", required_argument, NULL, 'b' },
+	{ "dispatchers", required_argument, NULL, 'D' },
+	{ "workers", required_argument, NULL, 'w' },
+	{ "seconds", required_argument, NULL, 's' },
+	{ "pings", required_argument, NULL, 'p' },
 	{ NULL, 0, NULL, 0 },
 };
 
 static const char USAGE[] =
 	"usage: locum-bench -d CONNINFO [--connections N] [--batch N] bare|locum\n"
-	"Prints the jobs it completed and the seconds it took.\n";
+	"       locum-bench -d CONNINFO [--dispatchers N] [--workers N] [--seconds N] fleet\n"
+	"       locum-bench -d CONNINFO [--pings N] ping\n"
+	"bare, locum: prints the jobs it completed and the seconds it took.\n"
+	"fleet, ping: prints \"running\", then \"over\", and how often a fleet did what.\n";
 
-enum { EXIT_USAGE = 64, CONNECTIONS_DEFAULT = 2 };
+enum {
+	EXIT_USAGE = 64,
+	CONNECTIONS_DEFAULT = 2,
+	WORKERS_DEFAULT = 10,
+	SECONDS_DEFAULT = 60,
+	PINGS_DEFAULT = 10000,
+	NUMBER_MOST = 1000000,
+};
 
-/* Returns 0 when text is no number from 1 to `most`. */
-static int read_number(const char *text, int most)
+struct arguments {
+	struct race race;
+	struct fleet_options fleet;
+	int pings;
+	const char *what;
+};
+
+/* Sets *number; returns whether the text is one from 1 to `most`. */
+static bool read_number(const char *text, int most, int *number)
 {
 	char *end;
-	long number = strtol(text, &end, 10);
+	long value = strtol(text, &end, 10);
 
-	return *text != '\0' && *end == '\0' && number >= 1 && number <= most ? (int)number : 0;
+	if (*text == '\0' || *end != '\0' || value < 1 || value > most)
+		return false;
+	*number = (int)value;
+	return true;
 }
 
-static const struct contestant *find(const char *name)
+static bool read_option(int option, struct arguments *arguments)
 {
-	static const struct contestant *const ALL[] = { &BARE_CONTESTANT, &LOCUM_CONTESTANT };
-
-	for (size_t i = 0; i < sizeof(ALL) / sizeof(ALL[0]); i++)
-		if (strcmp(ALL[i]->name, name) == 0)
-			return ALL[i];
-	return NULL;
+	switch (option) {
+	case 'd':
+		arguments->race.conninfo = optarg;
+		arguments->fleet.conninfo = optarg;
+		return true;
+	case 'c':
+		return read_number(optarg, RACE_CONNECTIONS_MAX, &arguments->race.connections);
+	case 'b':
+		return read_number(optarg, LIMIT_CLAIM_BATCH, &arguments->race.batch);
+	case 'D':
+		return read_number(optarg, FLEET_DISPATCHERS_MAX, &arguments->fleet.dispatchers);
+	case 'w':
+		return read_number(optarg, FLEET_WORKERS_MAX, &arguments->fleet.workers);
+	case 's':
+		return read_number(optarg, NUMBER_MOST, &arguments->fleet.seconds);
+	case 'p':
+		return read_number(optarg, NUMBER_MOST, &arguments->pings);
+	default:
+		return false;
+	}
 }
 
-/* Returns NULL when the arguments are wrong. */
-static const struct contestant *read_arguments(int argc, char **argv, struct race *race)
+static bool read_arguments(int argc, char **argv, struct arguments *arguments)
 {
 	int option;
 
-	while ((option = getopt_long(argc, argv, "d:c:b:", OPTIONS, NULL)) != -1) {
-		if (option == 'd')
-			race->conninfo = optarg;
-		else if (option == 'c')
-			race->connections = read_number(optarg, RACE_CONNECTIONS_MAX);
-		else if (option == 'b')
-			race->batch = read_number(optarg, LIMIT_CLAIM_BATCH);
-		else
-			return NULL;
-	}
-	if (optind != argc - 1 || race->connections == 0 || race->batch == 0)
-		return NULL;
-	return find(argv[optind]);
+	while ((option = getopt_long(argc, argv, "d:c:b:", OPTIONS, NULL)) != -1)
+		if (!read_option(option, arguments))
+			return false;
+	arguments->what = argv[optind];
+	return optind == argc - 1;
+}
+
+static int run_race(const struct race *race, const struct contestant *contestant, struct error *err)
+{
+	size_t jobs;
+	double seconds;
+
+	if (race_run(race, contestant, &jobs, &seconds, err) != 0)
+		return -1;
+	printf("%zu %.6f\n", jobs, seconds);
+	return 0;
+}
+
+/* 1: there is no such thing to do. */
+static int run(const struct arguments *arguments, struct error *err)
+{
+	static const struct contestant *const ALL[] = { &BARE_CONTESTANT, &LOCUM_CONTESTANT };
+
+	if (strcmp(arguments->what, "fleet") == 0)
+		return fleet_run(&arguments->fleet, err);
+	if (strcmp(arguments->what, "ping") == 0)
+		return fleet_ping(arguments->race.conninfo, arguments->pings, err);
+	for (size_t i = 0; i < sizeof(ALL) / sizeof(ALL[0]); i++)
+		if (strcmp(ALL[i]->name, arguments->what) == 0)
+			return run_race(&arguments->race, ALL[i], err);
+	return 1;
 }
 
 int main(int argc, char **argv)
 {
-	struct race race = { "", CONNECTIONS_DEFAULT, LIMIT_CLAIM_BATCH };
-	const struct contestant *contestant = read_arguments(argc, argv, &race);
+	struct arguments arguments = {
+		.race = { "", CONNECTIONS_DEFAULT, LIMIT_CLAIM_BATCH },
+		.fleet = { "", 1, WORKERS_DEFAULT, SECONDS_DEFAULT },
+		.pings = PINGS_DEFAULT,
+	};
 	struct error err = { ERROR_NONE, "", "" };
-	size_t jobs;
-	double seconds;
+	int status = 1;
 
-	if (contestant == NULL) {
+	if (read_arguments(argc, argv, &arguments))
+		status = run(&arguments, &err);
+	if (status > 0) {
 		fputs(USAGE, stderr);
 		return EXIT_USAGE;
 	}
-	if (race_run(&race, contestant, &jobs, &seconds, &err) != 0) {
+	if (status < 0) {
 		fprintf(stderr, "locum-bench: %s\n", err.text);
 		return 1;
 	}
-	printf("%zu %.6f\n", jobs, seconds);
 	return 0;
 }

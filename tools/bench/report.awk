@@ -131,6 +131,14 @@ function set_goals(    key, both) {
 	goal("locumd + locum-agent, 100 handlers running, MB", key, value[key, 1] + value[both, 1], "<=", 25)
 	key = "memory" SUBSEP "agent_flood_mb"
 	goal("locum-agent, a handler wrote 1 GB, MB", key, value[key, 1], "<=", 64)
+	key = "ping" SUBSEP "wal_bytes"
+	goal("WAL of a ping without full-page images, bytes", key, median(key), "<=", 200)
+	key = "idle" SUBSEP "locumd_and_agent_percent"
+	goal("an idle dispatcher with its agent, % of a core", key, median(key), "<=", 0.1)
+	key = "idle" SUBSEP "statements_per_s"
+	goal("statements of an idle dispatcher, per second", key, median(key), "<=", 3)
+	key = "fleet_1000" SUBSEP "server_percent"
+	goal("PostgreSQL under 1,000 idle dispatchers, % of a core", key, median(key), "<=", 15)
 }
 
 END {

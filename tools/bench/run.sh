@@ -1,9 +1,11 @@
 #!/bin/sh
 # tools/bench/run.sh [SECTION…]: measures locum on a durable cluster of its own, all sections by default.
 #
-# Sections: claim end plugin service reclaim memory
+# Sections: claim end plugin service reclaim memory idle fleet
 #   PAIRS=N  runs of each side of a ratio (7)     JOBS=N   jobs in a table that is emptied (100000)
 #   RUNS=N   kills of a dispatcher (20)           TRUES=N  runs of /bin/true (3000)
+#   ROUNDS=N of idle and fleet (3)                SECONDS_EACH=N  of their windows (60)
+#   PINGS=N  whose WAL is read (10000)            FLEETS=…  their sizes ("10 100 1000")
 # Progress on stderr; the report is build/bench/report.md and report.json. Exit 1 when a goal is missed.
 set -eu
 cd "$(dirname "$0")/../.."
@@ -12,12 +14,17 @@ pairs=${PAIRS:-7}
 jobs=${JOBS:-100000}
 runs=${RUNS:-20}
 trues=${TRUES:-3000}
+rounds=${ROUNDS:-3}
+seconds=${SECONDS_EACH:-60}
+pings=${PINGS:-10000}
+fleets=${FLEETS:-10 100 1000}
 build=$(realpath "${B:-build}")
 out=$build/bench
 top=
 daemons=
 
 . tools/bench/dispatchers.sh
+. tools/bench/upkeep.sh
 
 say() {
 	echo "bench: $*" >&2
@@ -237,7 +244,7 @@ measure_memory() {
 mkdir -p "$out"
 : > "$out/results.tsv"
 start_cluster
-[ $# -gt 0 ] || set -- claim end plugin service reclaim memory
+[ $# -gt 0 ] || set -- claim end plugin service reclaim memory idle fleet
 for section; do
 	"measure_$section"
 done

@@ -28,6 +28,7 @@ struct arrangement {
 struct member {
 	char name[NAME_SIZE];
 	char namespace[NAME_SIZE];
+	char *conninfo; /* NULL: the stage's */
 	char *folder;
 	char *log;
 	pid_t pid;
@@ -77,13 +78,15 @@ struct fleet *fleet_make(const struct stage *stage, struct error *err)
 	return fleet;
 }
 
-int fleet_move(struct fleet *fleet, int place, const char *namespace, struct error *err)
+int fleet_move(struct fleet *fleet, int place, const char *namespace, const char *conninfo,
+	       struct error *err)
 {
 	struct member *member = &fleet->members[place];
 
 	if (snprintf(member->namespace, sizeof(member->namespace), "%s", namespace) >= NAME_SIZE)
 		return error_set(err, ERROR_FATAL, "the name %s is too long", namespace);
-	return 0;
+	member->conninfo = strdup(conninfo);
+	return member->conninfo == NULL ? error_set(err, ERROR_RETRY, "out of memory") : 0;
 }
 
 static void free_list(char **list)
@@ -114,6 +117,7 @@ void fleet_close(struct fleet *fleet)
 		if (member->pid > 0)
 			undo_now(fleet->stage->undo, UNDO_PROCESS, pid, NULL);
 		drop_arrangement(&member->arrangement);
+		free(member->conninfo);
 		free(member->folder);
 		free(member->log);
 	}
@@ -263,19 +267,51 @@ int fleet_arrange(struct fleet *fleet, int place, const char *const *before, con
 	return 0;
 }
 
+/* On a stage whose clocks can be moved each has one of its own; its other variables come behind. NULL: out of memory. */
+static const char **make_env(const struct fleet *fleet, const struct member *member,
+			     char preload[static PATH_MAX * 2], char file[static PATH_MAX * 2])
+{
+	char **own = member->arrangement.env;
+	char path[PATH_MAX];
+	const char **env;
+	size_t count = 0;
+
+	while (own != NULL && own[count] != NULL)
+		count++;
+	env = calloc(count + 3, sizeof(*env));
+	if (env == NULL)
+		return NULL;
+	for (size_t i = 0; i < count; i++)
+		env[i] = own[i];
+	if (fleet->stage->kind != STAGE_CLOCK)
+		return env;
+	stage_support(fleet->stage, "skew.so", path, sizeof(path));
+	snprintf(preload, PATH_MAX * 2, "LD_PRELOAD=%s", path);
+	snprintf(file, PATH_MAX * 2, "SKEW_FILE=%s/clock", member->folder);
+	env[count] = preload;
+	env[count + 1] = file;
+	return env;
+}
+
 static int spawn(struct fleet *fleet, struct member *member, const char *program,
 		 const char *configuration, struct error *err)
 {
+	char preload[PATH_MAX * 2];
+	char file[PATH_MAX * 2];
 	const char *argv[WORDS_MAX + 8];
 	const struct arrangement *arrangement = &member->arrangement;
+	const char **env = make_env(fleet, member, preload, file);
 	const struct undo_spawn terms = {
 		.argv = argv,
-		.env = (const char *const *)(void *)arrangement->env,
+		.env = env,
 		.output = member->log,
 		.namespace = member->namespace[0] == '\0' ? NULL : member->namespace,
 	};
 	size_t count = 0;
+	int status;
 
+	if (env == NULL)
+		return error_set(err, ERROR_RETRY, "out of memory");
 	for (char **word = arrangement->before; word != NULL && *word != NULL; word++)
 		if (count < WORDS_MAX)
 			argv[count++] = *word;
@@ -283,9 +319,11 @@ static int spawn(struct fleet *fleet, struct member *member, const char *program
 	argv[count++] = "-c";
 	argv[count++] = configuration;
 	argv[count++] = "-d";
-	argv[count++] = stage_conninfo(fleet->stage);
+	argv[count++] = member->conninfo == NULL ? stage_conninfo(fleet->stage) : member->conninfo;
 	argv[count] = NULL;
-	return undo_spawn(fleet->stage->undo, &terms, &member->pid, err);
+	status = undo_spawn(fleet->stage->undo, &terms, &member->pid, err);
+	free(env);
+	return status;
 }
 
 int fleet_start(struct fleet *fleet, int place, struct error *err)

@@ -8,8 +8,9 @@
 /* The dispatchers of stage->act, none of which runs yet. NULL on error. */
 struct fleet *fleet_make(const struct stage *stage, struct error *err);
 
-/* In the network namespace of that name. */
-int fleet_move(struct fleet *fleet, int place, const char *namespace, struct error *err);
+/* In the network namespace of that name, from where it finds the server by that conninfo. */
+int fleet_move(struct fleet *fleet, int place, const char *namespace, const char *conninfo,
+	       struct error *err);
 
 /* Ends all of them at once, and what came of them. NULL is allowed. */
 void fleet_close(struct fleet *fleet);

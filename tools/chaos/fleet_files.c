@@ -49,19 +49,22 @@ static void put_handlers(FILE *file, const struct stage *stage, const char *effe
 {
 	char witness[PATH_MAX];
 	char plugin[PATH_MAX];
+	char probes[PATH_MAX];
 
+	stage_probes(stage, probes, sizeof(probes));
 	stage_support(stage, "witness", witness, sizeof(witness));
 	stage_support(stage, "witness.so", plugin, sizeof(plugin));
 	fprintf(file, "agent \"main\" { size = %d%s }\n", SIZE,
 		geteuid() == 0 ? " user = \"nobody\"" : "");
 	fprintf(file,
 		"handler \"plugin\" { kind = \"plugin\" path = \"%s\" symbol = \"witness\" "
-		"environment = {\"CHAOS_EFFECTS=%s\"} }\n"
+		"environment = {\"CHAOS_EFFECTS=%s\", \"CHAOS_PROBES=%s\"} }\n"
 		"handler \"service\" { kind = \"service\" argv = {\"%s\", \"--service\", \"%s\"} "
 		"concurrency = %d }\n"
 		"handler \"command\" { kind = \"command\" argv = {\"%s\", \"%s\"} }\n"
-		"handler \"sql\" { kind = \"sql\" function = \"locum_chaos.witness\" }\n",
-		plugin, effects, witness, effects, CONCURRENCY, witness, effects);
+		"handler \"sql\" { kind = \"sql\" function = \"locum_chaos.witness\" "
+		"environment = {\"CHAOS_PROBES=%s\"} }\n",
+		plugin, effects, probes, witness, effects, CONCURRENCY, witness, effects, probes);
 	if (stage->plan->user_handler == NULL)
 		return;
 	fprintf(file, "handler \"user\" { kind = \"command\" argv = {\"%s\", \"%s\", \"--\", ",
@@ -87,6 +90,8 @@ int fleet_files_write(const struct stage *stage, const char *folder, const char 
 	fprintf(file, "state_dir = \"%s/state\"\ndrain_timeout = \"5s\"\ntrace_file = ", folder);
 	fprintf(file, "\"%s/worker-%s.log\"\n", stage->folder, name);
 	put_intervals(file, &stage->act->intervals);
+	if (stage->kind == STAGE_POOLER)
+		fputs("listen = false\nprepared = false\n", file);
 	put_handlers(file, stage, effects);
 	if (settings != NULL)
 		fputs(settings, file);

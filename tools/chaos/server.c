@@ -31,7 +31,7 @@ struct server {
 	char *log;
 	char *programs; /* of PostgreSQL */
 	char *conninfo; /* of the database "locum" */
-	const char *const *env;
+	char *env[3];
 	int port;
 	pid_t pid;
 	PGconn *conn;
@@ -66,6 +66,16 @@ pid_t server_pid(const struct server *server)
 const char *server_data(const struct server *server)
 {
 	return server->data;
+}
+
+const char *server_folder(const struct server *server)
+{
+	return server->folder;
+}
+
+int server_port(const struct server *server)
+{
+	return server->port;
 }
 
 /* --- asking it ---------------------------------------------------------------------------------- */
@@ -212,7 +222,7 @@ int server_start(struct server *server, struct error *err)
 	char program[PATH_MAX];
 	const char *const argv[] = { program, "-D", server->data, NULL };
 	const struct undo_spawn spawn = { .argv = argv,
-					  .env = server->env,
+					  .env = (const char *const *)(void *)server->env,
 					  .user = owner(),
 					  .output = server->log,
 					  .death_signal = SIGQUIT };
@@ -251,6 +261,22 @@ int server_stop(struct server *server, int signal, struct error *err)
 
 /* --- making it ---------------------------------------------------------------------------------- */
 
+/* Where the server is itself: PATH may lead to links to some of its programs. NULL on error. */
+static char *find_programs(struct error *err)
+{
+	char *folder = program_server_folder(0, err);
+	char *program = folder == NULL ? NULL : format_text("%s/postgres", folder);
+	char *real = program == NULL ? NULL : realpath(program, NULL);
+
+	if (folder != NULL && real == NULL)
+		error_set_errno(err, ERROR_FATAL, errno, "cannot find PostgreSQL in %s", folder);
+	else if (real != NULL)
+		*strrchr(real, '/') = '\0';
+	free(program);
+	free(folder);
+	return real;
+}
+
 static struct server *begin(const struct server_terms *terms, struct error *err)
 {
 	struct server *server = calloc(1, sizeof(*server));
@@ -260,7 +286,8 @@ static struct server *begin(const struct server_terms *terms, struct error *err)
 		return NULL;
 	}
 	server->undo = terms->undo;
-	server->env = terms->env;
+	for (size_t i = 0; terms->env[i] != NULL; i++)
+		server->env[i] = strdup(terms->env[i]);
 	server->port = terms->port;
 	server->folder = strdup(terms->folder);
 	server->log = strdup(terms->log);
@@ -268,7 +295,7 @@ static struct server *begin(const struct server_terms *terms, struct error *err)
 	server->conninfo = format_text("host=%s port=%d user=" OWNER
 				       " dbname=locum connect_timeout=5",
 				       terms->folder, terms->port);
-	server->programs = program_server_folder(0, err);
+	server->programs = find_programs(err);
 	if (server->folder != NULL && server->log != NULL && server->data != NULL &&
 	    server->conninfo != NULL && server->programs != NULL)
 		return server;
@@ -421,6 +448,8 @@ void server_close(struct server *server)
 	if (server->pid > 0)
 		kill(server->pid, SIGCONT);
 	server_stop(server, SIGQUIT, NULL);
+	for (size_t i = 0; server->env[i] != NULL; i++)
+		free(server->env[i]);
 	free(server->folder);
 	free(server->data);
 	free(server->log);

@@ -8,11 +8,11 @@
 
 struct server_terms {
 	struct undo *undo;
-	const char *folder;     /* of the cluster and its socket; made unless it is there */
-	const char *log;        /* a file */
-	const char *settings;   /* lines behind the others in postgresql.conf, or "" */
-	const char *access;     /* lines behind the others in pg_hba.conf, or "" */
-	const char *const *env; /* as of undo_spawn, or NULL */
+	const char *folder;   /* of the cluster and its socket; made unless it is there */
+	const char *log;      /* a file */
+	const char *settings; /* lines behind the others in postgresql.conf, or "" */
+	const char *access;   /* lines behind the others in pg_hba.conf, or "" */
+	const char *env[3];   /* as of undo_spawn, at most two */
 	int port;
 	int connections; /* max_connections */
 };
@@ -29,6 +29,9 @@ struct server *server_given(const char *conninfo, struct error *err);
 
 /* Ends it if it runs. NULL is allowed. Its folder stays. */
 void server_close(struct server *server);
+
+const char *server_folder(const struct server *server); /* with its socket */
+int server_port(const struct server *server);
 
 /* server_run with a text for its answer; "" when there is no row. */
 int server_look(struct server *server, const char *name, const char *const *params, int param_count,

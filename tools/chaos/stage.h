@@ -17,10 +17,13 @@
 
 struct fleet;
 struct load;
+struct network;
+struct pooler;
 struct relay;
 struct server;
 
 struct stage {
+	enum stage_kind kind;
 	const struct plan *plan;
 	const struct plan_act *act;
 	struct undo *undo;
@@ -31,8 +34,10 @@ struct stage {
 	bool ordered;         /* the recorder has a logical slot */
 	struct history nemesis;
 	struct server *server;
-	struct server *standby; /* STAGE_REPLICA, else NULL */
-	struct relay *relay;    /* STAGE_RELAY, else NULL */
+	struct server *standby;  /* STAGE_REPLICA, else NULL */
+	struct relay *relay;     /* STAGE_RELAY, else NULL */
+	struct pooler *pooler;   /* STAGE_POOLER, else NULL */
+	struct network *network; /* STAGE_NETWORK, else NULL */
 	struct fleet *fleet;
 	struct load *load;
 	atomic_bool *stop; /* the run is cut off */
@@ -46,11 +51,20 @@ int stage_raise(struct stage *stage, enum stage_kind kind, struct error *err);
 /* Ends everything of it, and leaves FOLDER with the histories and logs. What a fault left is healed before. */
 int stage_strike(struct stage *stage, struct error *err);
 
-/* Where dispatchers and load connect on this stage: through whatever stands before the server. */
+/* Where dispatchers and load connect on this stage: through whatever stands before the server. On STAGE_NETWORK this
+ * is where the load does, for dispatchers are elsewhere. */
 const char *stage_conninfo(const struct stage *stage);
 
 /* The folder of the probes (base/probe.h); returns path. */
 const char *stage_probes(const struct stage *stage, char *path, size_t size);
+
+/* STAGE_CLOCK: sets the clock of a dispatcher (by its place) or, with -1, of the server: ahead by so many seconds, and
+ * fast by so many thousandths since its process began. */
+int stage_set_clock(struct stage *stage, int place, int seconds, int fast, struct error *err);
+
+/* STAGE_REPLICA: once the standby is the primary, makes it stage->server and the other one stage->standby. The slot of
+ * the recorder stays behind. */
+void stage_fail_over(struct stage *stage);
 
 /* The path of a file that comes with the harness ("witness", "witness.so", "skew.so"), where everybody can read it;
  * returns path. */
@@ -82,6 +96,14 @@ int server_start(struct server *server, struct error *err);
 /* Waits until it answers again. */
 int server_await(struct server *server, int64_t timeout_ms, struct error *err);
 
+/* --- pooler.c ----------------------------------------------------------------------------------- */
+
+pid_t pooler_pid(const struct pooler *pooler);
+
+/* Sends it that signal and waits for its end; starts it again and waits until it answers. */
+int pooler_stop(struct pooler *pooler, int signal, struct error *err);
+int pooler_start(struct pooler *pooler, struct error *err);
+
 /* --- fleet.c ------------------------------------------------------------------------------------ */
 
 int fleet_size(const struct fleet *fleet);
@@ -89,8 +111,9 @@ int fleet_size(const struct fleet *fleet);
 /* Dispatchers by their place, from 0. The pid of a process that does not run is 0. */
 pid_t fleet_pid(const struct fleet *fleet, int place);
 pid_t fleet_agent(const struct fleet *fleet, int place); /* its agent now, from /proc */
-int fleet_namespace(const struct fleet *fleet, int place, char *name,
-		    size_t size); /* STAGE_NETWORK */
+
+/* STAGE_NETWORK: its namespace. -1: it has none. */
+int fleet_namespace(const struct fleet *fleet, int place, char *name, size_t size);
 
 /* Its present incarnation as the database has it. */
 int fleet_incarnation(struct fleet *fleet, int place, struct uuid *incarnation, struct error *err);

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -108,7 +109,7 @@ static int make_probes(const struct stage *stage, struct error *err)
 
 	if (make_folder(stage_probes(stage, path, sizeof(path)), err) != 0)
 		return -1;
-	if (chmod(path, 0777) != 0 || setenv("LOCUM_PROBES", path, 1) != 0)
+	if (chmod(path, 0777) != 0 || setenv("CHAOS_PROBES", path, 1) != 0)
 		return error_set_errno(err, ERROR_FATAL, errno, "cannot open %s to all", path);
 	return 0;
 }
@@ -137,6 +138,46 @@ int stage_folder_make(struct stage *stage, struct error *err)
 	return make_effects(stage, err);
 }
 
+int stage_folder_limit(struct stage *stage, int64_t bytes, struct error *err)
+{
+	char path[PATH_MAX];
+	char options[64];
+
+	snprintf(path, sizeof(path), "%s/server", stage->scratch);
+	snprintf(options, sizeof(options), "size=%lld,mode=0755", (long long)bytes);
+	if (make_folder(path, err) != 0 || undo_add(stage->undo, UNDO_MOUNT, path, err) != 0)
+		return -1;
+	if (mount("locum-chaos", path, "tmpfs", 0, options) != 0)
+		return error_set_errno(err, ERROR_FATAL, errno, "cannot mount a disk on %s", path);
+	return 0;
+}
+
+int stage_folder_write_clock(const char *folder, int seconds, int fast, struct error *err)
+{
+	const int clock[] = { seconds, fast };
+	char path[PATH_MAX];
+	int fd;
+	bool written;
+
+	snprintf(path, sizeof(path), "%s/clock", folder);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	written = fd >= 0 && pwrite(fd, clock, sizeof(clock), 0) == sizeof(clock);
+	if (!written)
+		error_set_errno(err, ERROR_FATAL, errno, "cannot write %s", path);
+	if (fd >= 0)
+		close(fd);
+	return written ? 0 : -1;
+}
+
+/* The disk of a server, if it has one. */
+static int unmount(struct stage *stage, struct error *err)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/server", stage->scratch);
+	return stage->kind == STAGE_DISK ? undo_now(stage->undo, UNDO_MOUNT, path, err) : 0;
+}
+
 int stage_folder_remove(struct stage *stage, struct error *err)
 {
 	char kept[PATH_MAX];
@@ -150,6 +191,8 @@ int stage_folder_remove(struct stage *stage, struct error *err)
 	if (stat(used, &one) == 0 && stat(kept, &other) == 0 &&
 	    (one.st_ino != other.st_ino || one.st_dev != other.st_dev) &&
 	    copy_file(used, kept, 0644, err) != 0)
+		return -1;
+	if (unmount(stage, err) != 0)
 		return -1;
 	return undo_now(stage->undo, UNDO_FOLDER, stage->scratch, err);
 }
