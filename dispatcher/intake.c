@@ -206,6 +206,10 @@ int intake_take(struct pump *pump, struct db *db, const struct intake *intake,
 		PROBE(claim_answered);
 	if (count > 1)
 		qsort(jobs, count, sizeof(*jobs), by_line);
+	if (count > 0 && pump->links[intake->agent].fd < 0) {
+		pump->reconcile = true; /* the agent died meanwhile: nobody would run them */
+		count = 0;
+	}
 	hold_back(pump, intake, jobs, &count);
 	if (status == 0 && count > 0)
 		status = commit_starts(pump, db, intake->claim_id, jobs, &count, err);

@@ -56,13 +56,15 @@ void client_close(struct client *client)
 
 static struct args_text text_of(const char *text)
 {
-	return (struct args_text){ text, strlen(text) };
+	return (struct args_text){ text, text == NULL ? 0 : strlen(text) };
 }
 
-int client_add(struct client *client, const char *handler, const char *payload, struct error *err)
+int client_add(struct client *client, const char *handler, const char *payload, const char *options,
+	       struct error *err)
 {
 	const struct submission_job job = { .handler = text_of(handler),
 					    .payload = text_of(payload),
+					    .options = text_of(options),
 					    .priority = SUBMISSION_PRIORITY_NONE };
 
 	return submission_add(client->batch, &job, err);
@@ -188,16 +190,54 @@ static const char *cancelled(const PGresult *rows)
 	return strcmp(outcome, "cancelled") == 0 ? "yes" : "no";
 }
 
-void client_cancel(struct client *client, int64_t job)
+bool client_cancel(struct client *client, int64_t job)
 {
 	struct error err = { .kind = ERROR_NONE };
+	const char *outcome;
 	PGresult *rows;
 
 	if (connect(client, &err) != 0)
-		return;
+		return false;
 	history_write(&client->log, "cancel %" PRId64, job);
 	rows = intervention_cancel(client->db, &job, 1, NULL, 0, &err);
-	history_write(&client->log, "cancelled %" PRId64 " %s", job, cancelled(rows));
+	outcome = cancelled(rows);
+	history_write(&client->log, "cancelled %" PRId64 " %s", job, outcome);
 	PQclear(rows);
 	drop_lost(client);
+	return strcmp(outcome, "no") != 0;
+}
+
+/* --- jobs that come another way ----------------------------------------------------------------- */
+
+int client_retry(struct client *client, int64_t job, int64_t *again, struct error *err)
+{
+	char request[UUID_TEXT_SIZE];
+	PGresult *rows;
+
+	if (connect(client, err) != 0)
+		return -1;
+	uuid_text(uuid_make(), request);
+	history_write(&client->log, "submit %s 1", request);
+	rows = intervention_retry(client->db, &job, 1, false, err);
+	if (rows == NULL) {
+		history_write(&client->log, "info %s %s", request, state_of(err));
+		drop_lost(client);
+		return -1;
+	}
+	*again = PQntuples(rows) == 0 ? 0 : view_int(rows, 0, "id");
+	PQclear(rows);
+	if (*again > 0)
+		write_stored(client, request, again, 1);
+	else
+		history_write(&client->log, "fail %s -", request);
+	return 0;
+}
+
+void client_adopt(struct client *client, int64_t job)
+{
+	char request[UUID_TEXT_SIZE];
+
+	uuid_text(uuid_make(), request);
+	history_write(&client->log, "submit %s 1", request);
+	write_stored(client, request, &job, 1);
 }

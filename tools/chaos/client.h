@@ -5,6 +5,7 @@
 #ifndef LOCUM_TOOLS_CHAOS_CLIENT_H
 #define LOCUM_TOOLS_CHAOS_CLIENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,8 +23,9 @@ struct client;
 struct client *client_open(const struct client_options *options, struct error *err);
 void client_close(struct client *client);
 
-/* Puts a job into the next batch. */
-int client_add(struct client *client, const char *handler, const char *payload, struct error *err);
+/* Puts a job into the next batch. options: a JSON object of locum.submit's, or NULL. */
+int client_add(struct client *client, const char *handler, const char *payload, const char *options,
+	       struct error *err);
 
 enum client_fate { CLIENT_STORED, CLIENT_REFUSED, CLIENT_UNKNOWN };
 
@@ -31,7 +33,13 @@ enum client_fate { CLIENT_STORED, CLIENT_REFUSED, CLIENT_UNKNOWN };
  * stored. *err says why of the other fates. */
 enum client_fate client_submit(struct client *client, int64_t *ids, struct error *err);
 
-/* Cancels a job, once. */
-void client_cancel(struct client *client, int64_t job);
+/* Cancels a job, once. Returns whether that was asked of its run, or done. */
+bool client_cancel(struct client *client, int64_t job);
+
+/* Submits an ended job again and sets *again to the new one, 0 when there was nothing to do. -1: it may be stored. */
+int client_retry(struct client *client, int64_t job, int64_t *again, struct error *err);
+
+/* Writes down a job that was stored past the client. */
+void client_adopt(struct client *client, int64_t job);
 
 #endif

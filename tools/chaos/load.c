@@ -154,7 +154,8 @@ static int fill(struct worker *worker, int count, struct error *err)
 
 		snprintf(payload, sizeof(payload), "{\"work_us\":%" PRId64 "}",
 			 is_quick ? work_us / QUICK : work_us);
-		if (client_add(worker->client, plan_handler_names[handler], payload, err) != 0)
+		if (client_add(worker->client, plan_handler_names[handler], payload, NULL, err) !=
+		    0)
 			return -1;
 	}
 	return 0;
@@ -362,14 +363,40 @@ int64_t load_unfinished(const struct load *load)
 	return atomic_load(&load->unfinished);
 }
 
-int load_submit(struct load *load, const char *handler, const char *payload, int64_t *job,
-		struct error *err)
+int load_submit_as(struct load *load, const char *handler, const char *payload, const char *options,
+		   int64_t *job, struct error *err)
 {
-	if (client_add(load->extra, handler, payload, err) != 0 ||
+	if (client_add(load->extra, handler, payload, options, err) != 0 ||
 	    client_submit(load->extra, job, err) != CLIENT_STORED)
 		return -1;
 	atomic_fetch_add(&load->acknowledged, 1);
 	return 0;
+}
+
+int load_submit(struct load *load, const char *handler, const char *payload, int64_t *job,
+		struct error *err)
+{
+	return load_submit_as(load, handler, payload, NULL, job, err);
+}
+
+bool load_cancel(struct load *load, int64_t job)
+{
+	return client_cancel(load->extra, job);
+}
+
+int load_retry(struct load *load, int64_t job, int64_t *again, struct error *err)
+{
+	if (client_retry(load->extra, job, again, err) != 0)
+		return -1;
+	if (*again > 0)
+		atomic_fetch_add(&load->acknowledged, 1);
+	return 0;
+}
+
+void load_adopt(struct load *load, int64_t job)
+{
+	client_adopt(load->extra, job);
+	atomic_fetch_add(&load->acknowledged, 1);
 }
 
 int load_drain(struct load *load, int64_t timeout_ms, atomic_bool *hurry, int64_t *left,

@@ -24,4 +24,15 @@ int64_t load_unfinished(const struct load *load);
 int load_drain(struct load *load, int64_t timeout_ms, atomic_bool *hurry, int64_t *left,
 	       struct error *err);
 
+/* --- apart from the steady load; one thread, that of the nemesis -------------------------------- */
+
+/* load_submit with options of locum.submit, a JSON object. */
+int load_submit_as(struct load *load, const char *handler, const char *payload, const char *options,
+		   int64_t *job, struct error *err);
+
+/* See client.h. */
+bool load_cancel(struct load *load, int64_t job);
+int load_retry(struct load *load, int64_t job, int64_t *again, struct error *err);
+void load_adopt(struct load *load, int64_t job);
+
 #endif
