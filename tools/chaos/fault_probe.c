@@ -146,7 +146,7 @@ static int provoke(struct bout *bout, struct error *err)
 		return 0;
 	case PROVOKE_START:
 		if (fleet_signal(fleet, bout->target, SIGKILL, err) != 0 ||
-		    fleet_await_end(fleet, bout->target, patience_ms(bout), &status, err) != 1)
+		    fleet_await_end(fleet, bout->target, patience_ms(bout), &status, err) != 0)
 			return -1;
 		return fleet_start(fleet, bout->target, err);
 	case PROVOKE_DEATH:

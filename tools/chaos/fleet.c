@@ -16,7 +16,14 @@
 #include "tools/chaos/process.h"
 #include "tools/chaos/server.h"
 
-enum { PAUSE_MS = 50, WORDS_MAX = 24, NAME_SIZE = 16, PIDS_SIZE = 8192, FRESH_PINGS = 3 };
+enum {
+	PAUSE_MS = 50,
+	END_MS = 5000,
+	WORDS_MAX = 24,
+	NAME_SIZE = 16,
+	PIDS_SIZE = 8192,
+	FRESH_PINGS = 3
+};
 
 /* What fleet_arrange was given; the lists end with NULL. */
 struct arrangement {
@@ -104,11 +111,24 @@ static void drop_arrangement(struct arrangement *arrangement)
 	*arrangement = (struct arrangement){ 0 };
 }
 
-/* What a fault stopped is let go, so that agents end with their dispatchers. */
+/* Twice: a second SIGTERM ends a drain. What a fault stopped is let go, for agents clean up after themselves. */
+static void dismiss(struct fleet *fleet)
+{
+	for (int i = 0; i < fleet->size; i++) {
+		fleet_signal_all(fleet, i, SIGCONT, NULL);
+		fleet_signal(fleet, i, SIGTERM, NULL);
+		fleet_signal(fleet, i, SIGTERM, NULL);
+	}
+	for (int i = 0; i < fleet->size; i++)
+		if (fleet->members[i].pid > 0)
+			undo_wait(fleet->stage->undo, fleet->members[i].pid, END_MS, NULL, NULL);
+}
+
 void fleet_close(struct fleet *fleet)
 {
 	if (fleet == NULL)
 		return;
+	dismiss(fleet);
 	for (int i = 0; i < fleet->size; i++) {
 		struct member *member = &fleet->members[i];
 		char pid[24];

@@ -129,10 +129,18 @@ static bool enter(const struct birth *birth)
 static bool follow_parent(const struct birth *birth)
 {
 	int number = birth->spawn->death_signal == 0 ? SIGKILL : birth->spawn->death_signal;
+
+	return prctl(PR_SET_PDEATHSIG, number) == 0 && getppid() == birth->parent;
+}
+
+/* What the harness ignores or blocks is for the program as it is for any other. */
+static bool reset_signals(void)
+{
+	const struct sigaction usual = { .sa_handler = SIG_DFL };
 	sigset_t none;
 
 	sigemptyset(&none);
-	return prctl(PR_SET_PDEATHSIG, number) == 0 && getppid() == birth->parent &&
+	return sigaction(SIGPIPE, &usual, NULL) == 0 && sigaction(SIGINT, &usual, NULL) == 0 &&
 	       sigprocmask(SIG_SETMASK, &none, NULL) == 0;
 }
 
@@ -153,7 +161,7 @@ _Noreturn static void become(const struct birth *birth)
 	if (read(birth->channel, &go, 1) != 1)
 		_exit(LOST);
 	setpgid(0, 0);
-	if (!set_files(birth) || !enter(birth) || !follow_parent(birth)) {
+	if (!set_files(birth) || !enter(birth) || !follow_parent(birth) || !reset_signals()) {
 		failure = errno;
 		_exit(write(birth->channel, &failure, sizeof(failure)) < 0 ? LOST : LOST - 1);
 	}
