@@ -46,10 +46,6 @@ static int ask(struct cli *cli, struct error *err)
 {
 	char answer[16] = "";
 
-	if (isatty(STDIN_FILENO) == 0)
-		return cli_usage(
-			cli, err,
-			"faults go to the database of -d: say --yes, or answer on a terminal");
 	fputs("Jobs, triggers and faults go to the database of -d; is it one that nobody needs? [y/N] ",
 	      stderr);
 	fflush(stderr);
@@ -96,6 +92,10 @@ int scratch_use(struct cli *cli, bool yes, struct plan *plan, struct error *err)
 {
 	if (cli->conninfo == NULL)
 		return 0;
+	if (!yes && isatty(STDIN_FILENO) == 0)
+		return cli_usage(
+			cli, err,
+			"faults go to the database of -d: say --yes, or answer on a terminal");
 	if (refuse_jobs(cli, err) != 0 || (!yes && ask(cli, err) != 0))
 		return -1;
 	drop_acts(plan);

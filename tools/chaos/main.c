@@ -1,0 +1,195 @@
+#include <inttypes.h>
+#include <langinfo.h>
+#include <libgen.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "tools/chaos/catalogue.h"
+#include "tools/chaos/meter.h"
+#include "tools/chaos/report.h"
+#include "tools/chaos/request.h"
+#include "tools/chaos/run.h"
+#include "tools/chaos/scratch.h"
+#include "tools/locum/chaos_options.h"
+#include "tools/locum/program.h"
+
+enum { EXIT_VALID, EXIT_INVALID, EXIT_UNKNOWN, COLUMNS_DEFAULT = 100 };
+
+static struct run run; /* of this process, for the signals */
+
+/* --- signals ------------------------------------------------------------------------------------ */
+
+/* The first ends the faults, the second the waiting. */
+static void stop(int number)
+{
+	(void)number;
+	if (atomic_exchange(&run.stop, true))
+		atomic_store(&run.hurry, true);
+}
+
+static void heed_signals(void)
+{
+	const struct sigaction action = { .sa_handler = stop, .sa_flags = SA_RESTART };
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+/* --- reports ------------------------------------------------------------------------------------ */
+
+static int width(void)
+{
+	struct winsize size;
+
+	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0 ? COLUMNS_DEFAULT
+										: size.ws_col;
+}
+
+static const char *word_of(enum verdict_valid valid)
+{
+	static const char *const WORDS[] = { "valid", "invalid", "unknown" };
+
+	return WORDS[valid];
+}
+
+static int print_report(const struct cli *cli, const char *folder, const struct verdict *verdict,
+			struct error *err)
+{
+	int status;
+
+	if (cli->json)
+		status = report_json(stdout, folder, err);
+	else if (cli->quiet)
+		status = puts(word_of(verdict->valid)) < 0 ? -1 : 0;
+	else
+		status = report_text(stdout, folder, width(), err);
+	return status != 0 ? -1 : (int)verdict->valid;
+}
+
+static int read_report(const struct chaos_options *options, struct error *err)
+{
+	struct verdict *verdict = calloc(1, sizeof(*verdict));
+	int status = verdict == NULL ? error_set(err, ERROR_RETRY, "out of memory")
+				     : verdict_read(verdict, options->folder, err);
+
+	if (status == 0 && options->html)
+		status = report_html(options->folder, err) != 0 ? -1 : (int)verdict->valid;
+	else if (status == 0)
+		status = print_report(options->cli, options->folder, verdict, err);
+	free(verdict);
+	return status;
+}
+
+static int check(const struct chaos_options *options, struct error *err)
+{
+	struct verdict *verdict = calloc(1, sizeof(*verdict));
+	int status = verdict == NULL ? error_set(err, ERROR_RETRY, "out of memory")
+				     : run_judge(options->folder, verdict, err);
+
+	if (status == 0)
+		status = print_report(options->cli, options->folder, verdict, err);
+	free(verdict);
+	return status;
+}
+
+/* --- running ------------------------------------------------------------------------------------ */
+
+static int play(const struct chaos_options *options, const struct plan *plan, const char *folder,
+		struct error *err)
+{
+	struct verdict *verdict = calloc(1, sizeof(*verdict));
+	char *locumd = program_sister("locumd", err);
+	struct meter meter;
+	int status = -1;
+
+	meter_init(&meter, !options->cli->quiet);
+	run.plan = plan;
+	run.folder = folder;
+	run.tell = meter_show;
+	run.to = &meter;
+	if (verdict != NULL && locumd != NULL) {
+		run.programs = dirname(locumd);
+		heed_signals();
+		status = run_play(&run, verdict, err);
+	}
+	meter_clear(&meter);
+	if (status == 0)
+		status = print_report(options->cli, folder, verdict, err);
+	free(locumd);
+	free(verdict);
+	return status;
+}
+
+static int play_in_folder(const struct chaos_options *options, const struct plan *plan,
+			  struct error *err)
+{
+	char *folder = request_folder(options, err);
+	int status;
+
+	if (folder == NULL)
+		return -1;
+	if (!options->cli->quiet)
+		fprintf(stderr, "seed %" PRIu64 ", folder %s\n", plan->seed, folder);
+	status = play(options, plan, folder, err);
+	free(folder);
+	return status;
+}
+
+static int run_plan(struct chaos_options *options, struct error *err)
+{
+	struct plan plan;
+	int status = -1;
+
+	if (request_plan(options, &plan, &run.for_ms, err) == 0 &&
+	    scratch_use(options->cli, options->yes, &plan, err) == 0)
+		status = play_in_folder(options, &plan, err);
+	plan_fini(&plan);
+	return status;
+}
+
+/* ------------------------------------------------------------------------------------------------ */
+
+static int obey(enum chaos_options_part part, struct chaos_options *options, struct error *err)
+{
+	switch (part) {
+	case CHAOS_OPTIONS_LIST:
+		return catalogue_print(options->cli, err);
+	case CHAOS_OPTIONS_RUN:
+		return run_plan(options, err);
+	case CHAOS_OPTIONS_CHECK:
+		return check(options, err);
+	case CHAOS_OPTIONS_REPORT:
+		return read_report(options, err);
+	}
+	return -1;
+}
+
+int main(int argc, char **argv)
+{
+	struct cli cli = { .program = argv[0] };
+	struct chaos_options options = { .cli = &cli };
+	struct error err = { .kind = ERROR_NONE };
+	char name[] = "locum chaos";
+	enum chaos_options_part part;
+	int status = -1;
+
+	if (setlocale(LC_CTYPE, "") == NULL || strcmp(nl_langinfo(CODESET), "UTF-8") != 0)
+		setlocale(LC_CTYPE, "C.UTF-8");
+	argv[0] = name;
+	if (chaos_options_read(&cli, argc, argv, &part, &options, &err) == 0)
+		status = obey(part, &options, &err);
+	if (status >= 0 && cli_flush(&cli, &err) != 0)
+		status = -1;
+	free(options.faults);
+	if (status >= 0)
+		return status;
+	cli_say("%s", err.text);
+	return cli.failure != 0 ? cli.failure : cli_exit_code(&err);
+}
