@@ -228,6 +228,10 @@ static void bash_completes_verbs_flags_states_and_queues(void **state)
 	assert_offered(d, "locum queue create --kee", "--keep-finished ");
 	assert_offered(d, "locum completion b", "bash ");
 	assert_offered(d, "locum help queue pa", "pause ");
+	assert_offered(d, "locum help chaos c", "check ");
+	assert_offered(d, "locum chaos r", "run report ");
+	assert_offered(d, "locum chaos run --suite f", "full ");
+	assert_offered(d, "locum chaos run --fault job-cr", "job-crashes ");
 	assert_offered(d, "locum list --state = pe", "pending ");
 	assert_offered(d, "locum list --state =",
 		       "waiting scheduled pending assigned active held "
