@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/halt.h"
 
 enum { DB_DETAIL_SIZE = 512, DB_CALLS_MAX = 8 };
 
@@ -30,6 +31,7 @@ struct exchange {
 struct db {
 	PGconn *conn;
 	int64_t answer_ms;
+	const struct halt *halt; /* or NULL */
 	bool prepare;
 	bool adopted; /* somebody else closes the connection */
 	bool lost;

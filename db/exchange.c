@@ -1,6 +1,5 @@
 #include "db/exchange.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <string.h>
 
@@ -166,9 +165,13 @@ static bool is_late(struct db *db)
 {
 	struct exchange *x = &db->exchange;
 
-	if (clock_monotonic_ms() < x->deadline_ms)
+	int64_t now_ms = clock_monotonic_ms();
+
+	if (now_ms < x->deadline_ms && now_ms < halt_deadline_ms(db->halt))
 		return false;
-	if (!x->failed)
+	if (!x->failed && now_ms < x->deadline_ms)
+		error_set(&x->err, ERROR_RETRY, "the database did not answer before the end");
+	else if (!x->failed)
 		error_set(&x->err, ERROR_RETRY, "the database did not answer within %lld ms",
 			  (long long)db->answer_ms);
 	x->failed = true;
@@ -183,12 +186,9 @@ int exchange_advance(struct db *db)
 /* Waits for the socket, as long as the deadline allows. */
 static void wait_socket(struct db *db)
 {
-	int64_t left_ms = db->exchange.deadline_ms - clock_monotonic_ms();
 	struct pollfd pollfd = { .fd = PQsocket(db->conn), .events = db_events(db) };
 
-	if (left_ms > 60000)
-		left_ms = 60000;
-	if (left_ms > 0 && poll(&pollfd, 1, (int)left_ms) < 0 && errno != EINTR)
+	if (halt_poll(db->halt, &pollfd, db->exchange.deadline_ms) != 0)
 		break_off(db);
 }
 
