@@ -85,7 +85,9 @@ struct fault {
 	X(job) \
 	X(network) \
 	X(probe) \
-	X(relay)
+	X(relay) \
+	X(server) \
+	X(session)
 /* clang-format on */
 
 #define FAULT_FILE(name) extern const struct fault fault_##name[];
