@@ -74,7 +74,8 @@ struct fault {
 
 /* The files of the catalogue. Each fault_NAME.c has the array fault_NAME of its faults, which ends with a row of
  * zeroes; a new fault is a row there, a new file a word here. */
-#define FAULT_FILES(X) X(held) X(job) X(probe) X(dispatcher) X(network) X(relay) X(commit)
+#define FAULT_FILES(X)                                                                             \
+	X(held) X(job) X(probe) X(dispatcher) X(network) X(relay) X(commit) X(handler)
 
 #define FAULT_FILE(name) extern const struct fault fault_##name[];
 FAULT_FILES(FAULT_FILE)
@@ -100,7 +101,8 @@ struct bout {
 	struct stage *stage;
 	uint64_t chance; /* random bits for it, from the seed */
 	int witnesses;
-	int target; /* a dispatcher, by its place in the fleet; -1: none */
+	bool paired; /* with another that overlaps */
+	int target;  /* a dispatcher, by its place in the fleet; -1: none */
 	int64_t began_us;
 	void *own; /* the fault's; freed after heal */
 };

@@ -65,6 +65,13 @@ static void put_handlers(FILE *file, const struct stage *stage, const char *effe
 		"handler \"sql\" { kind = \"sql\" function = \"locum_chaos.witness\" "
 		"environment = {\"CHAOS_PROBES=%s\"} }\n",
 		plugin, effects, probes, witness, effects, CONCURRENCY, witness, effects, probes);
+	/* For those that misbehave (handler/misdeed.h). */
+	fprintf(file,
+		"handler \"unruly\" { kind = \"command\" argv = {\"%s\", \"%s\"} timeout = \"1s\" }\n"
+		"handler \"greedy\" { kind = \"command\" argv = {\"%s\", \"%s\"} timeout = \"5s\" "
+		"memory = \"256M\" processes = 400 cpu = \"1s\" }\n"
+		"handler \"noisy\" { kind = \"command\" argv = {\"%s\", \"%s\"} timeout = \"60s\" }\n",
+		witness, effects, witness, effects, witness, effects);
 	if (stage->plan->user_handler == NULL)
 		return;
 	fprintf(file, "handler \"user\" { kind = \"command\" argv = {\"%s\", \"%s\", \"--\", ",

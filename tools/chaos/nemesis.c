@@ -245,8 +245,11 @@ static void play_bout(struct nemesis *nemesis, const struct plan_bout *planned)
 
 	draw_targets(nemesis, targets);
 	begin(nemesis, &plays[0], planned->first, targets[0]);
-	if (count == BOUT_MOST)
+	if (count == BOUT_MOST) {
 		begin(nemesis, &plays[1], planned->second, targets[1]);
+		plays[0].bout.paired = true;
+		plays[1].bout.paired = true;
+	}
 	do_harm(nemesis, plays, count);
 	settle(nemesis, plays, count);
 	for (int i = 0; i < count; i++)

@@ -49,11 +49,12 @@ static void put_words(FILE *out, const char *text, int at, int width)
 /* A name in the first columns and words behind it. What could move a cursor is made harmless. */
 static void put_line(FILE *out, const char *name, const char *text, int width)
 {
+	int columns = columns_of(name, strlen(name));
 	size_t length;
 	char *clean = text_clean(text, strlen(text), &length);
 
-	fprintf(out, "  %-*s", NAME_WIDTH - 2, name);
-	if (columns_of(name, strlen(name)) >= NAME_WIDTH - 2)
+	fprintf(out, "  %s%*s", name, columns < NAME_WIDTH - 2 ? NAME_WIDTH - 2 - columns : 0, "");
+	if (columns >= NAME_WIDTH - 2)
 		fprintf(out, "\n%*s", NAME_WIDTH, "");
 	put_words(out, clean == NULL ? "" : clean, NAME_WIDTH, width);
 	free(clean);

@@ -14,7 +14,7 @@
 enum { EFFECT_BEAT_MS = 50, EFFECT_FAIL_SIZE = 64 };
 
 /* What a payload asks for: {"work_us": N, "fail": "exit 3"}. "work_ms" is a thousand times as much. "segfault" and
- * "signal N" end the process, "hang" goes on for ever. */
+ * "signal N" end the process, the words of misdeed.h do what stands there. */
 struct effect_payload {
 	int64_t work_us;
 	char fail[EFFECT_FAIL_SIZE]; /* "": nothing */

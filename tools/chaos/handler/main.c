@@ -4,6 +4,7 @@
  *   witness EFFECTS                        a command: does what its payload says
  *   witness EFFECTS -- PROGRAM ARGUMENT…   a command: runs a user's handler with the same input and environment
  *   witness --service EFFECTS              a service
+ *   witness --stall FOLDER                 no handler: a file system whose file cannot be read (stall.h)
  *
  * All write into the effect log EFFECTS that a run begins, goes on, and ends.
  */
@@ -20,6 +21,8 @@
 
 #include "base/limits.h"
 #include "tools/chaos/handler/effect.h"
+#include "tools/chaos/handler/misdeed.h"
+#include "tools/chaos/handler/stall.h"
 #include "tools/chaos/handler/witness_service.h"
 
 enum { USAGE = 64, BROKEN = 126, MISCONFIGURED = 78, SIGNALLED = 128 };
@@ -39,16 +42,17 @@ static struct json_span read_payload(char *room, size_t size)
 	return (struct json_span){ room, length };
 }
 
-static int work(const struct effect *effect)
+static int work(const struct effect *effect, const char *path)
 {
 	static char text[LIMIT_PAYLOAD_BYTES];
 	struct effect_payload payload;
+	int code;
 
 	effect_read(read_payload(text, sizeof(text)), &payload);
-	effect_work(effect, strcmp(payload.fail, "hang") == 0 ? INT64_MAX / 2 : payload.work_us,
-		    NULL, NULL);
+	effect_work(effect, payload.work_us, NULL, NULL);
+	code = misdeed_do(effect, path, payload.fail);
 	effect_write(effect, "end", NULL);
-	return effect_fail(payload.fail);
+	return code >= 0 ? code : effect_fail(payload.fail);
 }
 
 /* --- somebody else's command -------------------------------------------------------------------- */
@@ -122,7 +126,7 @@ static int run_command(const char *path, char **argv)
 	if (effect_open(&effect, path, job, claim, seq, &err) != 0 ||
 	    effect_write(&effect, "begin", &err) != 0)
 		return complain(err.text);
-	code = argv[0] == NULL ? work(&effect) : wrap(&effect, argv);
+	code = argv[0] == NULL ? work(&effect, path) : wrap(&effect, argv);
 	effect_close(&effect);
 	return code;
 }
@@ -133,9 +137,11 @@ int main(int argc, char **argv)
 
 	if (argc == 3 && strcmp(argv[1], "--service") == 0)
 		return witness_service(argv[2], &err) == 0 ? 0 : complain(err.text);
+	if (argc == 3 && strcmp(argv[1], "--stall") == 0)
+		return stall_serve(argv[2], &err) == 0 ? 0 : complain(err.text);
 	if (argc == 2 || (argc >= 4 && strcmp(argv[2], "--") == 0))
 		return run_command(argv[1], argc == 2 ? argv + 2 : argv + 3);
-	fputs("usage: witness EFFECTS [-- PROGRAM ARGUMENT...] | witness --service EFFECTS\n",
+	fputs("usage: witness EFFECTS [-- PROGRAM ARGUMENT...] | witness --service EFFECTS | witness --stall FOLDER\n",
 	      stderr);
 	return USAGE;
 }
