@@ -40,6 +40,7 @@ enum fault_demand {
 	FAULT_NO_ATTEMPT = 1 << 6,    /* no run is counted against a job */
 	FAULT_MAY_LOSE =
 		1 << 7, /* acknowledged work may be lost, and is reported as lost by failover */
+	FAULT_FORGETS = 1 << 9,     /* finished jobs may be gone at the end */
 	FAULT_OWNS_SERVER = 1 << 8, /* hurts the server itself: not for a database of the user's */
 };
 
@@ -75,7 +76,7 @@ struct fault {
 /* The files of the catalogue. Each fault_NAME.c has the array fault_NAME of its faults, which ends with a row of
  * zeroes; a new fault is a row there, a new file a word here. */
 #define FAULT_FILES(X)                                                                             \
-	X(held) X(job) X(probe) X(dispatcher) X(network) X(relay) X(commit) X(handler)
+	X(held) X(job) X(probe) X(dispatcher) X(network) X(relay) X(commit) X(handler) X(store)
 
 #define FAULT_FILE(name) extern const struct fault fault_##name[];
 FAULT_FILES(FAULT_FILE)
