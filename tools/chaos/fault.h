@@ -75,8 +75,20 @@ struct fault {
 
 /* The files of the catalogue. Each fault_NAME.c has the array fault_NAME of its faults, which ends with a row of
  * zeroes; a new fault is a row there, a new file a word here. */
-#define FAULT_FILES(X)                                                                             \
-	X(held) X(job) X(probe) X(dispatcher) X(network) X(relay) X(commit) X(handler) X(store)
+/* clang-format off */
+#define FAULT_FILES(X) \
+	X(commit) \
+	X(dispatcher) \
+	X(fleet) \
+	X(handler) \
+	X(held) \
+	X(host) \
+	X(job) \
+	X(network) \
+	X(probe) \
+	X(relay) \
+	X(store)
+/* clang-format on */
 
 #define FAULT_FILE(name) extern const struct fault fault_##name[];
 FAULT_FILES(FAULT_FILE)
