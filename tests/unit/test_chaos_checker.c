@@ -108,6 +108,14 @@ static void a_buried_own_corpse_needs_no_evidence(void **state)
 	assert_int_equal(chaos_history_accepted(*state)->deaths_true, 0);
 }
 
+static void a_corpse_may_be_buried_behind_the_birth_that_buries_it(void **state)
+{
+	CHANGE(DATABASE, "3700000 dead A 2100000 2000000 B 4",
+	       "1700000 alive C dA\n1700000 dead A 100000 2000000 C 4");
+	ADD(A, "1701000 register C dA 101");
+	chaos_history_accepted(*state);
+}
+
 static void a_frozen_agent_may_run_on_shortly_after_the_thaw(void **state)
 {
 	CHANGE(ACT, "demand_harm=16", "demand_harm=8");
@@ -290,6 +298,7 @@ int main(void)
 		CHAOS_HISTORY_TEST(a_batch_refused_and_sent_in_halves_is_right),
 		CHAOS_HISTORY_TEST(a_job_whose_submission_was_never_answered_may_be_there),
 		CHAOS_HISTORY_TEST(a_buried_own_corpse_needs_no_evidence),
+		CHAOS_HISTORY_TEST(a_corpse_may_be_buried_behind_the_birth_that_buries_it),
 		CHAOS_HISTORY_TEST(a_frozen_agent_may_run_on_shortly_after_the_thaw),
 		CHAOS_HISTORY_TEST(a_jump_of_the_databases_clock_is_seen_through),
 		CHAOS_HISTORY_TEST(a_bout_without_a_witness_is_unknown),

@@ -69,6 +69,7 @@ struct check_life {
 	int64_t born_us;
 	int64_t ended_us; /* 0: it lives */
 	bool is_dead;     /* declared dead; else gone in good order, if it ended */
+	uint64_t rival;   /* an incarnation of the same dispatcher that was born before its end */
 	uint64_t killer;  /* the incarnation that declared it dead */
 	int64_t age_us;   /* of its last ping then, by the database; negative: not known */
 	int64_t interval_us;

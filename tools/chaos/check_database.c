@@ -325,7 +325,8 @@ static bool take_end(struct check *check, int64_t at_us, char **words, size_t co
 
 /* --- dispatchers -------------------------------------------------------------------------------- */
 
-/* The former lives of a dispatcher that is born again. */
+/* The former lives of a dispatcher that is born again. One that still lives is buried by it in the same transaction, or
+ * there are two. */
 static void succeed(struct check *check, const struct check_life *born)
 {
 	for (size_t i = 0; i < check->life_count; i++) {
@@ -334,12 +335,32 @@ static void succeed(struct check *check, const struct check_life *born)
 		if (life == born || life->id != born->id)
 			continue;
 		if (life->ended_us == 0)
-			verdict_violate(check->verdict, VERDICT_S8,
-					"%s was born while %s of the same dispatcher lived",
-					born->name, life->name);
+			life->rival = born->key;
 		else if (life->successor_us == 0)
 			life->successor_us = born->born_us;
 	}
+}
+
+static void judge_rivals(struct check *check)
+{
+	for (size_t i = 0; i < check->life_count; i++)
+		if (check->lives[i].rival != 0)
+			verdict_violate(check->verdict, VERDICT_S8,
+					"another incarnation of the dispatcher of %s was born "
+					"while it lived",
+					check->lives[i].name);
+}
+
+/* Its own corpse: the new life says so, and no moment lies between. */
+static void bury(struct check *check, struct check_life *life)
+{
+	const uint64_t *place = check_map_find(&check->life_by_key, life->rival);
+
+	if (life->rival == 0 || life->rival != life->killer || place == NULL ||
+	    life->ended_us - check->lives[*place].born_us > CHECK_CLOCK_US)
+		return;
+	life->rival = 0;
+	life->successor_us = check->lives[*place].born_us;
 }
 
 static bool take_alive(struct check *check, int64_t at_us, char **words, size_t count)
@@ -393,6 +414,7 @@ static bool take_dead(struct check *check, int64_t at_us, char **words, size_t c
 	life->age_us = age_us;
 	life->interval_us = interval_us;
 	life->killer = check_map_key(words[4]);
+	bury(check, life);
 	return true;
 }
 
@@ -444,5 +466,6 @@ void check_database(struct check *check)
 	check_read(check, "database.log", KINDS);
 	if (!closed)
 		check_read_unsound(check, "database.log has no end");
+	judge_rivals(check);
 	check_jobs_each(check, count_orphan);
 }

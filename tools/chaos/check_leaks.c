@@ -9,12 +9,12 @@ static void count_leak(struct check *check, int64_t id, struct check_job *job)
 	const struct check_life *life = check_lives_of(check, job);
 	bool held = job->step == CHECK_ASSIGNED || job->step == CHECK_ACTIVE;
 
-	if (job->claims > job->known)
-		check->verdict->leaked_claims += job->claims - job->known;
-	if (held && life != NULL && life->ended_us == 0 && life->pid != 0 && job->known == 0)
+	if (held && life != NULL && life->ended_us == 0 && life->pid != 0 && job->known == 0) {
+		check->verdict->leaked_claims++;
 		verdict_violate(check->verdict, VERDICT_L3,
 				"job %" PRId64 ": stays with %s, which knows nothing of it", id,
 				life->name);
+	}
 }
 
 static void judge_logs(struct check *check)

@@ -4,7 +4,7 @@
 
 #include "tools/chaos/check.h"
 
-enum { BASE_SPANS = 30, WINDOW_SPANS = 10, SPANS_MAX = 1 << 24 };
+enum { WINDOW_SPANS = 10, SPANS_MAX = 1 << 24 };
 
 void check_pace_end(struct check *check, int64_t at_us)
 {
@@ -40,28 +40,38 @@ static int64_t span_of(const struct check *check, int64_t at_us)
 	return (at_us - check->began_us) / CHECK_BUCKET_US;
 }
 
-/* From the heal until a second in which jobs ended at 90 % of their rate before the fault; -1: it was not seen. */
-static int64_t back_ms(const struct check *check, const struct check_bout *bout)
+/* Ends in a window at the mean rate of the act. */
+static int64_t usual(const struct check *check)
 {
-	int64_t began = span_of(check, bout->injected_us);
-	int64_t healed = span_of(check, bout->healed_us);
-	int64_t base = count(check, began - BASE_SPANS, began);
+	int64_t first = 0;
+	int64_t last = (int64_t)check->end_room;
 
-	if (base == 0 || began < BASE_SPANS)
-		return -1;
+	while (first < last && check->ends[first] == 0)
+		first++;
+	while (last > first && check->ends[last - 1] == 0)
+		last--;
+	return last == first ? 0 : count(check, first, last) * WINDOW_SPANS / (last - first);
+}
+
+/* From the heal until a second begins in which 90 % of the usual jobs ended, in whole spans; -1: it was not seen. */
+static int64_t back_ms(const struct check *check, const struct check_bout *bout, int64_t base)
+{
+	int64_t healed = span_of(check, bout->healed_us);
+
 	for (int64_t at = healed; at + WINDOW_SPANS <= (int64_t)check->end_room; at++)
-		if (count(check, at, at + WINDOW_SPANS) * BASE_SPANS * 10 >=
-		    base * WINDOW_SPANS * 9)
-			return (at - healed) * CHECK_BUCKET_US / 1000;
+		if (count(check, at, at + WINDOW_SPANS) * 10 >= base * 9)
+			return (at - healed + 1) * CHECK_BUCKET_US / 1000;
 	return -1;
 }
 
 void check_pace(struct check *check)
 {
+	int64_t base = usual(check);
+
 	for (size_t i = 0; i < check->bout_count; i++) {
 		const struct check_bout *bout = &check->bouts[i];
 		struct verdict_fault *fault = &check->verdict->faults[bout->fault];
-		int64_t ms = bout->healed_us == 0 ? -1 : back_ms(check, bout);
+		int64_t ms = bout->healed_us == 0 || base == 0 ? -1 : back_ms(check, bout, base);
 
 		if (ms > fault->back_max_ms)
 			fault->back_max_ms = ms;

@@ -87,6 +87,8 @@ struct fault {
 	X(network) \
 	X(probe) \
 	X(relay) \
+	X(server) \
+	X(session) \
 	X(store)
 /* clang-format on */
 

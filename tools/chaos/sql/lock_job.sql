@@ -1,0 +1,2 @@
+begin;
+lock table locum.job in access exclusive mode

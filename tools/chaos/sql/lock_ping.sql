@@ -1,0 +1,2 @@
+begin;
+lock table locum.dispatcher_ping in access exclusive mode

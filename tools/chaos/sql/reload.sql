@@ -1,0 +1,2 @@
+-- reload() -> done boolean
+select pg_reload_conf()

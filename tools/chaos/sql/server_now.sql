@@ -1,0 +1,2 @@
+-- server_now() -> seconds bigint
+select extract(epoch from clock_timestamp())::bigint
