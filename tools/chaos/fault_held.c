@@ -34,42 +34,57 @@ static bool is_dead(struct bout *bout)
 	return count(bout, "death_count", &deaths, NULL) == 0 && deaths > 0;
 }
 
-static int install(struct bout *bout, const char *what, struct error *err)
+/* For half a death interval no ping was acknowledged. */
+static bool is_silent(struct bout *bout)
+{
+	int64_t silent_ms;
+
+	return count(bout, "hold_silence", &silent_ms, NULL) == 0 &&
+	       silent_ms >= bout->stage->act->intervals.death_ms / 2;
+}
+
+static int hold(struct bout *bout, const char *what, struct error *err)
+{
+	const struct hold *own = bout->own;
+	const char *params[] = { own->incarnation, what };
+
+	return server_run(bout->stage->server, "hold_one", params, 2, NULL, err);
+}
+
+static int install(struct bout *bout, struct error *err)
 {
 	struct server *server = bout->stage->server;
-	struct hold *hold = calloc(1, sizeof(*hold));
-	const char *params[2];
+	struct hold *own = calloc(1, sizeof(*own));
 	struct uuid incarnation;
 
-	bout->own = hold;
-	if (hold == NULL)
+	bout->own = own;
+	if (own == NULL)
 		return error_set(err, ERROR_RETRY, "out of memory");
 	if (fleet_incarnation(bout->stage->fleet, bout->target, &incarnation, err) != 0)
 		return -1;
-	uuid_text(incarnation, hold->incarnation);
-	params[0] = hold->incarnation;
-	params[1] = what;
-	if (server_script(server, "hold_install", err) != 0 ||
-	    server_run(server, "hold_lock", NULL, 0, NULL, err) != 0)
+	uuid_text(incarnation, own->incarnation);
+	if (server_script(server, "hold_install", err) != 0)
 		return -1;
-	return server_run(server, "hold_one", params, 2, NULL, err);
+	return server_run(server, "hold_lock", NULL, 0, NULL, err);
 }
 
+/* Pings end first: a statement that began just after one would be given up before the death. */
 static int inject(struct bout *bout, const char *what, struct error *err)
 {
-	struct hold *hold;
+	int64_t death_ms = bout->stage->act->intervals.death_ms;
+	struct hold *own;
 
-	if (install(bout, what, err) != 0 ||
+	if (install(bout, err) != 0 || hold(bout, "pings", err) != 0 ||
+	    bout_await(bout, is_silent, DEATHS * death_ms, "no ping is acknowledged", err) != 0 ||
+	    hold(bout, what, err) != 0 ||
 	    bout_await(bout, is_held, BITE_MS, "a statement of the dispatcher waits", err) != 0)
 		return -1;
-	hold = bout->own;
+	own = bout->own;
 	if (fleet_signal(bout->stage->fleet, bout->target, SIGSTOP, err) != 0)
 		return -1;
-	hold->stopped = true;
-	if (bout_await(bout, is_dead, DEATHS * bout->stage->act->intervals.death_ms,
-		       "the stopped dispatcher is declared dead", err) != 0)
-		return -1;
-	return 0;
+	own->stopped = true;
+	return bout_await(bout, is_dead, DEATHS * death_ms,
+			  "the stopped dispatcher is declared dead", err);
 }
 
 static int inject_claim(struct bout *bout, struct error *err)
