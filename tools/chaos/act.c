@@ -29,6 +29,14 @@ static void tell(struct act *act, const struct load *load, const char *what, int
 
 /* --- what was asked for ------------------------------------------------------------------------- */
 
+static bool forgets(const struct plan_act *plan)
+{
+	for (size_t i = 0; i < plan->bout_count; i++)
+		if ((plan->bouts[i].first->demands & FAULT_FORGETS) != 0)
+			return true;
+	return false;
+}
+
 static int write_settings(const struct act *act, const struct stage *stage, struct error *err)
 {
 	const struct plan_act *plan = act->plan;
@@ -47,6 +55,7 @@ static int write_settings(const struct act *act, const struct stage *stage, stru
 		{ "began_us", history_now_us() },
 		{ "began_real_us", clock_wall_ms() * 1000 },
 		{ "ordered", stage->ordered },
+		{ "forgets", forgets(plan) },
 	};
 	char *path = NULL;
 	FILE *file;

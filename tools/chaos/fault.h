@@ -40,6 +40,7 @@ enum fault_demand {
 	FAULT_NO_ATTEMPT = 1 << 6,    /* no run is counted against a job */
 	FAULT_MAY_LOSE =
 		1 << 7, /* acknowledged work may be lost, and is reported as lost by failover */
+	FAULT_FORGETS = 1 << 9,     /* finished jobs may be gone at the end */
 	FAULT_OWNS_SERVER = 1 << 8, /* hurts the server itself: not for a database of the user's */
 };
 
@@ -87,7 +88,8 @@ struct fault {
 	X(probe) \
 	X(relay) \
 	X(server) \
-	X(session)
+	X(session) \
+	X(store)
 /* clang-format on */
 
 #define FAULT_FILE(name) extern const struct fault fault_##name[];

@@ -10,7 +10,7 @@
 #include "tools/chaos/fault.h"
 #include "tools/chaos/load.h"
 
-enum { SETTLE_LEAST_MS = 60000, WORK_MS = 20000, LOOK_MS = 20, BOUT_MOST = 2 };
+enum { SETTLE_LEAST_MS = 60000, WORK_MS = 20000, LOOK_MS = 20, BOUT_MOST = 2, TRIES = 3 };
 
 struct nemesis {
 	struct stage *stage;
@@ -113,9 +113,8 @@ static void heal(struct nemesis *nemesis, struct play *play)
 
 	if (bout->fault->heal != NULL && bout->fault->heal(bout, &err) != 0)
 		note(nemesis, "was not healed", bout->fault->name, &err);
-	play->healed = play->bit;
-	if (play->bit)
-		history_write(&nemesis->stage->nemesis, "heal %d", bout->number);
+	play->healed = true;
+	history_write(&nemesis->stage->nemesis, "heal %d", bout->number);
 }
 
 /* Until then, or until the run is cut off. */
@@ -127,21 +126,6 @@ static void await_moment(const struct nemesis *nemesis, int64_t until_ms)
 		poll(NULL, 0, (int)(left < LOOK_MS ? left : LOOK_MS));
 		left = until_ms - clock_monotonic_ms();
 	}
-}
-
-/* What kept the one from being done has gone with the other. */
-static void inject_again(struct nemesis *nemesis, struct play *play)
-{
-	if (play->bit || is_cut_off(nemesis))
-		return;
-	note(nemesis, "is injected again, for it could not overlap", play->bout.fault->name,
-	     &play->why);
-	inject(play);
-	if (play->bit)
-		await_moment(nemesis, play->heals_ms);
-	else
-		note(nemesis, "was not injected", play->bout.fault->name, &play->why);
-	heal(nemesis, play);
 }
 
 static struct play *next_to_heal(struct play *plays, int count)
@@ -168,9 +152,6 @@ static void do_harm(struct nemesis *nemesis, struct play *plays, int count)
 		await_moment(nemesis, next->heals_ms);
 		heal(nemesis, next);
 	}
-	for (int i = 0; i < count; i++)
-		if (!plays[i].bit)
-			inject_again(nemesis, &plays[i]);
 }
 
 /* --- afterwards --------------------------------------------------------------------------------- */
@@ -208,6 +189,27 @@ static void settle(struct nemesis *nemesis, struct play *plays, int count)
 	nemesis->broken = true;
 	for (int i = 0; i < count; i++)
 		bout_broken(&plays[i].bout, "the fleet is not whole after it: %s", err.text);
+}
+
+/* What kept one from biting, such as the other of a pair, may have gone. */
+static void try_again(struct nemesis *nemesis, struct play *play)
+{
+	for (int tries = 1; tries < TRIES && !is_cut_off(nemesis) && !nemesis->broken; tries++) {
+		if (play->bit && play->bout.witnesses > 0)
+			return;
+		if (play->bit)
+			error_set(&play->why, ERROR_RETRY, "nothing shows that it bit");
+		note(nemesis, "is injected again", play->bout.fault->name, &play->why);
+		free(play->bout.own);
+		play->bout.own = NULL;
+		inject(play);
+		if (play->bit)
+			await_moment(nemesis, play->heals_ms);
+		heal(nemesis, play);
+		settle(nemesis, play, 1);
+	}
+	if (!play->bit)
+		note(nemesis, "was not injected", play->bout.fault->name, &play->why);
 }
 
 static void judge(struct nemesis *nemesis, struct play *play)
@@ -252,6 +254,8 @@ static void play_bout(struct nemesis *nemesis, const struct plan_bout *planned)
 	}
 	do_harm(nemesis, plays, count);
 	settle(nemesis, plays, count);
+	for (int i = 0; i < count; i++)
+		try_again(nemesis, &plays[i]);
 	for (int i = 0; i < count; i++)
 		judge(nemesis, &plays[i]);
 }

@@ -125,7 +125,7 @@ static int override(struct chaos_options *options, struct plan *plan, int64_t *f
 			act->jobs = jobs;
 		if (dispatchers > 0)
 			act->dispatchers = (int)dispatchers;
-		if (*for_ms > 0 && !plan->endless)
+		if (*for_ms > 0 && (!plan->endless || act->for_ms > *for_ms))
 			act->for_ms = *for_ms;
 		use_handler(options, act);
 	}

@@ -96,12 +96,6 @@ static int make_effects(const struct stage *stage, struct error *err)
 	return 0;
 }
 
-const char *stage_probes(const struct stage *stage, char *path, size_t size)
-{
-	snprintf(path, size, "%s/probes", stage->scratch);
-	return path;
-}
-
 /* Every process of the stage that reaches a probe may take its order away; programs without probes do not care. */
 static int make_probes(const struct stage *stage, struct error *err)
 {

@@ -1,0 +1,2 @@
+-- Takes back queue_forget.
+update locum.queue set keep_finished = '7 days';

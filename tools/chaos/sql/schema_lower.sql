@@ -1,0 +1,2 @@
+-- Takes back what schema_raise recorded.
+delete from locum.migration where name = 'chaos';

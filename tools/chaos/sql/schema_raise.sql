@@ -1,0 +1,3 @@
+-- schema_raise() -> version
+-- Records a migration that this locum does not know.
+insert into locum.migration (version, name) select max(version) + 1, 'chaos' from locum.migration returning version
