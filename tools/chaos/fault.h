@@ -75,8 +75,8 @@ struct fault {
 /* The files of the catalogue. Each fault_NAME.c has the array fault_NAME of its faults, which ends with a row of
  * zeroes; a new fault is a row there, a new file a word here. */
 #define FAULT_FILES(X)                                                                             \
-#define FAULT_FILES(X) X(held) X(job) X(probe) X(dispatcher) X(network) X(relay) X(commit) \
-		X(handler) X(fleet) X(host)
+	X(held)                                                                                    \
+	X(job) X(probe) X(dispatcher) X(network) X(relay) X(commit) X(handler) X(fleet) X(host)
 
 #define FAULT_FILE(name) extern const struct fault fault_##name[];
 FAULT_FILES(FAULT_FILE)
