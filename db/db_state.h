@@ -22,6 +22,7 @@ struct exchange {
 	size_t at;    /* the call whose answer comes next; count: the Sync */
 	size_t statements[DB_CALLS_MAX];
 	bool preparing[DB_CALLS_MAX]; /* the answer to its preparation comes before its own */
+	bool commits[DB_CALLS_MAX];   /* it is a COMMIT, which may be answered by ROLLBACK */
 	PGresult *results[DB_CALLS_MAX];
 	bool failed;
 	struct error err; /* the first */

@@ -1,6 +1,7 @@
 #include "db/exchange.h"
 
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -35,6 +36,7 @@ static int send_call(struct db *db, const struct db_call *call, size_t place, st
 	if (statement_find(call->statement, &index, err) != 0)
 		return -1;
 	db->exchange.statements[place] = index;
+	db->exchange.commits[place] = strcmp(call->statement, "transaction_commit") == 0;
 	if (!db->prepare) {
 		sent = PQsendQueryParams(db->conn, EMBEDDED_STATEMENTS[index].text, args->count,
 					 args->types, args->values, args->lengths, BINARY, 1);
@@ -98,6 +100,21 @@ static void note_failure(struct db *db, const PGresult *result)
 	}
 }
 
+/* COMMIT of a transaction that has failed goes well, and says that it rolled back. */
+static bool has_rolled_back(const struct exchange *x, PGresult *result)
+{
+	return x->commits[x->at] && strcmp(PQcmdStatus(result), "COMMIT") != 0;
+}
+
+static void note_rollback(struct exchange *x)
+{
+	if (x->failed)
+		return;
+	error_set(&x->err, ERROR_RETRY, "the transaction was rolled back instead of committed");
+	snprintf(x->err.sqlstate, sizeof(x->err.sqlstate), "40000");
+	x->failed = true;
+}
+
 /* Takes a result of the call whose turn it is; NULL ends that call's. */
 static void take_answer(struct db *db, PGresult *result)
 {
@@ -111,6 +128,9 @@ static void take_answer(struct db *db, PGresult *result)
 	} else if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) {
 		if (preparation) {
 			db->prepared[x->statements[x->at]] = true;
+			PQclear(result);
+		} else if (has_rolled_back(x, result)) {
+			note_rollback(x);
 			PQclear(result);
 		} else {
 			PQclear(x->results
@@ -248,6 +268,7 @@ int exchange_command(struct db *db, const char *text, struct error *err)
 	if (PQexitPipelineMode(db->conn) != 1 || PQsendQuery(db->conn, text) != 1)
 		return failure_lost(db, err);
 	begin(db, 1, 1);
+	db->exchange.commits[0] = strcmp(text, "commit") == 0;
 	while (advance_command(db) == 0)
 		wait_socket(db);
 	status = exchange_end(db, &result, err);
