@@ -80,12 +80,22 @@ int server_port(const struct server *server)
 
 /* --- asking it ---------------------------------------------------------------------------------- */
 
+/* What the server says besides, of its crashes for one, is not for stderr. */
+static void ignore_notice(void *context, const PGresult *result)
+{
+	(void)context;
+	(void)result;
+}
+
 static PGconn *dial(const char *conninfo)
 {
 	const char *const keywords[] = { "dbname", "connect_timeout", NULL };
 	const char *const values[] = { conninfo, CONNECT_S, NULL };
 
-	return PQconnectdbParams(keywords, values, 1);
+	PGconn *conn = PQconnectdbParams(keywords, values, 1);
+
+	PQsetNoticeReceiver(conn, ignore_notice, NULL);
+	return conn;
 }
 
 PGconn *server_connection(struct server *server, struct error *err)
