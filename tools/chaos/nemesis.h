@@ -8,8 +8,8 @@
 /* What to show while it goes on. */
 typedef void nemesis_tell(void *to, int done, int all, const char *what);
 
-/* Plays all bouts of stage->act. What does not bite is injected again, twice at most. A fault that this machine cannot do is noted as skipped. Returns when the last has
- * settled, or when *stage->stop was set, and everything is healed then too. */
+/* Plays all bouts of stage->act. What does not bite is injected again, twice at most; what this machine cannot do is
+ * noted as skipped. Returns when the last has settled, or when *stage->stop was set, and everything is healed then too. */
 int nemesis_play(struct stage *stage, nemesis_tell *tell, void *to, struct error *err);
 
 #endif
