@@ -198,6 +198,7 @@ static void cancel_jobs(struct agent *agent, const struct wire_frame *frame)
 
 static void stop(struct agent *agent, const struct wire_frame *frame)
 {
+	bool again = agent->state == AGENT_STOPPING;
 	struct wire_stop order;
 	struct error err;
 	struct run *run;
@@ -215,7 +216,9 @@ static void stop(struct agent *agent, const struct wire_frame *frame)
 		roster_move(&agent->roster, run);
 	}
 	for (run = TAILQ_FIRST(&agent->roster.running); run != NULL; run = TAILQ_NEXT(run, link)) {
-		if (run->role != RUN_SERVER)
+		if (run->role != RUN_SERVER && again) /* somebody is in a hurry */
+			run_kill(run, RUN_STOPPED);
+		else if (run->role != RUN_SERVER)
 			run_terminate(run, RUN_STOPPED, order.grace_ms);
 	}
 	services_stop(agent, order.grace_ms);

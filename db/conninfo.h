@@ -9,10 +9,6 @@
  * stays open. */
 char *conninfo_resolve(const char *conninfo, struct error *err);
 
-/* Of several hosts the one at this place, from 0: a string that names it alone, the caller's to free. NULL when there is
- * none, or no list. */
-char *conninfo_host(const char *conninfo, int place);
-
 /* Returns -1 for a malformed one (ERROR_INPUT). Connects to nothing. */
 int conninfo_check(const char *conninfo, struct error *err);
 

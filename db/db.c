@@ -5,135 +5,31 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/halt.h"
 #include "db/db_state.h"
 #include "db/exchange.h"
 #include "db/failure.h"
-#include "db/rows.h"
-#include "db/statement.h"
+#include "db/opening.h"
 
 enum { NAME_SIZE = 64 };
 
-static int check_conninfo(const char *conninfo, struct error *err)
-{
-	char *message = NULL;
-	PQconninfoOption *parsed;
-
-	if (strchr(conninfo, '=') == NULL && strstr(conninfo, "://") == NULL)
-		return 0; /* the bare name of a database, or nothing */
-	parsed = PQconninfoParse(conninfo, &message);
-	if (parsed != NULL) {
-		PQconninfoFree(parsed);
-		return 0;
-	}
-	failure_message(err, ERROR_INPUT, message == NULL ? "out of memory" : message);
-	PQfreemem(message);
-	return error_prefix(err, "the connection string is wrong");
-}
-
-/* Later keywords go before earlier ones: what the user's string says beats our defaults, and our name
- * beats the user's. */
-static PGconn *connect_params(const struct db_options *options)
-{
-	char name[NAME_SIZE];
-	char uuid[UUID_TEXT_SIZE];
-	const char *keys[] = { "client_encoding",
-			       "connect_timeout",
-			       "tcp_user_timeout",
-			       "target_session_attrs",
-			       "dbname",
-			       "application_name",
-			       NULL };
-	const char *values[] = {
-		"UTF8", "10", "20000", "read-write", options->conninfo, name, NULL
-	};
-
-	snprintf(name, sizeof(name), "locum");
-	if (options->role == NULL)
-		keys[5] = "fallback_application_name";
-	else if (uuid_is_none(options->incarnation))
-		snprintf(name, sizeof(name), "locum/%s", options->role);
-	else
-		snprintf(name, sizeof(name), "locum/%s/%s", options->role,
-			 uuid_text(options->incarnation, uuid));
-	return PQconnectdbParams(keys, values, 1);
-}
-
-/* Errors come back as results; what else the server says is not for stderr. */
-static void ignore_notice(void *context, const PGresult *result)
-{
-	(void)context;
-	(void)result;
-}
-
-/* Whether another process than the one that greeted us serves statements. Prepares nothing. */
-static int find_pooler(struct db *db, bool *pooled, struct error *err)
-{
-	struct args args;
-	PGresult *rows;
-
-	args_init(&args);
-	rows = db_call(db, "backend_pid", &args, err);
-	if (rows == NULL)
-		return -1;
-	*pooled = rows_int(rows, 0, 0) != PQbackendPID(db->conn);
-	PQclear(rows);
-	return 0;
-}
-
-static int prepare_session(struct db *db, const struct db_options *options, struct error *err)
-{
-	bool pooled = false;
-	struct args args;
-
-	if (options->wary && find_pooler(db, &pooled, err) != 0)
-		return -1;
-	db->prepare = options->prepared && !pooled;
-	if (options->pinned) {
-		args_init(&args);
-		if (db_do(db, "session_pin", &args, err) != 0)
-			return -1;
-	}
-	if (options->statement_ms > 0) {
-		args_init(&args);
-		args_int8(&args, options->statement_ms);
-		if (db_do(db, "session_limit", &args, err) != 0)
-			return -1;
-	}
-	return 0;
-}
-
 int db_open(struct db **db, const struct db_options *options, struct error *err)
 {
-	struct db *opened;
+	struct opening *opening = opening_begin(options, err);
+	struct error failure = { ERROR_NONE, "", "" };
+	int status;
 
-	if (check_conninfo(options->conninfo, err) != 0)
+	if (opening == NULL)
 		return -1;
-	opened = calloc(1, sizeof(*opened));
-	if (opened == NULL)
-		return error_set(err, ERROR_RETRY, "out of memory");
-	opened->answer_ms = options->answer_ms;
-	opened->prepared = calloc(statement_count() + 1, sizeof(bool));
-	opened->conn = connect_params(options);
-	if (opened->prepared == NULL || opened->conn == NULL) {
-		error_set(err, ERROR_RETRY, "out of memory");
-		goto fail;
+	while ((status = opening_advance(opening, db, &failure)) == 0) {
+		struct pollfd pollfd = opening_poll(opening);
+
+		halt_poll(options->halt, &pollfd, opening_deadline_ms(opening));
 	}
-	if (PQstatus(opened->conn) != CONNECTION_OK) {
-		failure_connect(opened->conn, err);
-		goto fail;
-	}
-	PQsetNoticeReceiver(opened->conn, ignore_notice, NULL);
-	if (PQsetnonblocking(opened->conn, 1) != 0 || PQenterPipelineMode(opened->conn) != 1) {
-		failure_lost(opened, err);
-		goto fail;
-	}
-	if (prepare_session(opened, options, err) != 0)
-		goto fail;
-	*db = opened;
-	return 0;
-fail:
-	db_close(opened);
-	return -1;
+	opening_close(opening);
+	if (status < 0 && err != NULL)
+		*err = failure;
+	return status < 0 ? -1 : 0;
 }
 
 struct db *db_adopt(PGconn *conn, struct error *err)

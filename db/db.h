@@ -17,6 +17,8 @@
 #include "db/args.h"
 
 struct db;
+struct halt;
+struct hosts_memory;
 
 struct db_options {
 	const char *conninfo; /* of libpq: a URL or key=value; "" takes the environment */
@@ -28,6 +30,13 @@ struct db_options {
 	bool pinned; /* pin plans for the session; off behind a pooler */
 	int64_t answer_ms;    /* longest wait for an answer, then the connection counts as lost */
 	int64_t statement_ms; /* the server's own limit for a statement; 0: none */
+	int64_t connect_ms;   /* longest wait for each address to let us in, unless conninfo has a
+				 connect_timeout; 0: 10 s */
+	const struct halt *halt;     /* ends every wait (base/halt.h); or NULL */
+	struct hosts_memory *memory; /* the host that answered last (db/hosts.h); or NULL */
+	/* Asked about a connection before it is used: -1 passes it over, and the next host is tried. Or NULL. */
+	int (*check)(struct db *db, void *context, struct error *err);
+	void *context;
 };
 
 struct db_call {
@@ -35,8 +44,8 @@ struct db_call {
 	struct args args;
 };
 
-/* Connects, within 10 s per host. ERROR_RETRY when nobody answers, ERROR_FATAL when it will never work
- * (password refused), ERROR_INPUT for a malformed conninfo. */
+/* Connects, to the first host that answers and is not passed over. ERROR_RETRY when nobody answers, ERROR_FATAL when one
+ * of them never will (password refused), ERROR_INPUT for a malformed conninfo. */
 int db_open(struct db **db, const struct db_options *options, struct error *err);
 void db_close(struct db *db);
 

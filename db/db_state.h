@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/halt.h"
 
 enum { DB_DETAIL_SIZE = 512, DB_CALLS_MAX = 8 };
 
@@ -21,6 +22,7 @@ struct exchange {
 	size_t at;    /* the call whose answer comes next; count: the Sync */
 	size_t statements[DB_CALLS_MAX];
 	bool preparing[DB_CALLS_MAX]; /* the answer to its preparation comes before its own */
+	bool commits[DB_CALLS_MAX];   /* it is a COMMIT, which may be answered by ROLLBACK */
 	PGresult *results[DB_CALLS_MAX];
 	bool failed;
 	struct error err; /* the first */
@@ -30,6 +32,7 @@ struct exchange {
 struct db {
 	PGconn *conn;
 	int64_t answer_ms;
+	const struct halt *halt; /* or NULL */
 	bool prepare;
 	bool adopted; /* somebody else closes the connection */
 	bool lost;

@@ -1,7 +1,7 @@
 #include "db/exchange.h"
 
-#include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -36,6 +36,7 @@ static int send_call(struct db *db, const struct db_call *call, size_t place, st
 	if (statement_find(call->statement, &index, err) != 0)
 		return -1;
 	db->exchange.statements[place] = index;
+	db->exchange.commits[place] = strcmp(call->statement, "transaction_commit") == 0;
 	if (!db->prepare) {
 		sent = PQsendQueryParams(db->conn, EMBEDDED_STATEMENTS[index].text, args->count,
 					 args->types, args->values, args->lengths, BINARY, 1);
@@ -99,6 +100,21 @@ static void note_failure(struct db *db, const PGresult *result)
 	}
 }
 
+/* COMMIT of a transaction that has failed goes well, and says that it rolled back. */
+static bool has_rolled_back(const struct exchange *x, PGresult *result)
+{
+	return x->commits[x->at] && strcmp(PQcmdStatus(result), "COMMIT") != 0;
+}
+
+static void note_rollback(struct exchange *x)
+{
+	if (x->failed)
+		return;
+	error_set(&x->err, ERROR_RETRY, "the transaction was rolled back instead of committed");
+	snprintf(x->err.sqlstate, sizeof(x->err.sqlstate), "40000");
+	x->failed = true;
+}
+
 /* Takes a result of the call whose turn it is; NULL ends that call's. */
 static void take_answer(struct db *db, PGresult *result)
 {
@@ -112,6 +128,9 @@ static void take_answer(struct db *db, PGresult *result)
 	} else if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) {
 		if (preparation) {
 			db->prepared[x->statements[x->at]] = true;
+			PQclear(result);
+		} else if (has_rolled_back(x, result)) {
+			note_rollback(x);
 			PQclear(result);
 		} else {
 			PQclear(x->results
@@ -166,9 +185,13 @@ static bool is_late(struct db *db)
 {
 	struct exchange *x = &db->exchange;
 
-	if (clock_monotonic_ms() < x->deadline_ms)
+	int64_t now_ms = clock_monotonic_ms();
+
+	if (now_ms < x->deadline_ms && now_ms < halt_deadline_ms(db->halt))
 		return false;
-	if (!x->failed)
+	if (!x->failed && now_ms < x->deadline_ms)
+		error_set(&x->err, ERROR_RETRY, "the database did not answer before the end");
+	else if (!x->failed)
 		error_set(&x->err, ERROR_RETRY, "the database did not answer within %lld ms",
 			  (long long)db->answer_ms);
 	x->failed = true;
@@ -183,12 +206,9 @@ int exchange_advance(struct db *db)
 /* Waits for the socket, as long as the deadline allows. */
 static void wait_socket(struct db *db)
 {
-	int64_t left_ms = db->exchange.deadline_ms - clock_monotonic_ms();
 	struct pollfd pollfd = { .fd = PQsocket(db->conn), .events = db_events(db) };
 
-	if (left_ms > 60000)
-		left_ms = 60000;
-	if (left_ms > 0 && poll(&pollfd, 1, (int)left_ms) < 0 && errno != EINTR)
+	if (halt_poll(db->halt, &pollfd, db->exchange.deadline_ms) != 0)
 		break_off(db);
 }
 
@@ -248,6 +268,7 @@ int exchange_command(struct db *db, const char *text, struct error *err)
 	if (PQexitPipelineMode(db->conn) != 1 || PQsendQuery(db->conn, text) != 1)
 		return failure_lost(db, err);
 	begin(db, 1, 1);
+	db->exchange.commits[0] = strcmp(text, "commit") == 0;
 	while (advance_command(db) == 0)
 		wait_socket(db);
 	status = exchange_end(db, &result, err);

@@ -16,38 +16,40 @@ void drain_quiet(struct pump *pump)
 	pump->quiet = true;
 }
 
-void drain_begin(struct pump *pump)
+void drain_begin(struct pump *pump, int64_t since_ms)
 {
 	if (pump->draining)
 		return;
 	pump->draining = true;
 	pump->counts.drained = ledger_count(pump->ledger);
-	pump->drain_deadline_ms = clock_monotonic_ms() + pump->options.config->drain_timeout_ms;
+	pump->drain_deadline_ms = since_ms + pump->options.config->drain_timeout_ms;
 	log_info("draining", log_number("remaining", (int64_t)ledger_count(pump->ledger)));
 	courier_recall(pump);
 }
 
-/* The time for finishing is over, or somebody is in a hurry. */
-static void release_all(struct pump *pump, int64_t grace_ms)
+/* The time for finishing is over, or somebody is in a hurry, perhaps after that. */
+static void release_all(struct pump *pump, int64_t grace_ms, int64_t end_ms)
 {
-	if (pump->releasing)
+	int64_t deadline_ms = clock_monotonic_ms() + end_ms;
+
+	if (pump->releasing && deadline_ms >= pump->drain_deadline_ms)
 		return;
 	if (!pump->draining)
 		pump->counts.drained = ledger_count(pump->ledger);
-	for (int i = 0; i < pump->agent_count; i++)
+	for (int i = 0; !pump->releasing && i < pump->agent_count; i++)
 		pump->counts.forced += ledger_load(pump->ledger, i);
-	pump->draining = true;
-	pump->releasing = true;
-	pump->drain_deadline_ms = clock_monotonic_ms() + grace_ms + END_MS;
-	if (ledger_count(pump->ledger) > 0)
+	if (!pump->releasing && ledger_count(pump->ledger) > 0)
 		log_warning("handing back what remains",
 			    log_number("remaining", (int64_t)ledger_count(pump->ledger)));
+	pump->draining = true;
+	pump->releasing = true;
+	pump->drain_deadline_ms = deadline_ms;
 	courier_stop(pump, grace_ms);
 }
 
 void drain_release(struct pump *pump)
 {
-	release_all(pump, 0);
+	release_all(pump, 0, PUMP_RELEASE_MS);
 }
 
 void drain_say(struct pump *pump)
@@ -71,7 +73,8 @@ bool drain_is_over(struct pump *pump)
 		return false;
 	if (pump->releasing)
 		return true;
-	release_all(pump, pump->options.config->kill_grace_ms);
+	release_all(pump, pump->options.config->kill_grace_ms,
+		    pump->options.config->kill_grace_ms + END_MS);
 	return false;
 }
 

@@ -7,10 +7,11 @@
 /* Claims nothing more. */
 void drain_quiet(struct pump *pump);
 
-/* Claims nothing more, hands back what has not started, and waits for the rest until drain_timeout. */
-void drain_begin(struct pump *pump);
+/* Claims nothing more, hands back what has not started, and waits for the rest until drain_timeout, counted from since_ms
+ * (CLOCK_MONOTONIC). */
+void drain_begin(struct pump *pump, int64_t since_ms);
 
-/* Waits no more: hands everything back. */
+/* Waits no more: hands everything back, and ends within PUMP_RELEASE_MS. */
 void drain_release(struct pump *pump);
 
 /* Tells the database, once. */

@@ -23,6 +23,7 @@ struct mail {
 	enum mail_kind kind;
 	struct uuid incarnation;
 	struct signal signal;
+	int64_t since_ms;      /* of MAIL_DRAIN: when it was asked for, CLOCK_MONOTONIC */
 	int agent;             /* index into the configuration */
 	int fd;                /* the receiver's to close */
 	struct config *config; /* on the heap; the receiver's to free */

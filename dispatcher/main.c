@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/fence.h"
+#include "base/halt.h"
 #include "base/log.h"
 #include "base/log_limit.h"
 #include "base/version.h"
@@ -30,7 +31,13 @@
 #include "dispatcher/reaper.h"
 #include "dispatcher/trace.h"
 
-enum { LOCK_WAIT_EXTRA_MS = 1000, AGENT_END_MS = 5000 };
+enum {
+	LOCK_WAIT_EXTRA_MS = 1000,
+	AGENT_END_MS = 5000,
+	LEAVE_MS = 3000, /* longest that the last words to the database take */
+	CONNECT_LEAST_MS = 1000,
+	CONNECT_MOST_MS = 10000,
+};
 
 /* Everything that lives as long as the process does. */
 struct daemon {
@@ -40,9 +47,10 @@ struct daemon {
 	struct fence *fence;
 	int fence_fd;
 	int signal_fd;
-	int done_fd;  /* the pump's drain is over */
-	int drain_fd; /* the database asks for a drain */
-	int gone_fd;  /* somebody took our id over */
+	int done_fd;      /* the pump's drain is over */
+	int drain_fd;     /* the database asks for a drain */
+	int gone_fd;      /* somebody took our id over */
+	struct halt halt; /* of all waiting for the database */
 	struct notify notify;
 	struct mailbox *box;
 	struct trace *trace; /* or NULL */
@@ -52,6 +60,7 @@ struct daemon {
 	struct pinger *pinger;
 	struct pump *pump;
 	bool draining;
+	bool forced; /* it waits for nothing that may not come */
 	int exit_code;
 };
 
@@ -79,6 +88,24 @@ static int open_signals(struct daemon *daemon, struct error *err)
 	return 0;
 }
 
+/* Who waits longer than a ping's interval for a host that is silent misses a ping at the next one. */
+static int open_primary(struct daemon *daemon, struct error *err)
+{
+	struct primary_options options = {
+		.system_id = daemon->identity.system_id,
+		.timeline = daemon->identity.timeline,
+		.connect_ms = daemon->config.ping_interval_ms,
+		.halt = &daemon->halt,
+	};
+
+	if (options.connect_ms < CONNECT_LEAST_MS)
+		options.connect_ms = CONNECT_LEAST_MS;
+	if (options.connect_ms > CONNECT_MOST_MS)
+		options.connect_ms = CONNECT_MOST_MS;
+	daemon->primary = primary_open(&options);
+	return daemon->primary != NULL ? 0 : error_set(err, ERROR_FATAL, "out of memory");
+}
+
 static int start(struct daemon *daemon, struct error *err)
 {
 	const struct config *config = &daemon->config;
@@ -86,7 +113,7 @@ static int start(struct daemon *daemon, struct error *err)
 	struct pinger_options pinger = { .config = config };
 	struct pump_options pump = { .config = config };
 
-	if (open_signals(daemon, err) != 0 ||
+	if (open_signals(daemon, err) != 0 || halt_open(&daemon->halt, err) != 0 ||
 	    identity_open(&daemon->identity, config->state_dir,
 			  config->kill_grace_ms + LOCK_WAIT_EXTRA_MS, err) != 0 ||
 	    fence_create(&daemon->fence, &daemon->fence_fd, err) != 0 ||
@@ -99,10 +126,8 @@ static int start(struct daemon *daemon, struct error *err)
 	crew.pump = daemon->box;
 	if (crew_start(&daemon->crew, &crew, err) != 0)
 		return -1;
-	daemon->primary = primary_open(daemon->identity.system_id, daemon->identity.timeline);
-	if (daemon->primary == NULL)
-		return error_set(err, ERROR_FATAL, "out of memory");
-	if (reaper_start(&daemon->reaper, config, daemon->primary, err) != 0)
+	if (open_primary(daemon, err) != 0 ||
+	    reaper_start(&daemon->reaper, config, daemon->primary, err) != 0)
 		return -1;
 	pinger.identity = &daemon->identity;
 	pinger.fence = daemon->fence;
@@ -128,10 +153,15 @@ static int start(struct daemon *daemon, struct error *err)
 /* The first time: finish what runs. From then on: hand it back at once. */
 static void begin_end(struct daemon *daemon, bool at_once)
 {
-	struct mail mail = { .kind = at_once || daemon->draining ? MAIL_RELEASE : MAIL_DRAIN };
+	struct mail mail = { .kind = MAIL_DRAIN, .since_ms = clock_monotonic_ms() };
 
 	if (!daemon->draining)
 		notify_send(&daemon->notify, "STOPPING=1");
+	if (at_once || daemon->draining) {
+		mail.kind = MAIL_RELEASE;
+		daemon->forced = true;
+		halt_set(&daemon->halt, mail.since_ms + PUMP_RELEASE_MS);
+	}
 	daemon->draining = true;
 	mailbox_post(daemon->box, &mail);
 }
@@ -282,10 +312,12 @@ static void stop(struct daemon *daemon)
 		mailbox_clear(daemon->box); /* sockets that the pump never took */
 	if (daemon->crew != NULL)
 		crew_stop(daemon->crew, AGENT_END_MS);
-	pinger_stop(daemon->pinger);
+	halt_set(&daemon->halt, clock_monotonic_ms() + LEAVE_MS);
+	pinger_stop(daemon->pinger, daemon->forced || remaining > 0);
 	reaper_stop(daemon->reaper);
 	primary_close(daemon->primary);
 	mailbox_close(daemon->box);
+	halt_close(&daemon->halt);
 	trace_close(daemon->trace);
 	fence_close(daemon->fence);
 	identity_close(&daemon->identity);
@@ -336,7 +368,12 @@ static int run(struct daemon *daemon)
 static int act(int argc, char **argv)
 {
 	struct daemon daemon = {
-		.fence_fd = -1, .signal_fd = -1, .done_fd = -1, .drain_fd = -1, .gone_fd = -1
+		.fence_fd = -1,
+		.signal_fd = -1,
+		.done_fd = -1,
+		.drain_fd = -1,
+		.gone_fd = -1,
+		.halt = { .fd = -1, .deadline_ms = INT64_MAX },
 	};
 	struct options *options = &daemon.options;
 	struct error err = { ERROR_NONE, "", "" };

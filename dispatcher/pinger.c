@@ -31,6 +31,7 @@ struct pinger {
 	int failures;        /* to reach the database, in a row */
 	int64_t feed_due_ms; /* next time for the watchdog */
 	_Atomic int64_t ack_boot_ms;
+	_Atomic bool hasty;     /* its leave is not worth a new connection */
 	struct signal *signals; /* that came last, to be acknowledged */
 	size_t signal_count;
 	pthread_t thread;
@@ -388,7 +389,7 @@ static void leave(struct pinger *pinger)
 	fence_set_ms(pinger->options.fence, FENCE_DOWN);
 	/* That a connection was lost may show only now: the second try has another one. */
 	for (int i = 0; i < 2 && status != 0; i++) {
-		if (pinger->db == NULL && connect_db(pinger, &err) != 0)
+		if (pinger->db == NULL && (pinger->hasty || connect_db(pinger, &err) != 0))
 			break;
 		status = dispatcher_stop(pinger->db, pinger->incarnation, &err);
 		if (status == 0)
@@ -455,10 +456,11 @@ fail:
 	return -1;
 }
 
-void pinger_stop(struct pinger *pinger)
+void pinger_stop(struct pinger *pinger, bool hurried)
 {
 	if (pinger == NULL)
 		return;
+	pinger->hasty = hurried;
 	pthread_mutex_lock(&pinger->lock);
 	pinger->stopping = true;
 	pthread_cond_signal(&pinger->changed);

@@ -39,9 +39,9 @@ struct pinger_options {
  * good (ERROR_FATAL) or because nobody answers (ERROR_RETRY). Then starts the thread. */
 int pinger_start(struct pinger **pinger, const struct pinger_options *options, struct error *err);
 
-/* Stops the thread, which lowers the fence and takes its leave of the database, and frees. Call it after the
- * pump has ended. */
-void pinger_stop(struct pinger *pinger);
+/* Stops the thread, which lowers the fence and takes its leave of the database, and frees. In a hurry it does so only
+ * on a connection that it has. Call it after the pump has ended. */
+void pinger_stop(struct pinger *pinger, bool hurried);
 
 /* When the last acknowledged ping was sent, in milliseconds of CLOCK_BOOTTIME. Any thread. */
 int64_t pinger_ack_boot_ms(const struct pinger *pinger);

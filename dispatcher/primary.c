@@ -6,10 +6,13 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "db/conninfo.h"
+#include "db/hosts.h"
 #include "db/lineage.h"
 
 struct primary {
+	int64_t connect_ms;
+	const struct halt *halt;
+	struct hosts_memory memory;
 	pthread_mutex_t lock; /* guards what follows */
 	int64_t system_id;
 	int64_t timeline;
@@ -17,15 +20,18 @@ struct primary {
 	bool pooled;
 };
 
-struct primary *primary_open(int64_t system_id, int64_t timeline)
+struct primary *primary_open(const struct primary_options *options)
 {
 	struct primary *primary = calloc(1, sizeof(*primary));
 
 	if (primary == NULL)
 		return NULL;
+	primary->memory = (struct hosts_memory)HOSTS_MEMORY_INIT;
 	pthread_mutex_init(&primary->lock, NULL);
-	primary->system_id = system_id;
-	primary->timeline = timeline;
+	primary->connect_ms = options->connect_ms;
+	primary->halt = options->halt;
+	primary->system_id = options->system_id;
+	primary->timeline = options->timeline;
 	return primary;
 }
 
@@ -100,47 +106,39 @@ int primary_check(struct primary *primary, struct db *db, int64_t *timeline, str
 	return 0;
 }
 
-static int open_checked(struct primary *primary, struct db **db, const struct db_options *options,
-			int64_t *timeline, struct error *err)
+/* Of a connection that is being made. */
+struct visit {
+	struct primary *primary;
+	int64_t timeline;
+	struct error refusal; /* the first; none: nobody was refused */
+};
+
+static int check_visit(struct db *db, void *context, struct error *err)
 {
-	struct db *opened;
+	struct visit *visit = context;
+	int status = primary_check(visit->primary, db, &visit->timeline, err);
 
-	if (db_open(&opened, options, err) != 0)
-		return -1;
-	if (primary_check(primary, opened, timeline, err) != 0) {
-		db_close(opened);
-		return -1;
-	}
-	*db = opened;
-	return 0;
-}
-
-/* The first host that takes writes is the wrong one: a later one may be the right one. */
-static int open_any(struct primary *primary, struct db **db, const struct db_options *options,
-		    int64_t *timeline)
-{
-	struct db_options one = *options;
-	struct error err = { ERROR_NONE, "", "" };
-	char *conninfo;
-	int status = -1;
-
-	for (int i = 0; status != 0 && (conninfo = conninfo_host(options->conninfo, i)) != NULL;
-	     i++) {
-		one.conninfo = conninfo;
-		status = open_checked(primary, db, &one, timeline, &err);
-		free(conninfo);
-	}
+	if (status != 0 && err->kind == ERROR_FATAL && visit->refusal.kind == ERROR_NONE)
+		visit->refusal = *err;
 	return status;
 }
 
 int primary_connect(struct primary *primary, struct db **db, const struct db_options *options,
 		    int64_t *timeline, struct error *err)
 {
-	if (open_checked(primary, db, options, timeline, err) == 0)
-		return 0;
-	if (err->kind != ERROR_FATAL || open_any(primary, db, options, timeline) != 0)
+	struct visit visit = { .primary = primary };
+	struct db_options checked = *options;
+
+	checked.connect_ms = primary->connect_ms;
+	checked.halt = primary->halt;
+	checked.memory = &primary->memory;
+	checked.check = check_visit;
+	checked.context = &visit;
+	if (db_open(db, &checked, err) != 0)
 		return -1;
-	log_warning("the first host that answers is passed over", log_err(err));
+	*timeline = visit.timeline;
+	if (visit.refusal.kind != ERROR_NONE)
+		log_warning("the first host that answers is passed over", log_err(&visit.refusal));
 	return 0;
 }
 

@@ -15,12 +15,19 @@
 
 struct primary;
 
-/* As known from earlier; 0 and 0: the first connection says. NULL when memory ends. */
-struct primary *primary_open(int64_t system_id, int64_t timeline);
+struct primary_options {
+	int64_t system_id; /* as known from earlier; 0 and 0: the first connection says */
+	int64_t timeline;
+	int64_t connect_ms;      /* longest wait for each address of each host */
+	const struct halt *halt; /* ends the waiting on each connection; or NULL */
+};
+
+/* NULL when memory ends. */
+struct primary *primary_open(const struct primary_options *options);
 void primary_close(struct primary *primary);
 
-/* As db_open; err is not NULL. Of several hosts a later one is taken when the first that takes writes is refused.
- * ERROR_FATAL when the database is refused, ERROR_RETRY when it is a standby. Sets *timeline to that of
+/* As db_open; err is not NULL. Of several hosts the one that answered last is tried first, and a later one is taken when
+ * the first that takes writes is refused. ERROR_FATAL when the database is refused, ERROR_RETRY when it is a standby. Sets *timeline to that of
  * the connection, 0 when this role may not know. A new one is logged once. */
 int primary_connect(struct primary *primary, struct db **db, const struct db_options *options,
 		    int64_t *timeline, struct error *err);

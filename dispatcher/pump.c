@@ -169,7 +169,7 @@ static void take_mail(struct pump *pump, const struct mail *mail)
 		drain_quiet(pump);
 		return;
 	case MAIL_DRAIN:
-		drain_begin(pump);
+		drain_begin(pump, mail->since_ms);
 		return;
 	case MAIL_RELEASE:
 		drain_release(pump);

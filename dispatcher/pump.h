@@ -16,6 +16,9 @@
 
 struct pump;
 
+/* MAIL_RELEASE is done after so long, whatever is left. */
+enum { PUMP_RELEASE_MS = 2000 };
+
 struct pump_options {
 	const struct config *config;
 	struct mailbox *box;     /* its news */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/probe.h"
+#include "db/hosts.h"
 
 /* Far longer than any job; how long one may take is for timeouts to say. */
 enum { ANSWER_MS = 7 * 24 * 3600 * 1000 };
@@ -13,6 +14,7 @@ enum { CANCEL_ERROR_SIZE = 256 };
 
 struct store {
 	struct db *db; /* NULL: not connected */
+	struct hosts_memory memory;
 	char *conninfo;
 	char detail[512];     /* of the last error of a function */
 	int64_t transaction;  /* that is lent */
@@ -30,6 +32,7 @@ struct store *store_open(const char *conninfo)
 
 	if (store == NULL)
 		return NULL;
+	store->memory = (struct hosts_memory)HOSTS_MEMORY_INIT;
 	store->conninfo = strdup(conninfo);
 	if (store->conninfo == NULL) {
 		free(store);
@@ -114,6 +117,7 @@ static int connect(struct store *store, bool *fresh, struct error *err)
 		.prepared = !store->unprepared,
 		.wary = true,
 		.answer_ms = ANSWER_MS,
+		.memory = &store->memory,
 	};
 
 	/* The first look may find the server's last words, the second one that it has hung up. */

@@ -25,7 +25,8 @@ static int64_t system_id(struct database *d)
 static int connect_as(struct database *d, int64_t known_id, int64_t known_timeline,
 		      const char *more, int64_t *timeline)
 {
-	struct primary *primary = primary_open(known_id, known_timeline);
+	const struct primary_options known = { .system_id = known_id, .timeline = known_timeline };
+	struct primary *primary = primary_open(&known);
 	char conninfo[600];
 	const struct db_options options = { .conninfo = conninfo,
 					    .role = "test",

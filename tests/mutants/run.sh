@@ -79,7 +79,7 @@ judge() {
 	fi
 	echo "ALIVE   $name: $(header "$name" What) (exit $status)"
 	tail -n 5 "$work/$name.log" | sed 's/^/  | /'
-	[ -z "${KEEP:-}" ] || cp -a "$work/$name" "/tmp/locum-mutant-$name"
+	[ -z "${KEEP:-}" ] || cp -a -T "$work/$name" "/tmp/locum-mutant-$name"
 	return 1
 }
 

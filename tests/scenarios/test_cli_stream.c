@@ -285,6 +285,20 @@ static void the_lost_commit_of_a_long_stream_is_found_out(void **state)
 	free(lines);
 }
 
+/* COMMIT of a transaction that has failed is answered, and says ROLLBACK. */
+static void a_commit_that_rolls_back_is_not_taken_for_stored(void **state)
+{
+	struct database *d = *state;
+	char *lines = many_lines(LIMIT_SUBMIT_BATCH + 1);
+	struct command command;
+
+	submit_through(d, RELAY_ABORT, "commit", &command, lines);
+	cli_assert(&command, 75, "nothing was stored");
+	command_fini(&command);
+	assert_int_equal(count_jobs(d), 0);
+	free(lines);
+}
+
 static void a_conflict_is_tried_again(void **state)
 {
 	struct database *d = *state;
@@ -327,6 +341,7 @@ int main(void)
 		DATABASE_TEST(a_batch_that_is_ended_as_a_deadlock_is_tried_again),
 		DATABASE_TEST(a_commit_whose_answer_is_lost_is_neither_lost_nor_repeated),
 		DATABASE_TEST(the_lost_commit_of_a_long_stream_is_found_out),
+		DATABASE_TEST(a_commit_that_rolls_back_is_not_taken_for_stored),
 		DATABASE_TEST(a_conflict_is_tried_again),
 	};
 

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "tests/support/database.h"
 #include "tests/support/scenario.h"
 
@@ -178,6 +179,41 @@ static void the_end_is_recorded_over_a_new_connection(void **state)
 	assert_left(s, daemon);
 }
 
+/* --- while the database is silent --------------------------------------------------------------- */
+
+enum { AT_ONCE_MS = 5000 };
+
+/* It lost its connections, and those that it tries to make are taken and never answered. */
+static void silence(struct scenario *s, struct scenario_daemon *daemon)
+{
+	relay_set(s->detour.relay, &(struct relay_rule){ .harm = RELAY_RESET });
+	scenario_await_logged(s, daemon, 1, "connection to the database lost");
+	relay_set(s->detour.relay, &(struct relay_rule){ .harm = RELAY_HALF_OPEN });
+	detour_await(&s->detour, 2);
+}
+
+static void a_second_sigterm_ends_it_at_once_though_the_database_is_silent(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *daemon;
+	int64_t asked_ms;
+
+	scenario_relay(s);
+	daemon = start_with_jobs(s, 3,
+				 "drain_timeout = \"1h\" ping_interval = \"6s\" "
+				 "ping_death_interval = \"2m\"");
+	silence(s, daemon);
+	scenario_signal(s, daemon, SIGTERM);
+	scenario_await_logged(s, daemon, 1, "stopping signal=");
+	asked_ms = clock_monotonic_ms();
+	scenario_signal(s, daemon, SIGTERM);
+	assert_int_equal(scenario_exit(s, daemon), 0);
+	if (clock_monotonic_ms() - asked_ms > AT_ONCE_MS)
+		scenario_fail(s, "it took %d ms", (int)(clock_monotonic_ms() - asked_ms));
+	scenario_await_first_runs_gone(s, 1, 3);
+	assert_int_equal(scenario_logged(s, daemon, "stopped by force remaining=3"), 1);
+}
+
 /* --- asked for by the database ----------------------------------------------------------------- */
 
 static void ask(struct scenario *s)
@@ -253,6 +289,7 @@ int main(void)
 		SCENARIO_TEST(claimed_jobs_that_did_not_start_are_handed_back_uncounted),
 		SCENARIO_TEST(an_idle_dispatcher_stops_at_once),
 		SCENARIO_TEST(the_end_is_recorded_over_a_new_connection),
+		SCENARIO_TEST(a_second_sigterm_ends_it_at_once_though_the_database_is_silent),
 		SCENARIO_TEST(the_database_can_ask_for_a_drain),
 		SCENARIO_TEST(sigterm_after_a_drain_that_was_asked_for_hands_back_at_once),
 		SCENARIO_TEST(a_drain_hands_back_at_once_what_has_not_started),

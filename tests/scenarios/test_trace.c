@@ -17,13 +17,8 @@
 
 #define UUID "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
-static const struct relay_rule PASS = { .trigger = "" };
-static const struct relay_rule NO_DATABASE = { .trigger = "",
-					       .role = "locum/",
-					       .times = RELAY_ALWAYS };
-static const struct relay_rule NO_PING = { .trigger = "",
-					   .role = "locum/pinger",
-					   .times = RELAY_ALWAYS };
+static const struct relay_rule NO_DATABASE = { .client = "locum/", .harm = RELAY_RESET };
+static const struct relay_rule NO_PING = { .client = "locum/pinger", .harm = RELAY_RESET };
 static const struct relay_rule DROP_ANSWER = { .trigger = "job_complete",
 					       .harm = RELAY_CUT_ANSWER,
 					       .times = 1 };
@@ -113,17 +108,17 @@ static void a_trace_tells_a_reassignment_and_the_end_of_a_life(void **state)
 	scenario_direct(s);
 	scenario_submit(s, 1, "slow");
 	scenario_await_active(s, 1);
-	relay_set(&s->relay, &NO_DATABASE);
+	relay_set(s->detour.relay, &NO_DATABASE);
 	start_traced(s, "sibling");
 	scenario_await_noted(s, 1, "start 1 2 ");
 	scenario_let(s, "gate.1", 1);
 	scenario_await_noted(s, 1, "end 1 1 ");
 	at = await(s, "slow", 0, "fence " UUID);
-	relay_set(&s->relay, &NO_PING);
+	relay_set(s->detour.relay, &NO_PING);
 	at = await(s, "slow", at, "complete " UUID " 1:completed:" UUID);
 	at = await(s, "slow", at, "answer " UUID " 1:lost");
 	at = await(s, "slow", at, "reassigned 1 " UUID);
-	relay_set(&s->relay, &PASS);
+	relay_set(s->detour.relay, &DETOUR_PASS);
 	at = await(s, "slow", at, "dead " UUID);
 	await(s, "slow", at, "register " UUID " " UUID " [0-9]+");
 	scenario_let(s, "gate.2", 1);
@@ -160,7 +155,7 @@ static void a_trace_tells_an_answer_that_was_lost_and_found(void **state)
 	scenario_handler(s, "quick", "", "note run");
 	scenario_relay(s);
 	start_traced(s, "one");
-	relay_set(&s->relay, &DROP_ANSWER);
+	relay_set(s->detour.relay, &DROP_ANSWER);
 	scenario_submit(s, 1, "quick");
 	at = await(s, "one", 0, "complete " UUID " 1:completed:" UUID);
 	at = await(s, "one", at, "unknown " UUID);

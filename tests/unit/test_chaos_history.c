@@ -95,11 +95,11 @@ static void a_record_of_ten_thousand_jobs_is_one_line(void **state)
 {
 	struct scene *scene = *state;
 	struct history history;
-	enum { JOBS = 10000 };
-	char *jobs = calloc(JOBS, 8);
+	enum { JOBS = 10000, WORD = 16 };
+	char *jobs = calloc(JOBS, WORD);
 
 	for (int i = 0; i < JOBS; i++)
-		snprintf(jobs + strlen(jobs), 8, " %d", i);
+		snprintf(jobs + strlen(jobs), WORD, " %d", i);
 	assert_int_equal(history_open(&history, scene->folder, "a.log", &scene->err), 0);
 	history_write(&history, "ok request%s", jobs);
 	history_close(&history);

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
+#include "tools/chaos/facts.h"
 #include "tools/chaos/report.h"
 #include "tools/chaos/verdict.h"
 
@@ -275,6 +276,30 @@ static void the_page_shows_the_time_line_and_needs_nothing_else(void **state)
 	assert_has_not(page, "src=");
 }
 
+static void a_history_that_is_cut_is_shown_as_far_as_it_goes(void **state)
+{
+	struct folder *folder = *state;
+	const char *page;
+
+	put_good_run(folder);
+	put(folder, "01-kills/worker-0.log",
+	    "1000000 register " LIFE " " LIFE " 7\n1500000 claim " LIFE " " CLAIM " 1:1\n1600");
+	page = as_page(folder);
+	assert_has(page, "<title>life 00000000…, from 0.0 s to 0.5 s, declared dead</title>");
+}
+
+static void settings_that_are_none_are_told_by_file_and_line(void **state)
+{
+	struct folder *folder = *state;
+	struct error err = { ERROR_NONE, "", "" };
+	char expected[PATH_SIZE * 2];
+
+	put(folder, "run", "suite=quick\nnonsense\n");
+	assert_null(facts_read(folder->path, "run", &err));
+	snprintf(expected, sizeof(expected), "%s/run:2: the line is not NAME=VALUE", folder->path);
+	assert_string_equal(err.text, expected);
+}
+
 #define FOLDER_TEST(test) cmocka_unit_test_setup_teardown(test, open_folder, close_folder)
 
 int main(void)
@@ -287,6 +312,8 @@ int main(void)
 		FOLDER_TEST(a_folder_without_a_run_is_refused),
 		FOLDER_TEST(programs_get_all_of_it_as_json),
 		FOLDER_TEST(the_page_shows_the_time_line_and_needs_nothing_else),
+		FOLDER_TEST(a_history_that_is_cut_is_shown_as_far_as_it_goes),
+		FOLDER_TEST(settings_that_are_none_are_told_by_file_and_line),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

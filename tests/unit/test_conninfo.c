@@ -42,29 +42,6 @@ static void what_is_given_goes_before_the_environment(void **state)
 	assert_resolved("postgresql://me@h:99/app", "user='me'");
 }
 
-static void assert_host(const char *conninfo, int place, const char *part)
-{
-	char *one = conninfo_host(conninfo, place);
-	char *again = one == NULL ? NULL : conninfo_resolve(one, NULL);
-
-	if (part == NULL)
-		assert_null(one);
-	else if (again == NULL || strstr(again, part) == NULL)
-		fail_msg("%s is not in %s", part, again == NULL ? "nothing" : again);
-	free(one);
-	free(again);
-}
-
-static void each_of_several_hosts_can_be_named_alone(void **state)
-{
-	(void)state;
-	assert_host("host=a,b,c port=1,2,3", 1, "host='b' port='2'");
-	assert_host("host=a,b port=7", 1, "host='b' port='7'");
-	assert_host("postgresql://a:1,b:2/app", 0, "host='a' port='1'");
-	assert_host("host=a,b", 2, NULL);
-	assert_host("host=a", 0, NULL);
-}
-
 static void which_sort_of_server_is_wanted_stays_open(void **state)
 {
 	char *resolved = conninfo_resolve("host=a,b", NULL);
@@ -103,7 +80,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_left_open_comes_from_the_environment),
 		cmocka_unit_test(what_is_given_goes_before_the_environment),
-		cmocka_unit_test(each_of_several_hosts_can_be_named_alone),
 		cmocka_unit_test(which_sort_of_server_is_wanted_stays_open),
 		cmocka_unit_test(a_resolved_string_resolves_to_itself),
 		cmocka_unit_test(a_malformed_string_is_refused),

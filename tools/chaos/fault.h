@@ -55,6 +55,7 @@ struct fault {
 	const char *heals;   /* how it is healed */
 	const char *pass;    /* what must hold besides the invariants, in words */
 	bool shortened;      /* a long-running row, played short */
+	bool untargeted;     /* it hurts no dispatcher in particular: bout->target is -1 */
 
 	/* Whether this machine can do it; a reason in *err when not. NULL: always. */
 	int (*possible)(struct error *err);
@@ -84,6 +85,7 @@ struct fault {
 	X(held) \
 	X(host) \
 	X(job) \
+	X(memory) \
 	X(network) \
 	X(probe) \
 	X(relay) \

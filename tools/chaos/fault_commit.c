@@ -37,6 +37,10 @@ static const struct deed DEEDS[] = {
 	  "submissions went well up to their commit, which failed" },
 	{ "settlement-answer-dropped", RELAY_CUT_ANSWER, "handler_call",
 	  "jobs were committed by their own transactions and answered to nobody" },
+	{ "answers-dropped-at-random", RELAY_CUT_ANSWER, NULL,
+	  "requests were done and answered to nobody" },
+	{ "commit-answers-dropped-at-random", RELAY_CUT_ANSWER, "job_complete",
+	  "completions were committed and answered to nobody" },
 };
 
 static const struct deed *deed_of(const struct bout *bout)
@@ -58,7 +62,7 @@ static void witness(struct bout *bout)
 	bout_witness(bout, "%" PRId64 " %s", relay_hits(bout->stage->relay), deed_of(bout)->what);
 }
 
-static int harm(struct bout *bout, struct error *err)
+static void set_rule(struct bout *bout, int times, int percent)
 {
 	const struct deed *deed = deed_of(bout);
 
@@ -66,10 +70,22 @@ static int harm(struct bout *bout, struct error *err)
 		  &(struct relay_rule){
 			  .harm = deed->harm,
 			  .trigger = deed->trigger,
-			  .times = SINGLE,
+			  .times = times,
+			  .percent = percent,
+			  .seed = bout->chance,
 			  .hold_ms = LATE_DEATHS * bout->stage->act->intervals.death_ms,
 		  });
+}
+
+static int await_hits(struct bout *bout, struct error *err)
+{
 	return bout_await(bout, is_hit, BITE_MS, "the harm to requests", err);
+}
+
+static int harm(struct bout *bout, struct error *err)
+{
+	set_rule(bout, SINGLE, 0);
+	return await_hits(bout, err);
 }
 
 static int inject(struct bout *bout, struct error *err)
@@ -83,13 +99,17 @@ static int inject(struct bout *bout, struct error *err)
 /* Its own jobs, for the load may have none of the kind. */
 static int inject_settlement(struct bout *bout, struct error *err)
 {
+	set_rule(bout, SINGLE, 0);
 	for (int i = 0; i < SINGLE; i++) {
 		int64_t job;
 
 		if (load_submit(bout->stage->load, "sql", "{\"work_us\": 1000}", &job, err) != 0)
 			return -1;
 	}
-	return inject(bout, err);
+	if (await_hits(bout, err) != 0)
+		return -1;
+	witness(bout);
+	return 0;
 }
 
 static int heal(struct bout *bout, struct error *err)
@@ -118,10 +138,8 @@ static int heal_late(struct bout *bout, struct error *err)
 
 static int inject_many(struct bout *bout, struct error *err)
 {
-	relay_set(bout->stage->relay, &(struct relay_rule){ .harm = RELAY_CUT_ANSWER,
-							    .percent = SHARE_PERCENT,
-							    .seed = bout->chance });
-	return bout_await(bout, is_hit, BITE_MS, "the harm to requests", err);
+	set_rule(bout, 0, SHARE_PERCENT);
+	return await_hits(bout, err);
 }
 
 static int64_t hold_many_ms(const struct bout *bout)
@@ -131,10 +149,8 @@ static int64_t hold_many_ms(const struct bout *bout)
 
 static int heal_many(struct bout *bout, struct error *err)
 {
-	int64_t hits = relay_hits(bout->stage->relay);
-
-	if (hits > 0)
-		bout_witness(bout, "%" PRId64 " requests were done and answered to nobody", hits);
+	if (is_hit(bout))
+		witness(bout);
 	return heal(bout, err);
 }
 
@@ -177,6 +193,14 @@ const struct fault fault_commit[] = {
 			"connections are lost before the answers arrive",
 			"each effect is there once"),
 		.demands = FAULT_NO_DEATH,
+	},
+	{
+		FAULT_ROW(49, "commit-answers-dropped-at-random", inject_many, heal_many,
+			  "a fifth of all completions is committed, and the connections are lost "
+			  "before the answers arrive",
+			  "each completion is found to be accepted, and no handler runs again"),
+		.demands = COMMIT_DEMANDS,
+		.hold_ms = hold_many_ms,
 	},
 	{
 		FAULT_ROW(49, "answers-dropped-at-random", inject_many, heal_many,

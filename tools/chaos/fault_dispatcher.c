@@ -158,7 +158,7 @@ static int stop_tree(struct bout *bout, struct error *err)
 	    fleet_signal_all(bout->stage->fleet, bout->target, SIGSTOP, err) != 0 ||
 	    victim_await_death(bout, err) != 0)
 		return -1;
-	if (victim_is_stopped(bout) && process_state(victim->agent) == 'T')
+	if (victim_is_stopped(bout) && process_stands(victim->agent))
 		bout_witness(
 			bout, "dispatcher %d and agent %d were stopped while %s was declared dead",
 			(int)victim->victim.pid, (int)victim->agent, victim->victim.incarnation);

@@ -295,8 +295,9 @@ static int needs_namespaces(struct error *err)
 		.row = (number), .name = (name_), .stage = STAGE_PLAIN, .demands = QUIET,          \
 		.what = (what_), .tool = "a handler of the harness",                               \
 		.witness = "the run's own note, and its process in /proc",                         \
-		.heals = "the agent ends it", .pass = (pass_), .possible = (possible_),            \
-		.inject = inject, .hold_ms = no_time, .heal = see_the_end, .judge = judge,         \
+		.heals = "the agent ends it", .pass = (pass_), .untargeted = true,                 \
+		.possible = (possible_), .inject = inject, .hold_ms = no_time,                     \
+		.heal = see_the_end, .judge = judge,                                               \
 	}
 
 const struct fault fault_handler[] = {
@@ -336,6 +337,7 @@ const struct fault fault_handler[] = {
 		.heals = "the file system ends, and the read with it",
 		.pass = "its job is not given to others while it lives; the next attempt completes "
 			"it",
+		.untargeted = true,
 		.possible = needs_fuse,
 		.inject = inject_unkillable,
 		.hold_ms = three_intervals,

@@ -171,10 +171,10 @@ static bool are_asleep(struct bout *bout)
 	struct fleet *fleet = bout->stage->fleet;
 
 	for (int i = 0; i < fleet_size(fleet); i++)
-		if (fleet_pid(fleet, i) > 0 && (process_state(fleet_pid(fleet, i)) != 'T' ||
-						process_state(fleet_agent(fleet, i)) != 'T'))
+		if (fleet_pid(fleet, i) > 0 && (!process_stands(fleet_pid(fleet, i)) ||
+						!process_stands(fleet_agent(fleet, i))))
 			return false;
-	return process_state(server_pid(bout->stage->server)) == 'T';
+	return process_stands(server_pid(bout->stage->server));
 }
 
 static int fall_asleep(struct bout *bout, struct error *err)

@@ -61,6 +61,9 @@ static void flatten(char *text)
 
 /* Writes the record into line; returns its length without the NUL, or the length that it would have. */
 static size_t compose(char *line, size_t size, int64_t at_us, const char *format, va_list arguments)
+	__attribute__((format(printf, 4, 0)));
+
+static size_t compose(char *line, size_t size, int64_t at_us, const char *format, va_list arguments)
 {
 	int head = snprintf(line, size, "%" PRId64 " ", at_us);
 	int text = vsnprintf(line + head, size - (size_t)head, format, arguments);

@@ -79,6 +79,7 @@ static void begin(struct nemesis *nemesis, struct play *play, const struct fault
 {
 	int number = ++nemesis->number;
 
+	target = fault->untargeted ? -1 : target;
 	*play = (struct play){
 		.bout = { .number = number,
 			  .fault = fault,

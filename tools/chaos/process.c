@@ -38,6 +38,13 @@ char process_state(pid_t pid)
 	return fields == NULL || *fields == 'X' ? '\0' : *fields;
 }
 
+bool process_stands(pid_t pid)
+{
+	char state = process_state(pid);
+
+	return state == 'T' || state == 'D';
+}
+
 bool process_lives(pid_t pid)
 {
 	char state = process_state(pid);

@@ -13,6 +13,9 @@ enum { PROCESS_TREE_MAX = 4096 };
  * for; 0: there is none. */
 char process_state(pid_t pid);
 
+/* Whether it stands still after a SIGSTOP: stopped, or waiting for a child that was stopped before it became a program. */
+bool process_stands(pid_t pid);
+
 /* Whether there is such a process that has not ended. */
 bool process_lives(pid_t pid);
 

@@ -195,7 +195,7 @@ static void put_invariants(FILE *out, const struct verdict *verdict)
 	fputs("<h2>Invariants</h2>\n<div class=\"card\"><table>\n<tr><th>name</th><th>what must not "
 	      "be</th><th class=\"n\">seen</th></tr>\n",
 	      out);
-	for (int i = 0; i < VERDICT_INVARIANT_COUNT; i++) {
+	for (enum verdict_invariant i = 0; i < VERDICT_INVARIANT_COUNT; i++) {
 		const struct verdict_violations *of = &verdict->of[i];
 
 		fprintf(out, "<tr><td class=\"name\">%s %s</td><td>", verdict_name(i),

@@ -94,7 +94,7 @@ int report_json(FILE *out, const char *folder, struct error *err)
 			 json_of_facts(digest->facts), "verdict", json_of_verdict(folder), "acts",
 			 acts);
 	digest_close(digest);
-	status = root == NULL ? -1 : json_dumpf(root, out, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+	status = root == NULL ? -1 : json_dumpf(root, out, JSON_COMPACT | JSON_PRESERVE_ORDER);
 	json_decref(root);
 	if (status != 0 || fputc('\n', out) == EOF || fflush(out) != 0)
 		return error_set(err, ERROR_FATAL, "the report cannot be written");

@@ -88,7 +88,7 @@ static void put_invariants(FILE *out, const struct digest *digest, int width)
 	char count[WORDS_SIZE];
 
 	fputs("\nInvariants\n", out);
-	for (int i = 0; i < VERDICT_INVARIANT_COUNT; i++) {
+	for (enum verdict_invariant i = 0; i < VERDICT_INVARIANT_COUNT; i++) {
 		const struct verdict_violations *of = &digest->verdict.of[i];
 		char text[VERDICT_TEXT + 64];
 		char name[64];

@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { RECORD_SIZE = 256 };
+enum { RECORD_SIZE = 256, HOG_PIECES = 256, HOG_PIECE = 1 << 20, HOG_PAGE = 4096 };
 
 int64_t effect_now_us(void)
 {
@@ -49,6 +49,17 @@ void effect_read(struct json_span text, struct effect_payload *payload)
 			 fail.bytes + 1);
 }
 
+/* Memory counts when it is written. */
+static void hog(void)
+{
+	for (int i = 0; i < HOG_PIECES; i++) {
+		volatile char *piece = malloc(HOG_PIECE);
+
+		for (size_t at = 0; piece != NULL && at < (size_t)HOG_PIECE; at += HOG_PAGE)
+			piece[at] = 1;
+	}
+}
+
 int effect_fail(const char *fail)
 {
 	sigset_t none;
@@ -58,6 +69,8 @@ int effect_fail(const char *fail)
 	pthread_sigmask(SIG_SETMASK, &none, NULL);
 	if (strcmp(fail, "segfault") == 0)
 		raise(SIGSEGV);
+	else if (strcmp(fail, "hog") == 0)
+		hog();
 	else if (sscanf(fail, "signal %d", &number) == 1)
 		raise(number);
 	else if (sscanf(fail, "exit %d", &number) == 1)

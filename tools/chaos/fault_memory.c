@@ -1,0 +1,193 @@
+/* Memory that ends: for a dispatcher, and for a handler. */
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#include "tools/chaos/jail.h"
+#include "tools/chaos/process.h"
+#include "tools/chaos/run_begun.h"
+#include "tools/chaos/stage.h"
+#include "tools/chaos/victim.h"
+
+enum { BITE_MS = 30000 };
+static const char HANDLER_LIMIT[] = "67108864"; /* a quarter of what "hog" takes */
+
+/* --- a dispatcher that gets no more ------------------------------------------------------------- */
+
+/* bout->own. */
+struct starveling {
+	struct victim victim;
+	int complaints; /* that its log held before */
+};
+
+/* What it has mapped now, in bytes; 0 when it is gone. */
+static rlim_t mapped_bytes(pid_t pid)
+{
+	char path[64];
+	unsigned long long kilobytes = 0;
+	char line[128];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	file = fopen(path, "re");
+	while (file != NULL && kilobytes == 0 && fgets(line, sizeof(line), file) != NULL)
+		if (sscanf(line, "VmSize: %llu", &kilobytes) != 1)
+			kilobytes = 0;
+	if (file != NULL)
+		fclose(file);
+	return (rlim_t)kilobytes * 1024;
+}
+
+static int limit(pid_t pid, rlim_t bytes, struct error *err)
+{
+	const struct rlimit limit = { bytes, RLIM_INFINITY };
+
+	if (prlimit(pid, RLIMIT_AS, &limit, NULL) != 0)
+		return error_set(err, ERROR_FATAL, "cannot limit the memory of %d", (int)pid);
+	return 0;
+}
+
+static int complaints(const struct bout *bout)
+{
+	return fleet_logged(bout->stage->fleet, bout->target, "out of memory") +
+	       fleet_logged(bout->stage->fleet, bout->target, "Cannot allocate memory");
+}
+
+static bool has_felt_it(struct bout *bout)
+{
+	const struct starveling *starveling = bout->own;
+
+	return complaints(bout) > starveling->complaints || !process_lives(starveling->victim.pid);
+}
+
+/* A corpse makes work that needs memory: a thread with a connection of its own. */
+static int kill_another(struct bout *bout, struct error *err)
+{
+	struct fleet *fleet = bout->stage->fleet;
+	int another = (bout->target + 1) % fleet_size(fleet);
+	int status;
+
+	if (another == bout->target)
+		return error_set(err, ERROR_RETRY, "there is one dispatcher only");
+	if (fleet_signal(fleet, another, SIGKILL, err) != 0)
+		return -1;
+	return fleet_await_end(fleet, another, BITE_MS, &status, err);
+}
+
+static int give_no_memory(struct bout *bout, struct error *err)
+{
+	struct starveling *starveling = victim_take(bout, sizeof(*starveling), err);
+
+	if (starveling == NULL)
+		return -1;
+	starveling->complaints = complaints(bout);
+	if (limit(starveling->victim.pid, mapped_bytes(starveling->victim.pid), err) != 0 ||
+	    kill_another(bout, err) != 0 ||
+	    bout_await(bout, has_felt_it, BITE_MS, "a want of memory", err) != 0)
+		return -1;
+	bout_witness(bout, "process %d %s when it could have no more memory",
+		     (int)starveling->victim.pid,
+		     process_lives(starveling->victim.pid) ? "complained" : "ended");
+	return 0;
+}
+
+static int give_memory(struct bout *bout, struct error *err)
+{
+	const struct starveling *starveling = bout->own;
+
+	if (starveling == NULL || !process_lives(starveling->victim.pid))
+		return 0;
+	return limit(starveling->victim.pid, RLIM_INFINITY, err);
+}
+
+/* --- a handler that takes too much -------------------------------------------------------------- */
+
+/* bout->own. */
+struct hog {
+	struct jail jail;
+	int64_t job;
+	pid_t pid;
+};
+
+static int can_limit(struct error *err)
+{
+	return jail_possible("memory", err);
+}
+
+static bool has_begun(struct bout *bout)
+{
+	struct hog *hog = bout->own;
+
+	hog->pid = run_begun(bout, hog->job);
+	return hog->pid > 0;
+}
+
+static bool was_killed(struct bout *bout)
+{
+	const struct hog *hog = bout->own;
+
+	return jail_count(&hog->jail, "memory.oom_control", "oom_kill") > 0 &&
+	       !process_lives(hog->pid);
+}
+
+/* It works for a while before it takes the memory, and is caught meanwhile. Its next run is not. */
+static int feed_hog(struct bout *bout, struct error *err)
+{
+	struct hog *hog = bout->own = calloc(1, sizeof(*hog));
+
+	if (hog == NULL)
+		return error_set(err, ERROR_RETRY, "out of memory");
+	if (jail_make(&hog->jail, bout, "memory", err) != 0 ||
+	    jail_set(&hog->jail, "memory.limit_in_bytes", HANDLER_LIMIT, err) != 0 ||
+	    load_submit(bout->stage->load, "command", "{\"work_ms\": 1500, \"fail\": \"hog\"}",
+			&hog->job, err) != 0 ||
+	    bout_await(bout, has_begun, BITE_MS, "the start of the job", err) != 0 ||
+	    jail_take(&hog->jail, hog->pid, err) != 0 ||
+	    bout_await(bout, was_killed, BITE_MS, "the end of the handler", err) != 0)
+		return -1;
+	bout_witness(bout, "the kernel killed handler %d of job %" PRId64 " for want of memory",
+		     (int)hog->pid, hog->job);
+	return 0;
+}
+
+static int forget_hog(struct bout *bout, struct error *err)
+{
+	struct hog *hog = bout->own;
+
+	return hog == NULL ? 0 : jail_open(&hog->jail, bout, err);
+}
+
+/* --- the catalogue ------------------------------------------------------------------------------ */
+
+const struct fault fault_memory[] = {
+	{
+		.row = 9,
+		.name = "memory-limited",
+		.stage = STAGE_PLAIN,
+		.demands = FAULT_NO_OVERLAP,
+		.what = "a dispatcher can have no more memory than it has, while another is killed",
+		.tool = "prlimit",
+		.witness = "its log says that memory ended, or it ends",
+		.heals = "it can have memory again",
+		.pass = "no claim is left behind",
+		.inject = give_no_memory,
+		.heal = give_memory,
+	},
+	{
+		.row = 10,
+		.name = "handler-oom",
+		.stage = STAGE_PLAIN,
+		.demands = FAULT_NO_DEATH,
+		.what = "a handler takes more memory than there is, and the kernel kills it",
+		.tool = "the memory cgroup",
+		.witness = "the kernel counts the kill, and the process is gone",
+		.heals = "nothing has to be",
+		.pass = "the run counts as crashed, and the job is done by another",
+		.possible = can_limit,
+		.inject = feed_hog,
+		.heal = forget_hog,
+	},
+	{ 0 },
+};
