@@ -115,10 +115,12 @@ static int drain(struct act *act, struct stage *stage, struct error *err)
 	int64_t left = 0;
 
 	tell(act, stage->load, "waiting for the last job", 0, 0);
-	stage->stop = &act->run->hurry;
 	load_stop(stage->load, RESOLVE_MS);
 	if (load_drain(stage->load, DRAIN_MS, stage->stop, &left, err) != 0)
 		return -1;
+	if (left > 0 && atomic_load(stage->stop))
+		return error_set(err, ERROR_RETRY,
+				 "the run was cut off before the last job had ended");
 	if (left == 0)
 		history_write(&stage->nemesis, "drained %" PRId64, load_acknowledged(stage->load));
 	else
@@ -149,7 +151,7 @@ static int play(struct act *act, struct stage *stage, struct error *err)
 		return -1;
 	if (load_start(stage, err) != 0)
 		return -1;
-	if (nemesis_play(stage, show_bout, &showing, err) != 0)
+	if (nemesis_play(stage, &act->run->stop, show_bout, &showing, err) != 0)
 		return -1;
 	await_jobs(act, stage);
 	return drain(act, stage, err) != 0 ? -1 : export(act, stage, err);
@@ -208,7 +210,7 @@ static int play_on_stage(struct act *act, struct verdict *verdict)
 			       .undo = act->undo,
 			       .programs = act->run->programs,
 			       .folder = strdup(act->folder),
-			       .stop = &act->run->stop };
+			       .stop = &act->run->hurry };
 	struct error err = { .kind = ERROR_NONE };
 	struct error strike = { .kind = ERROR_NONE };
 	int status = play(act, &stage, &err);

@@ -24,12 +24,16 @@ static struct run run; /* of this process, for the signals */
 
 /* --- signals ------------------------------------------------------------------------------------ */
 
-/* The first ends the faults, the second the waiting. */
+/* The first makes the present fault the last, the second ends the waiting. */
 static void stop(int number)
 {
+	static const char HINT[] = "\nthe fault that is on is the last; once more cuts it off\n";
+
 	(void)number;
 	if (atomic_exchange(&run.stop, true))
 		atomic_store(&run.hurry, true);
+	else if (isatty(STDERR_FILENO) != 0 && write(STDERR_FILENO, HINT, sizeof(HINT) - 1) < 0)
+		return;
 }
 
 static void heed_signals(void)

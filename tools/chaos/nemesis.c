@@ -14,6 +14,7 @@ enum { SETTLE_LEAST_MS = 60000, WORK_MS = 20000, LOOK_MS = 20, BOUT_MOST = 2, TR
 
 struct nemesis {
 	struct stage *stage;
+	const atomic_bool *enough;
 	nemesis_tell *tell;
 	void *to;
 	uint64_t seed;
@@ -272,10 +273,15 @@ static void tell(const struct nemesis *nemesis, const struct plan_bout *planned)
 		nemesis->tell(nemesis->to, nemesis->done, nemesis->all, what);
 }
 
+static bool is_enough(const struct nemesis *nemesis)
+{
+	return nemesis->broken || atomic_load(nemesis->enough) || is_cut_off(nemesis);
+}
+
 static void play_round(struct nemesis *nemesis, const struct plan_bout *bouts, size_t count)
 {
 	nemesis->all = nemesis->done + (int)count;
-	for (size_t i = 0; i < count && !is_cut_off(nemesis) && !nemesis->broken; i++) {
+	for (size_t i = 0; i < count && !is_enough(nemesis); i++) {
 		tell(nemesis, &bouts[i]);
 		if (is_possible(nemesis, bouts[i].first) &&
 		    (bouts[i].second == NULL || is_possible(nemesis, bouts[i].second)))
@@ -287,7 +293,7 @@ static void play_round(struct nemesis *nemesis, const struct plan_bout *bouts, s
 /* Nothing that can be played is no reason to go round and round. */
 static bool goes_on(const struct nemesis *nemesis)
 {
-	return !is_cut_off(nemesis) && !nemesis->broken && nemesis->number > 0 &&
+	return !is_enough(nemesis) && nemesis->number > 0 &&
 	       clock_monotonic_ms() - nemesis->began_ms < nemesis->stage->act->for_ms;
 }
 
@@ -301,9 +307,11 @@ static size_t count_faults(void)
 	return count;
 }
 
-int nemesis_play(struct stage *stage, nemesis_tell *tell_it, void *to, struct error *err)
+int nemesis_play(struct stage *stage, const atomic_bool *enough, nemesis_tell *tell_it, void *to,
+		 struct error *err)
 {
 	struct nemesis nemesis = { .stage = stage,
+				   .enough = enough,
 				   .tell = tell_it,
 				   .to = to,
 				   .seed = stage->act->seed,

@@ -177,20 +177,59 @@ static bool may_overlap(const struct fault *a, const struct fault *b)
 	       (a->stage == STAGE_PLAIN || b->stage == STAGE_PLAIN);
 }
 
-static const struct fault *draw(const struct plan_act *act, uint64_t *chance)
+static bool is_possible(const struct fault *fault)
 {
-	return act->bouts[chance_below(chance, (unsigned)act->bout_count)].first;
+	struct error none;
+
+	return fault->possible == NULL || fault->possible(&none) == 0;
+}
+
+/* What the pairs of an act are drawn from: its faults, and on a stage that is not the plain one those of the plain one
+ * too, of which one may join one of its own. */
+struct pool {
+	const struct fault **faults;
+	size_t count;
+};
+
+static void pool_add(struct pool *pool, const struct fault *fault)
+{
+	for (size_t i = 0; i < pool->count; i++)
+		if (pool->faults[i] == fault)
+			return;
+	if (is_possible(fault))
+		pool->faults[pool->count++] = fault;
+}
+
+static int pool_fill(struct pool *pool, const struct plan_act *act, struct error *err)
+{
+	const struct fault *fault = NULL;
+	size_t most = act->bout_count;
+
+	while ((fault = fault_next(fault)) != NULL)
+		most++;
+	pool->count = 0;
+	pool->faults = calloc(most, sizeof(*pool->faults));
+	if (pool->faults == NULL)
+		return out_of_memory(err);
+	for (size_t i = 0; i < act->bout_count; i++)
+		pool_add(pool, act->bouts[i].first);
+	while (act->stage != STAGE_PLAIN && (fault = fault_next(fault)) != NULL)
+		if (fault->stage == STAGE_PLAIN)
+			pool_add(pool, fault);
+	return 0;
 }
 
 enum { TRIES = 200 };
 
-static bool draw_pair(const struct plan_act *act, struct hand *hand, uint64_t *chance)
+static bool draw_pair(const struct plan_act *act, const struct pool *pool, struct hand *hand,
+		      uint64_t *chance)
 {
-	for (int i = 0; i < TRIES; i++) {
-		const struct fault *a = draw(act, chance);
-		const struct fault *b = draw(act, chance);
+	for (int i = 0; i < TRIES && pool->count > 0; i++) {
+		const struct fault *a = pool->faults[chance_below(chance, (unsigned)pool->count)];
+		const struct fault *b = pool->faults[chance_below(chance, (unsigned)pool->count)];
 
-		if (!may_overlap(a, b) || holds_pair(hand, a, b))
+		if (!may_overlap(a, b) || holds_pair(hand, a, b) ||
+		    (a->stage != act->stage && b->stage != act->stage))
 			continue;
 		hand->bouts[hand->count++] = (struct plan_bout){ a, b };
 		return true;
@@ -215,13 +254,19 @@ int plan_deal(const struct plan_act *act, uint64_t seed, int round, struct plan_
 	size_t most = act->bout_count + (size_t)act->random_pairs;
 	struct hand hand = { .bouts = calloc(most, sizeof(*hand.bouts)) };
 	uint64_t chance = chance_part(seed, (uint64_t)round);
+	struct pool pool;
 
 	if (hand.bouts == NULL)
 		return out_of_memory(err);
+	if (pool_fill(&pool, act, err) != 0) {
+		free(hand.bouts);
+		return -1;
+	}
 	memcpy(hand.bouts, act->bouts, act->bout_count * sizeof(*act->bouts));
 	hand.count = act->bout_count;
-	for (int i = 0; i < act->random_pairs && draw_pair(act, &hand, &chance); i++)
+	for (int i = 0; i < act->random_pairs && draw_pair(act, &pool, &hand, &chance); i++)
 		;
+	free(pool.faults);
 	if (act->for_ms > 0)
 		shuffle(&hand, &chance);
 	*bouts = hand.bouts;

@@ -13,7 +13,8 @@
  *       stage = "plain"
  *       faults = {"dispatcher-killed", "dispatcher-stopped"}         {"all"}: all of the stage
  *       pairs = {"dispatcher-killed + server-crashed"}
- *       random_pairs = 10     so many more, drawn from its faults by the seed
+ *       random_pairs = 10     so many more, drawn by the seed from its faults and, on another stage than the plain one,
+ *                             from the plain one's for the other half
  *       jobs = 5000           and every other setting from above, for this act
  *   }
  *

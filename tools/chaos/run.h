@@ -39,9 +39,10 @@ struct run {
 	int64_t for_ms;       /* an endless plan ends after that long; 0: when it is stopped */
 	void (*tell)(void *to, const struct run_progress *progress); /* or NULL */
 	void *to;
-	atomic_bool
-		stop; /* set by the first SIGINT or SIGTERM: nothing more is injected; what was, is healed and judged */
-	atomic_bool hurry; /* set by the second: nothing is waited for any more */
+	/* Set by the first SIGINT or SIGTERM: the fault that is on is the last, and the act is judged as it is then; and by
+	 * the second: nothing is waited for any more. What was harmed is healed in both cases. */
+	atomic_bool stop;
+	atomic_bool hurry;
 };
 
 /* Plays and judges. *verdict is set on success. */

@@ -12,6 +12,7 @@
 #include "base/limits.h"
 #include "base/nearest.h"
 #include "base/text.h"
+#include "tools/chaos/braces.h"
 
 enum { FILE_BYTES = 1024 * 1024, CHUNK = 65536, WORD_MAX = 80 };
 
@@ -404,6 +405,8 @@ static int parse(const struct reading *reading, cfg_t *root, const char *text)
 {
 	const char *complaint;
 
+	if (braces_check(reading->path, text, reading->err) != 0)
+		return -1;
 	if (cfg_parse_buf(root, text) == CFG_SUCCESS)
 		return take_all(reading, root);
 	complaint = find_complaint(root);

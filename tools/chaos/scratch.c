@@ -61,35 +61,44 @@ static bool spares_server(const struct fault *fault)
 	       (fault->stage == STAGE_PLAIN && (fault->demands & FAULT_OWNS_SERVER) == 0);
 }
 
-static void drop_bouts(struct plan_act *act)
+/* Returns how many were dropped. */
+static size_t drop_bouts(struct plan_act *act)
 {
+	const size_t before = act->bout_count;
 	size_t kept = 0;
 
 	for (size_t i = 0; i < act->bout_count; i++)
 		if (spares_server(act->bouts[i].first) && spares_server(act->bouts[i].second))
 			act->bouts[kept++] = act->bouts[i];
 	act->bout_count = kept;
+	return before - kept;
 }
 
-/* Acts that have nothing left go behind the others. */
-static void drop_acts(struct plan *plan)
+/* Acts that have nothing left go behind the others. Returns how many bouts were dropped. */
+static size_t drop_acts(struct plan *plan)
 {
+	size_t dropped = 0;
 	size_t kept = 0;
 
 	for (size_t i = 0; i < plan->act_count; i++) {
 		struct plan_act act = plan->acts[i];
 
-		drop_bouts(&act);
-		if (act.stage == STAGE_PLAIN && act.bout_count > 0) {
+		dropped += drop_bouts(&act);
+		if (act.bout_count > 0 && act.stage != STAGE_PLAIN)
+			dropped += act.bout_count;
+		else if (act.bout_count > 0) {
 			plan->acts[i] = plan->acts[kept];
 			plan->acts[kept++] = act;
 		}
 	}
 	plan_cut(plan, kept);
+	return dropped;
 }
 
 int scratch_use(struct cli *cli, bool yes, struct plan *plan, struct error *err)
 {
+	size_t dropped;
+
 	if (cli->conninfo == NULL)
 		return 0;
 	if (!yes && isatty(STDIN_FILENO) == 0)
@@ -98,7 +107,10 @@ int scratch_use(struct cli *cli, bool yes, struct plan *plan, struct error *err)
 			"faults go to the database of -d: say --yes, or answer on a terminal");
 	if (refuse_jobs(cli, err) != 0 || (!yes && ask(cli, err) != 0))
 		return -1;
-	drop_acts(plan);
+	dropped = drop_acts(plan);
+	if (dropped > 0 && !cli->quiet)
+		cli_say("%zu faults and pairs are left out, which hurt the server of -d or need another stage",
+			dropped);
 	if (plan->act_count == 0)
 		return cli_usage(cli, err, "no fault is left that spares the server of -d");
 	plan->conninfo = cli->conninfo;

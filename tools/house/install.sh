@@ -54,6 +54,9 @@ ln -sf liblocum.so.0 "$prefix/lib/liblocum.so"
 sed "s|@PREFIX@|$3|; s|@VERSION@|$version|" lib/locum.pc.in > "$prefix/lib/pkgconfig/locum.pc"
 chmod 644 "$prefix/lib/pkgconfig/locum.pc"
 
+install -d "$prefix/share/locum/chaos"
+install -m 644 tools/chaos/suites/*.conf "$prefix/share/locum/chaos/"
+
 for example in examples/clients/*; do
 	[ -f "$example" ] || continue
 	install -d "$prefix/share/locum/examples"
