@@ -80,6 +80,7 @@ struct fault {
 #define FAULT_FILES(X) \
 	X(commit) \
 	X(dispatcher) \
+	X(failover) \
 	X(fleet) \
 	X(handler) \
 	X(held) \
@@ -87,6 +88,7 @@ struct fault {
 	X(job) \
 	X(memory) \
 	X(network) \
+	X(pooler) \
 	X(probe) \
 	X(relay) \
 	X(server) \
