@@ -91,6 +91,7 @@ struct fault {
 	X(pooler) \
 	X(probe) \
 	X(relay) \
+	X(restore) \
 	X(server) \
 	X(session) \
 	X(store)

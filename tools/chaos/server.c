@@ -63,6 +63,11 @@ pid_t server_pid(const struct server *server)
 	return process_lives(server->pid) ? server->pid : 0;
 }
 
+const char *server_programs(const struct server *server)
+{
+	return server->programs;
+}
+
 const char *server_data(const struct server *server)
 {
 	return server->data;
