@@ -80,6 +80,7 @@ struct fault {
 #define FAULT_FILES(X) \
 	X(commit) \
 	X(dispatcher) \
+	X(failover) \
 	X(fleet) \
 	X(handler) \
 	X(held) \
@@ -87,8 +88,10 @@ struct fault {
 	X(job) \
 	X(memory) \
 	X(network) \
+	X(pooler) \
 	X(probe) \
 	X(relay) \
+	X(restore) \
 	X(server) \
 	X(session) \
 	X(store)

@@ -63,6 +63,11 @@ pid_t server_pid(const struct server *server)
 	return process_lives(server->pid) ? server->pid : 0;
 }
 
+const char *server_programs(const struct server *server)
+{
+	return server->programs;
+}
+
 const char *server_data(const struct server *server)
 {
 	return server->data;
@@ -266,6 +271,9 @@ int server_stop(struct server *server, int signal, struct error *err)
 	if (undo_wait(server->undo, server->pid, STOP_MS, NULL, err) < 0)
 		return -1;
 	server->pid = 0;
+	/* Its last words may still be unread on it, so that it does not look lost. */
+	PQfinish(server->conn);
+	server->conn = NULL;
 	return 0;
 }
 
