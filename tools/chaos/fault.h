@@ -85,6 +85,7 @@ struct fault {
 	X(held) \
 	X(host) \
 	X(job) \
+	X(limits) \
 	X(memory) \
 	X(network) \
 	X(probe) \
