@@ -92,6 +92,7 @@ struct fault {
 	X(relay) \
 	X(server) \
 	X(session) \
+	X(skew) \
 	X(store)
 /* clang-format on */
 
