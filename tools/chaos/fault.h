@@ -86,6 +86,7 @@ struct fault {
 	X(held) \
 	X(host) \
 	X(job) \
+	X(limits) \
 	X(memory) \
 	X(network) \
 	X(pooler) \
@@ -94,6 +95,7 @@ struct fault {
 	X(restore) \
 	X(server) \
 	X(session) \
+	X(skew) \
 	X(store)
 /* clang-format on */
 
