@@ -44,7 +44,11 @@ struct pinger {
 
 static void post(struct pinger *pinger, enum mail_kind kind)
 {
-	struct mail mail = { .kind = kind, .incarnation = pinger->incarnation };
+	struct mail mail = {
+		.kind = kind,
+		.incarnation = pinger->incarnation,
+		.life = fence_life(pinger->options.fence),
+	};
 
 	mailbox_post(pinger->options.pump, &mail);
 }
@@ -211,7 +215,7 @@ static bool end_life(struct pinger *pinger, int64_t born_ms)
 	int64_t death_interval_ms = pinger->options.config->ping_death_interval_ms;
 	int64_t pause_ms;
 
-	fence_set_ms(pinger->options.fence, FENCE_DOWN);
+	fence_end_life(pinger->options.fence);
 	PROBE(life_ended);
 	pthread_mutex_lock(&pinger->lock);
 	pinger->dropped = false;

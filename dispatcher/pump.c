@@ -90,7 +90,7 @@ void pump_fail(struct pump *pump, struct connection *connection, const struct er
 						       pump->options.config->ping_interval_ms);
 }
 
-static void begin_life(struct pump *pump, struct uuid incarnation)
+static void begin_life(struct pump *pump, struct uuid incarnation, int64_t life)
 {
 	const struct config *config = pump->options.config;
 	struct observer_settings settings = {
@@ -101,6 +101,7 @@ static void begin_life(struct pump *pump, struct uuid incarnation)
 	};
 
 	pump->incarnation = incarnation;
+	pump->life = life;
 	pump->alive = true;
 	pump->failures = 0;
 	pump->troubles = 0;
@@ -157,7 +158,7 @@ static void take_mail(struct pump *pump, const struct mail *mail)
 {
 	switch (mail->kind) {
 	case MAIL_BORN:
-		begin_life(pump, mail->incarnation);
+		begin_life(pump, mail->incarnation, mail->life);
 		return;
 	case MAIL_DEAD:
 		end_life(pump);

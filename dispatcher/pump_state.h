@@ -52,8 +52,9 @@ struct pump {
 	pthread_t thread;
 
 	struct uuid incarnation;
-	bool alive; /* between MAIL_BORN and MAIL_DEAD */
-	bool quiet; /* nothing more is claimed */
+	int64_t life; /* its number, for the agents */
+	bool alive;   /* between MAIL_BORN and MAIL_DEAD */
+	bool quiet;   /* nothing more is claimed */
 	bool draining;
 	bool drain_said; /* to the database */
 	bool releasing;  /* agents were told to stop */
