@@ -156,6 +156,29 @@ static void a_restarted_dispatcher_takes_its_own_jobs_back_at_once(void **state)
 
 /* --- the agent ---------------------------------------------------------------------------------- */
 
+/* A claim of the former life waits in the server for the rest of a request that nobody sends any more. */
+static void a_restarted_dispatcher_waits_for_no_request_of_its_former_life(void **state)
+{
+	static const struct relay_rule CLAIM = { .trigger = "job_claim",
+						 .harm = RELAY_HOLD_SYNC,
+						 .times = 1 };
+	struct scenario *s = *state;
+	struct scenario_daemon *one;
+
+	scenario_gated(s);
+	scenario_relay(s);
+	one = scenario_start(s, "one", "ping_death_interval = \"1h\"");
+	relay_set(&s->relay, &CLAIM);
+	scenario_submit(s, 1, "quick");
+	scenario_await(s,
+		       "select count(*) = 0 from (select from locum.job for update skip locked) j");
+	scenario_kill(s, one);
+	scenario_run(s, one);
+	scenario_await_finished(s, 1, "completed");
+	assert_int_equal(scenario_logged(s, one, "cannot register"), 0);
+	scenario_drain(s, one);
+}
+
 static void a_killed_agents_jobs_are_handed_back_without_a_death(void **state)
 {
 	struct scenario *s = *state;
@@ -343,6 +366,7 @@ int main(void)
 		SCENARIO_TEST(one_that_lives_begins_anew_when_its_pings_were_lost),
 		SCENARIO_TEST(assigned_jobs_of_the_dead_are_not_counted_as_interrupted),
 		SCENARIO_TEST(a_restarted_dispatcher_takes_its_own_jobs_back_at_once),
+		SCENARIO_TEST(a_restarted_dispatcher_waits_for_no_request_of_its_former_life),
 		SCENARIO_TEST(a_killed_agents_jobs_are_handed_back_without_a_death),
 		SCENARIO_TEST(a_stopped_agents_jobs_are_handed_back_by_its_dispatcher),
 		SCENARIO_TEST(an_agent_that_is_stopped_for_a_moment_lives_on),
