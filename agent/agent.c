@@ -7,6 +7,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "agent/former.h"
 #include "agent/order.h"
 #include "agent/pools.h"
 #include "agent/service.h"
@@ -155,7 +156,7 @@ static bool is_open(struct agent *agent)
 {
 	return agent->state == AGENT_SERVING &&
 	       buffer_length(&agent->channel.out) < UNSENT_BYTES_MAX &&
-	       guard_check(&agent->shared.guard) == GUARD_OPEN;
+	       guard_check(&agent->shared.guard) == GUARD_OPEN && !former_is_here(agent);
 }
 
 static bool may_start(struct agent *agent)
@@ -348,6 +349,8 @@ static void on_turn(uv_prepare_t *handle)
 
 	settle_log(agent);
 	guard_check(&agent->shared.guard);
+	if (former_is_here(agent))
+		former_drop(agent);
 	reap(agent);
 	sweep(agent);
 	services_turn(agent);

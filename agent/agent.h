@@ -33,6 +33,7 @@ enum agent_state {
 struct agent {
 	enum agent_state state;
 	int exit_status;
+	int64_t life; /* of the dispatcher: nothing of a former one waits here */
 	uv_loop_t loop;
 	uv_prepare_t turn;
 	uv_idle_t again;     /* active when a turn left something to do */

@@ -33,6 +33,7 @@ int guard_open(struct guard *guard, uv_loop_t *loop, const struct fence *fence, 
 		.act = act,
 		.context = context,
 		.level = GUARD_DOWN,
+		.life = fence_life(fence),
 	};
 	guard->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (guard->timer_fd < 0)
@@ -63,10 +64,23 @@ static enum guard_level level_now(const struct guard *guard)
 	return now_ms >= deadline_ms - guard->grace_ms ? GUARD_CLOSING : GUARD_OPEN;
 }
 
+/* All that runs was started in the former life: a start checks first. */
+static void begin_life(struct guard *guard, int64_t life)
+{
+	guard->life = life;
+	guard->level = GUARD_DOWN;
+	guard->act(guard->context, GUARD_DOWN, true);
+}
+
 enum guard_level guard_check(struct guard *guard)
 {
 	enum guard_level level = level_now(guard);
-	bool changed = level != guard->level;
+	int64_t life = fence_life(guard->fence);
+	bool changed;
+
+	if (life != guard->life)
+		begin_life(guard, life);
+	changed = level != guard->level;
 
 	guard->level = level;
 	if (level != GUARD_OPEN || changed)

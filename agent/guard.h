@@ -4,6 +4,8 @@
  * Every callback of the loop calls guard_check before anything else, so that after a freeze the first
  * act is the kill. Between callbacks a timer on CLOCK_BOOTTIME wakes the loop at the next edge, and a
  * short recheck notices a deadline that was lowered or raised. Owned by the loop's thread.
+ *
+ * When the dispatcher's life is another one, the fence was down in between, even if nobody was awake to see it.
  */
 #ifndef LOCUM_AGENT_GUARD_H
 #define LOCUM_AGENT_GUARD_H
@@ -22,7 +24,7 @@ enum guard_level {
 };
 
 /* Called by guard_check at every check that finds another level than GUARD_OPEN, and at every change
- * of level. Must do no more than signal processes and set flags. */
+ * of level or life: for a life that is over with GUARD_DOWN. Must do no more than signal processes and set flags. */
 typedef void guard_act(void *context, enum guard_level level, bool changed);
 
 struct guard {
@@ -31,6 +33,7 @@ struct guard {
 	guard_act *act;
 	void *context;
 	enum guard_level level; /* at the last check; down before the first */
+	int64_t life;           /* of the dispatcher, at the last check */
 	int64_t armed_ms;       /* the timer's edge, or 0 */
 	int timer_fd;
 	uv_poll_t timer;

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "agent/former.h"
 #include "agent/guest.h"
 #include "agent/pools.h"
 #include "agent/service.h"
@@ -113,7 +114,11 @@ static void run_jobs(struct agent *agent, const struct wire_frame *frame)
 	size_t at = 0;
 	int got;
 
+	/* The life of what came is seen by now: it was written before the frame. */
+	guard_check(&agent->shared.guard);
 	while ((got = wire_read_run(frame, &at, &job, &err)) == 1) {
+		if (former_has(agent, &job))
+			continue;
 		if (accept_job(agent, &job, &err) != 0) {
 			got = -1;
 			break;

@@ -168,8 +168,17 @@ void pool_report(struct pool *pool, struct errand *errand, const struct wire_out
 	errand_free(errand);
 }
 
+static bool is_former(const struct pool *pool, const struct errand *errand)
+{
+	return errand->job.life != pool->shared->run->guard.life;
+}
+
 void pool_return(struct pool *pool, struct errand *errand)
 {
+	if (is_former(pool, errand)) {
+		errand_free(errand);
+		return;
+	}
 	if (pool->releases != NULL) {
 		report_unbegun(pool, errand, VERDICT_RELEASED, pool->releases);
 		return;
@@ -196,6 +205,20 @@ void pool_release(struct pool *pool, const struct member *member, const char *wh
 			continue;
 		pool_take_out(pool, errand);
 		report_unbegun(pool, errand, VERDICT_RELEASED, why);
+	}
+}
+
+void pool_drop_former(struct pool *pool)
+{
+	struct errand *errand;
+	struct errand *next;
+
+	for (errand = TAILQ_FIRST(&pool->waiting); errand != NULL; errand = next) {
+		next = TAILQ_NEXT(errand, link);
+		if (!is_former(pool, errand))
+			continue;
+		pool_take_out(pool, errand);
+		errand_free(errand);
 	}
 }
 

@@ -93,6 +93,9 @@ void pool_flush(struct pool *pool);
 /* Hands back what waits, of one member or (NULL) of all, for this reason. */
 void pool_release(struct pool *pool, const struct member *member, const char *why);
 
+/* Drops what waits and was claimed in a former life of the dispatcher. */
+void pool_drop_former(struct pool *pool);
+
 /* Hands back all that has not begun, now and from now on, for this reason. */
 void pool_recall(struct pool *pool, const char *why);
 
@@ -111,7 +114,7 @@ void pool_take_out(struct pool *pool, struct errand *errand);
 /* Reports the end of an errand, and frees it. */
 void pool_report(struct pool *pool, struct errand *errand, const struct wire_outcome *outcome);
 
-/* An errand that has not begun waits again, before all others. */
+/* An errand that has not begun waits again, before all others, unless it is of a former life. */
 void pool_return(struct pool *pool, struct errand *errand);
 
 /* A host died lived_ms after its start for this reason: by this member's errand, or (NULL) before it could run any, so

@@ -18,6 +18,7 @@ struct place {
 
 struct fence {
 	_Atomic int64_t deadline_ms;
+	_Atomic int64_t life;
 	struct place places[PLACES];
 };
 
@@ -75,6 +76,18 @@ void fence_set_ms(struct fence *fence, int64_t deadline_ms)
 int64_t fence_deadline_ms(const struct fence *fence)
 {
 	return atomic_load_explicit(&fence->deadline_ms, memory_order_acquire);
+}
+
+void fence_end_life(struct fence *fence)
+{
+	/* In this order: who sees a deadline of the next life sees that there is one. */
+	atomic_fetch_add(&fence->life, 1);
+	fence_set_ms(fence, FENCE_DOWN);
+}
+
+int64_t fence_life(const struct fence *fence)
+{
+	return atomic_load(&fence->life);
 }
 
 int fence_join(struct fence *fence, pid_t pid)

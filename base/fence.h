@@ -5,6 +5,9 @@
  * between, so that a dispatcher that is stopped, hung or busy cannot hold it back. Writers and readers
  * need no lock: the deadline is one atomic word.
  *
+ * Beside it stands the number of the dispatcher's life. An agent that stood still while a life ended may find
+ * the fence raised again by the next one; the number tells it that all it runs is to be killed nevertheless.
+ *
  * The other way round, each agent counts its heartbeats there, under its pid.
  */
 #ifndef LOCUM_BASE_FENCE_H
@@ -32,8 +35,13 @@ void fence_close(struct fence *fence);
 /* Pinger: sets the deadline, in milliseconds of CLOCK_BOOTTIME, or FENCE_DOWN. */
 void fence_set_ms(struct fence *fence, int64_t deadline_ms);
 
-/* Any thread of either process. */
+/* Pinger: the dispatcher was declared dead. The fence is down, and the claims of this life are void for good. */
+void fence_end_life(struct fence *fence);
+
+/* Any thread of either process. Who asks for both asks for the deadline first: then it is of this life, or down, or
+ * older. Lives count from 0. */
 int64_t fence_deadline_ms(const struct fence *fence);
+int64_t fence_life(const struct fence *fence);
 
 /* Agent: takes a place for its heartbeats and returns it; -1 when none is free, which fence_beat ignores. */
 int fence_join(struct fence *fence, pid_t pid);

@@ -236,6 +236,7 @@ static void put_job(struct pack_writer *to, const void *entries, size_t index)
 	pack_i64(to, job->id);
 	pack_uuid(to, job->claim_id);
 	pack_i64(to, job->claim_seq);
+	pack_i64(to, job->life);
 	pack_i32(to, job->attempt);
 	pack_i64(to, job->timeout_ms);
 	put_bytes(to, job->queue);
@@ -260,6 +261,7 @@ int wire_read_run(const struct wire_frame *frame, size_t *at, struct wire_job *e
 	entry->id = unpack_i64(&from);
 	entry->claim_id = unpack_uuid(&from);
 	entry->claim_seq = unpack_i64(&from);
+	entry->life = unpack_i64(&from);
 	entry->attempt = unpack_i32(&from);
 	entry->timeout_ms = take_duration(&from);
 	entry->queue = take_present(&from);

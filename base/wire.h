@@ -33,7 +33,7 @@
 #include "base/log.h"
 #include "base/uuid.h"
 
-enum { WIRE_PROTOCOL = 3 };
+enum { WIRE_PROTOCOL = 4 };
 enum { WIRE_SOCKET_FD = 3, WIRE_FENCE_FD = 4, WIRE_LOCK_FD = 5 };
 enum { WIRE_SLATE_FD = 4 }; /* of a plugin host */
 enum { WIRE_FRAME_MAX = 64 * 1024 * 1024 };
@@ -80,6 +80,7 @@ struct wire_job {
 	int64_t id;
 	struct uuid claim_id;
 	int64_t claim_seq;
+	int64_t life;       /* of the dispatcher, in which it was claimed (base/fence.h) */
 	int32_t attempt;    /* of this run, from 1 */
 	int64_t timeout_ms; /* the job's own; 0: the handler's */
 	struct wire_bytes queue;

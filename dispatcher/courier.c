@@ -363,6 +363,7 @@ static int enter(struct pump *pump, int agent, struct uuid claim_id, const struc
 		.id = job->id,
 		.claim_id = claim_id,
 		.claim_seq = job->claim_seq,
+		.life = pump->life,
 		.attempt = holding.attempt,
 		.timeout_ms = job->timeout_ms,
 		.queue = bytes_of(queue_name(pump, agent, job->queue_id)),

@@ -164,7 +164,9 @@ int identity_open(struct identity *identity, const char *state_dir, int64_t wait
 	if (identity->machine_id[0] == '\0')
 		read_line("/proc/sys/kernel/random/boot_id", identity->machine_id,
 			  sizeof(identity->machine_id));
-	return 0;
+	/* A life that cannot be noted must not begin: the file has its room on the disk from now on. */
+	if (identity_write(identity, identity->former, err) == 0)
+		return 0;
 fail:
 	identity_close(identity);
 	return -1;
@@ -197,4 +199,13 @@ int identity_write(struct identity *identity, struct uuid incarnation, struct er
 		return error_set_errno(err, ERROR_INPUT, errno, "cannot write the state file %s",
 				       identity->path);
 	return 0;
+}
+
+int identity_move(struct identity *identity, struct uuid incarnation, int64_t timeline,
+		  struct error *err)
+{
+	if (identity->timeline == timeline)
+		return 0;
+	identity->timeline = timeline;
+	return identity_write(identity, incarnation, err);
 }

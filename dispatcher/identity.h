@@ -27,7 +27,7 @@ struct identity {
 };
 
 /* Opens or makes state_dir/dispatcher and locks it, waiting up to wait_ms for agents of an earlier process
- * to finish. ERROR_INPUT when the folder cannot be used, or when another live dispatcher holds the file:
+ * to finish. ERROR_INPUT when the folder or the file cannot be used, as on a full disk, or when another live dispatcher holds the file:
  * the sentence names its pid. */
 int identity_open(struct identity *identity, const char *state_dir, int64_t wait_ms,
 		  struct error *err);
@@ -36,5 +36,9 @@ void identity_close(struct identity *identity);
 /* Writes the incarnation that begins into the file, durably, once it is registered, and the database where that
  * was done. */
 int identity_write(struct identity *identity, struct uuid incarnation, struct error *err);
+
+/* Notes in the file that a failover led to another timeline. */
+int identity_move(struct identity *identity, struct uuid incarnation, int64_t timeline,
+		  struct error *err);
 
 #endif

@@ -8,7 +8,7 @@
 #include "dispatcher/config.h"
 
 enum mail_kind {
-	MAIL_BORN,       /* incarnation: registered, the fence is up: claim */
+	MAIL_BORN,       /* incarnation, life: registered, the fence is up: claim */
 	MAIL_DEAD,       /* this incarnation was declared dead: drop everything */
 	MAIL_SIGNAL,     /* signal: about one job */
 	MAIL_QUIET,      /* claim nothing more */
@@ -22,6 +22,7 @@ enum mail_kind {
 struct mail {
 	enum mail_kind kind;
 	struct uuid incarnation;
+	int64_t life; /* BORN: its number (base/fence.h) */
 	struct signal signal;
 	int64_t since_ms;      /* of MAIL_DRAIN: when it was asked for, CLOCK_MONOTONIC */
 	int agent;             /* index into the configuration */

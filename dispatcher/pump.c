@@ -26,6 +26,7 @@
 enum {
 	PAUSE_MS = 100, /* after an error that a repetition may mend */
 	WAIT_MAX_MS = 60000,
+	LAST_ANSWER_MS = 2000, /* a dead dispatcher waits no longer for what it sent */
 	EXTRA_IDLE_MS = 10000, /* an additional connection that is not used is closed */
 	EXTRA_RETRY_MS = 5000,
 };
@@ -90,7 +91,16 @@ void pump_fail(struct pump *pump, struct connection *connection, const struct er
 						       pump->options.config->ping_interval_ms);
 }
 
-static void begin_life(struct pump *pump, struct uuid incarnation)
+void pump_succeed(struct pump *pump, const struct connection *connection)
+{
+	pump->troubles = 0;
+	if (connection != &pump->main || pump->failures == 0)
+		return;
+	log_info("connected to the database again", log_number("failed", pump->failures));
+	pump->failures = 0;
+}
+
+static void begin_life(struct pump *pump, struct uuid incarnation, int64_t life)
 {
 	const struct config *config = pump->options.config;
 	struct observer_settings settings = {
@@ -101,6 +111,7 @@ static void begin_life(struct pump *pump, struct uuid incarnation)
 	};
 
 	pump->incarnation = incarnation;
+	pump->life = life;
 	pump->alive = true;
 	pump->failures = 0;
 	pump->troubles = 0;
@@ -126,13 +137,13 @@ static void drop_running(struct holding *holding, void *context)
 }
 
 /* Declared dead: whatever is held belongs to others now, but for what was completed before, whose answer may
- * still be on its way. */
+ * still be on its way. The database has just answered the pinger, so that it comes soon or not at all. */
 static void end_life(struct pump *pump)
 {
 	pump->alive = false;
 	ledger_each(pump->ledger, drop_running, pump);
 	courier_flush(pump);
-	turn_take_all(pump);
+	turn_take_all(pump, LAST_ANSWER_MS);
 	close_all(pump);
 	pump->receipt_count = 0;
 	ledger_each(pump->ledger, drop_dead, pump);
@@ -157,7 +168,7 @@ static void take_mail(struct pump *pump, const struct mail *mail)
 {
 	switch (mail->kind) {
 	case MAIL_BORN:
-		begin_life(pump, mail->incarnation);
+		begin_life(pump, mail->incarnation, mail->life);
 		return;
 	case MAIL_DEAD:
 		end_life(pump);

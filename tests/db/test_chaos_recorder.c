@@ -209,6 +209,20 @@ static void the_end_of_a_job_that_nobody_keeps_is_recorded(void **state)
 	database_do(d, "update locum.queue set keep_finished = '7 days'");
 }
 
+static void a_job_that_is_kept_while_its_queue_ceases_to_keep_ends_once(void **state)
+{
+	struct database *d = *state;
+
+	fleet_submit(d, "'h'");
+	database_do(d, "begin; update locum.queue set keep_finished = '0'");
+	database_do(d, "select locum.finish(job, 'cancelled', null, null) from locum.job");
+	database_do(d, "insert into locum_chaos.event (kind, job, seq, state) "
+		       "values ('end', 1, 0, 'cancelled')");
+	database_do(d, "delete from locum.job; commit");
+	assert_string_equal(recorded(d), "submit 1 pending\nend 1 - 0 - cancelled\nclosed 2\n");
+	database_do(d, "update locum.queue set keep_finished = '7 days'");
+}
+
 static void an_export_can_be_repeated(void **state)
 {
 	struct database *d = *state;
@@ -247,6 +261,7 @@ int main(void)
 		RECORDER_TEST(what_was_rolled_back_is_not_recorded),
 		RECORDER_TEST(an_orderly_end_is_recorded),
 		RECORDER_TEST(the_end_of_a_job_that_nobody_keeps_is_recorded),
+		RECORDER_TEST(a_job_that_is_kept_while_its_queue_ceases_to_keep_ends_once),
 		RECORDER_TEST(an_export_can_be_repeated),
 		RECORDER_TEST(nothing_of_it_stays),
 	};

@@ -249,6 +249,30 @@ static void dropped_requests_never_arrive_and_the_connection_ends_with_the_rule(
 	detour_scene_close(&scene);
 }
 
+static void dropped_notifications_are_missing_from_answers_that_come(void **state)
+{
+	struct detour_scene scene;
+	PGnotify *notify;
+
+	detour_scene_open(&scene, *state);
+	detour_scene_ask(scene.conn, "listen bell");
+	detour_scene_harm(&scene, &(struct relay_rule){ .harm = RELAY_DROP_NOTIFICATIONS });
+	detour_await(&scene.detour, 1);
+	database_do(scene.d, "notify bell");
+	assert_false(detour_scene_hears(scene.conn, DETOUR_SCENE_BRIEF_MS));
+	assert_string_equal(detour_scene_ask(scene.conn, "select 1"), "1");
+	assert_null(PQnotifies(scene.conn));
+	assert_true(relay_bytes(scene.detour.relay) > 0);
+	detour_scene_harm(&scene, &DETOUR_PASS);
+	database_do(scene.d, "notify bell");
+	assert_true(detour_scene_hears(scene.conn, DETOUR_SCENE_PATIENCE_MS));
+	PQconsumeInput(scene.conn);
+	notify = PQnotifies(scene.conn);
+	assert_non_null(notify);
+	PQfreemem(notify);
+	detour_scene_close(&scene);
+}
+
 static void dropped_answers_are_of_what_was_done(void **state)
 {
 	struct detour_scene scene;
@@ -315,6 +339,7 @@ int main(void)
 		DATABASE_TEST(a_half_open_connection_is_silent_and_goes_on_afterwards),
 		DATABASE_TEST(a_half_open_connection_keeps_its_backend_when_the_client_has_gone),
 		DATABASE_TEST(dropped_requests_never_arrive_and_the_connection_ends_with_the_rule),
+		DATABASE_TEST(dropped_notifications_are_missing_from_answers_that_come),
 		DATABASE_TEST(dropped_answers_are_of_what_was_done),
 		DATABASE_TEST(closing_it_ends_every_connection),
 		DATABASE_TEST(a_server_that_is_not_there_is_told_at_the_connect),

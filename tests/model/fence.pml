@@ -15,7 +15,9 @@
  *   SEQGUARD=1|0       a death compares the ping's sequence with the one observed | does not
  *   OBSERVED=1|0       a sibling must have watched the same ping for D by its own clock | the database's is enough
  *   DROPPED=1|0        a new life begins when all of the former one is dropped | at once
+ *   LIFE=1|0           the agent sees that the dispatcher began another life | sees the deadline only
  *   FROZEN=0|1         the agent never stands still | may stand still
+ *   ASK_S13=1|0        S13 is checked | only that an agent that is awake leaves nothing running beside another run
  */
 #ifndef FENCE
 #define FENCE 1
@@ -47,15 +49,21 @@
 #ifndef DROPPED
 #define DROPPED 1
 #endif
+#ifndef LIFE
+#define LIFE 1
+#endif
 #ifndef FROZEN
 #define FROZEN 0
+#endif
+#ifndef ASK_S13
+#define ASK_S13 1
 #endif
 #define GRACE 1                 /* before the deadline nothing starts any more */
 #define KILL_TIME 1             /* a kill takes less than this */
 #define CAP (D_ROW + D_FENCE)   /* what is longer ago is all the same */
 
 /* A violation prints the name of what is checked; the names are variables that are always false. */
-hidden byte S13;
+hidden byte S13, AWAKE;
 #define CHECK(name, condition) assert(name || (condition))
 
 /* The dispatcher. */
@@ -71,6 +79,7 @@ bool reborn;
 bool runs;                      /* a process of the first run lives */
 byte left;                      /* until the deadline */
 byte overdue;                   /* since the deadline, while the process lives */
+bool former;                    /* that run was started in a life of the dispatcher that is over */
 bool frozen;
 
 /* The database. */
@@ -86,7 +95,7 @@ bool suspects;
 bool second_run;
 
 #define LIMITED(n) ((n) < CAP -> (n) + 1 : CAP)
-#define MUST_KILL (runs && left == 0 && overdue >= KILL_TIME)
+#define MUST_KILL (runs && (former || (left == 0 && overdue >= KILL_TIME)))
 #if FENCE
 #if ALONE
 #define MAY_KILL (!frozen)
@@ -101,6 +110,7 @@ proctype Time()
 {
 end:	do
 	:: d_step { !(MUST_KILL && MAY_KILL) ->
+		CHECK(AWAKE, frozen || !runs || !second_run);
 		since_sent = LIMITED(since_sent); age = LIMITED(age); watched = LIMITED(watched);
 		overdue = (runs && left == 0 && overdue < KILL_TIME -> overdue + 1 : overdue);
 		left = (left > 0 -> left - 1 : 0) }
@@ -130,7 +140,7 @@ end:	do
 	:: atomic { !stopped && ping == SENT -> late_ping = true; ping = NOT_SENT }
 	:: atomic { !stopped && ping == EXECUTED -> ping = NOT_SENT }
 	/* Declared dead: end_life. The agent is told to drop what it has before the next life can ping. */
-	:: atomic { !stopped && ping == REFUSED -> ping = NOT_SENT; left = 0; reborn = true;
+	:: atomic { !stopped && ping == REFUSED -> ping = NOT_SENT; left = 0; reborn = true; former = runs && LIFE;
 #if DROPPED
 		holds = false
 #endif
@@ -157,13 +167,13 @@ proctype Agent()
 {
 end:	do
 #if CHECKED
-	:: atomic { !frozen && !runs && holds && left > GRACE -> CHECK(S13, !second_run); runs = true; overdue = 0 }
+	:: atomic { !frozen && !runs && holds && left > GRACE -> CHECK(S13, !ASK_S13 || !second_run); runs = true; overdue = 0 }
 #else
-	:: atomic { !frozen && !runs && holds -> CHECK(S13, !second_run); runs = true; overdue = 0 }
+	:: atomic { !frozen && !runs && holds -> CHECK(S13, !ASK_S13 || !second_run); runs = true; overdue = 0 }
 #endif
-	:: atomic { runs && left == 0 && MAY_KILL -> runs = false; overdue = 0 }
+	:: atomic { runs && (former || left == 0) && MAY_KILL -> runs = false; former = false; overdue = 0 }
 	/* It ends by itself, or is cancelled. */
-	:: atomic { runs -> runs = false; overdue = 0 }
+	:: atomic { runs -> runs = false; former = false; overdue = 0 }
 #if FROZEN
 	:: frozen = !frozen
 #endif
@@ -191,7 +201,7 @@ end:	do
 #endif
 		}
 	:: atomic { !row && !reclaimed -> reclaimed = true }
-	:: atomic { reclaimed && !second_run -> CHECK(S13, !runs); second_run = true }
+	:: atomic { reclaimed && !second_run -> CHECK(S13, !ASK_S13 || !runs); second_run = true }
 	od
 }
 

@@ -60,6 +60,8 @@ S13|fence|death without comparing the sequence, in time|-DSEQGUARD=0
 S13|fence|death by the database's clock alone|-DOBSERVED=0
 S13|fence|the next life raises the fence before all is dropped|-DDROPPED=0
 S13|fence|the agent stands still as well: the listed exception|-DFROZEN=1
+ok|fence|the agent stands still as well: once awake it kills before time goes by|-DFROZEN=1 -DASK_S13=0
+AWAKE|fence|the agent stands still as well, and does not see that a life is over|-DFROZEN=1 -DASK_S13=0 -DLIFE=0
 TABLE
 }
 

@@ -51,14 +51,16 @@ play() {
 	return "$status"
 }
 
-# Whether one of the invariants was violated.
+# Whether one of the invariants was violated, or the demand of a fault not met.
 violated() {
 	for invariant in $2; do
 		if "$work/tree/build/mutants/bin/locum-chaos" report --json "$work/$1" |
 			python3 -c '
 import json, sys
 verdict = json.load(sys.stdin)["verdict"]
-sys.exit(0 if verdict["invariants"][sys.argv[1]]["count"] > 0 else 1)' "$invariant"; then
+broken = (sum(fault["broken"] for fault in verdict["faults"]) if sys.argv[1] == "demand"
+          else verdict["invariants"][sys.argv[1]]["count"])
+sys.exit(0 if broken > 0 else 1)' "$invariant"; then
 			echo "$invariant"
 			return 0
 		fi
@@ -73,7 +75,7 @@ judge() {
 	play "$name" $(header "$name" Play) || status=$?
 	by=
 	[ ! -e "$work/$name/verdict.json" ] || by=$(violated "$name" "$(header "$name" Caught-by)") || :
-	if [ "$status" -eq 1 ] && [ -n "$by" ]; then
+	if [ "$status" -ne 0 ] && [ -n "$by" ]; then
 		echo "caught  $name by $by"
 		return 0
 	fi

@@ -11,11 +11,12 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "tests/support/database.h"
 #include "tests/support/scenario.h"
 
-enum { JOBS = 200 };
+enum { JOBS = 200, GRACE_MS = 3000 };
 
 #define PYTHON "/usr/bin/python3"
 #define NODE "/usr/bin/node"
@@ -261,6 +262,40 @@ static void a_sibling_runs_the_jobs_of_a_dead_dispatchers_service(void **state)
 	scenario_await_finished(s, 3, "completed");
 }
 
+/* Dispatcher and agent stood still. The order to drop the job would leave the service the kill grace. */
+static void a_service_dies_at_once_when_its_agent_wakes_in_a_next_life(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *victim;
+	int64_t thawed_ms;
+	pid_t running;
+	pid_t agent;
+
+	scenario_gate(s, "gate");
+	add_noting_service(s, "slow", "", "read -r pass < $(dirname \"$0\")/gate");
+	victim = scenario_start(s, "victim", "kill_grace = \"%dms\" ping_death_interval = \"4s\"",
+				GRACE_MS);
+	submit(s, 1, "slow", "{}");
+	scenario_await_noted(s, 1, "run ");
+	running = scenario_noted_pid(s, "run ");
+	agent = scenario_agent(s, victim);
+	scenario_start(s, "sibling", "%s", "");
+	scenario_freeze(s, victim);
+	kill(agent, SIGSTOP);
+	scenario_await_noted(s, 2, "run ");
+	scenario_thaw(s, victim);
+	scenario_await(s,
+		       "select count(*) = 1 from locum.dispatcher_ping join locum.dispatcher using "
+		       "(incarnation) where pid = %d and dispatcher_ping.seq > 2",
+		       (int)victim->pid);
+	thawed_ms = clock_monotonic_ms();
+	kill(agent, SIGCONT);
+	scenario_await_gone(s, running);
+	assert_in_range(clock_monotonic_ms() - thawed_ms, 0, GRACE_MS / 2);
+	scenario_let(s, "gate", 1);
+	scenario_await_finished(s, 1, "completed");
+}
+
 static void a_drain_lets_running_jobs_of_a_service_finish(void **state)
 {
 	struct scenario *s = *state;
@@ -317,6 +352,7 @@ int main(void)
 		SCENARIO_TEST(answers_about_no_job_are_told_of_while_the_service_lives),
 		SCENARIO_TEST(a_run_goes_on_from_the_checkpoint_of_one_that_died),
 		SCENARIO_TEST(a_sibling_runs_the_jobs_of_a_dead_dispatchers_service),
+		SCENARIO_TEST(a_service_dies_at_once_when_its_agent_wakes_in_a_next_life),
 		SCENARIO_TEST(a_drain_lets_running_jobs_of_a_service_finish),
 		SCENARIO_TEST(a_crash_loop_leaves_the_jobs_to_a_sibling_until_it_ends),
 	};

@@ -276,6 +276,7 @@ void agent_fixture_run(struct agent_fixture *fixture, int64_t id, const char *ha
 {
 	struct wire_job job = agent_fixture_job(id, handler, payload);
 
+	job.life = fence_life(fixture->fence);
 	agent_fixture_send(fixture, &job, 1);
 }
 

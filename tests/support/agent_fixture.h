@@ -68,7 +68,7 @@ void agent_fixture_launch(struct agent_fixture *fixture);
 /* Puts the deadline ms from now. */
 void agent_fixture_fence_in(struct agent_fixture *fixture, int64_t ms);
 
-/* The job that agent_fixture_run sends, for a test that wants to change something. */
+/* The job that agent_fixture_run sends, of the first life, for a test that wants to change something. */
 struct wire_job agent_fixture_job(int64_t id, const char *handler, const char *payload);
 void agent_fixture_send(struct agent_fixture *fixture, const struct wire_job *jobs, size_t count);
 void agent_fixture_run(struct agent_fixture *fixture, int64_t id, const char *handler,

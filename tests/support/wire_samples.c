@@ -16,6 +16,7 @@ struct wire_job wire_samples_job(int64_t id)
 		.id = id,
 		.claim_id = WIRE_SAMPLES_CLAIM,
 		.claim_seq = INT64_MAX,
+		.life = 2,
 		.attempt = 3,
 		.timeout_ms = 60000,
 		.queue = wire_samples_text("default"),

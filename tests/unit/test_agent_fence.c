@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "tests/support/agent_fixture.h"
+#include "tests/support/service_script.h"
 
 #define FENCED "fenced: the dispatcher could not prove in time that it is alive"
 
@@ -20,6 +21,8 @@
 
 /* How late the agent may act on a busy machine, and the first moment at which it may. */
 enum { SLACK_MS = 5000, EARLY_MS = 2 };
+
+enum { FAR_MS = 3600 * 1000 };
 
 static void run_and_wait(struct agent_fixture *agent, int64_t id, const char *handler)
 {
@@ -136,7 +139,7 @@ static void nothing_starts_near_the_fence_and_everything_once_it_is_raised(void 
 	agent_fixture_finish(agent, 4, "nobody's", "{}");
 	assert_false(agent_fixture_has_started(agent, 2));
 	raised_ms = clock_boottime_ms();
-	agent_fixture_fence_in(agent, 3600 * 1000);
+	agent_fixture_fence_in(agent, FAR_MS);
 	outcome = agent_fixture_outcome(agent, 2);
 	agent_fixture_assert_outcome(outcome, VERDICT_DONE, NULL);
 	assert_true(outcome.started_ms >= raised_ms);
@@ -151,7 +154,7 @@ static void jobs_wait_for_the_first_ping(void **state)
 	agent_fixture_run(agent, 1, "true", "{}");
 	agent_fixture_finish(agent, 2, "nobody's", "{}");
 	assert_false(agent_fixture_has_started(agent, 1));
-	agent_fixture_fence_in(agent, 3600 * 1000);
+	agent_fixture_fence_in(agent, FAR_MS);
 	assert_int_equal(agent_fixture_outcome(agent, 1).verdict, VERDICT_DONE);
 }
 
@@ -187,7 +190,7 @@ static void a_terminated_job_stays_so_when_the_fence_is_extended(void **state)
 	run_and_wait(agent, 1, "tells");
 	agent_fixture_fence_in(agent, 490);
 	fifo_await(&agent->fifo, "term");
-	agent_fixture_fence_in(agent, 3600 * 1000);
+	agent_fixture_fence_in(agent, FAR_MS);
 	/* New jobs run again. */
 	assert_int_equal(agent_fixture_finish(agent, 2, "true", "{}").verdict, VERDICT_DONE);
 	outcome = agent_fixture_outcome(agent, 1);
@@ -231,6 +234,69 @@ static void the_first_act_after_a_freeze_is_the_kill(void **state)
 	assert_false(agent_fixture_has_started(agent, 2));
 }
 
+/* What a job does until it is killed, in each kind; job 4 waits for a slot. */
+static void occupy(struct agent_fixture *agent)
+{
+	agent->slots = 3;
+	agent->kill_grace_ms = 60 * 1000;
+	agent_fixture_script(agent, "deaf", DEAF);
+	service_script(agent, "service", "run() { hear ready; sleep 1000; }");
+	agent_fixture_deed(agent, "spin");
+	agent_fixture_command(agent, "true", "/bin/true", NULL);
+	agent_fixture_start(agent);
+	run_and_wait(agent, 1, "deaf");
+	run_and_wait(agent, 2, "service");
+	agent_fixture_run(agent, 3, "spin", "{}");
+	agent_fixture_await_started(agent, 3);
+	agent_fixture_run(agent, 4, "true", "{}");
+}
+
+/* Its dispatcher was declared dead, and has gone on living: nothing of the fence's fall is left to be seen. */
+static void what_a_former_life_ran_is_killed_though_the_fence_is_up_again(void **state)
+{
+	struct agent_fixture *agent = *state;
+	struct wire_job late;
+
+	occupy(agent);
+	agent_fixture_freeze(agent);
+	late = agent_fixture_job(5, "true", "{}");
+	agent_fixture_send(agent, &late, 1);
+	fence_end_life(agent->fence);
+	agent_fixture_fence_in(agent, FAR_MS);
+	agent_fixture_run(agent, 6, "true", "{}");
+	kill(agent->pid, SIGCONT);
+	for (int64_t id = 1; id <= 3; id++) {
+		struct wire_outcome outcome = agent_fixture_outcome(agent, id);
+
+		agent_fixture_assert_outcome(outcome, VERDICT_INTERRUPTED, FENCED);
+	}
+	assert_int_equal(agent_fixture_outcome(agent, 6).verdict, VERDICT_DONE);
+	agent_fixture_finish(agent, 7, "true", "{}");
+	assert_false(agent_fixture_has_started(agent, 4));
+	assert_false(agent_fixture_has_started(agent, 5));
+}
+
+/* They would start as soon as their host is back. */
+static void what_waited_in_a_plugin_host_goes_with_the_former_life(void **state)
+{
+	struct agent_fixture *agent = *state;
+
+	agent->slots = 1;
+	agent_fixture_deed(agent, "spin");
+	agent_fixture_deed(agent, "done");
+	agent_fixture_start(agent);
+	agent_fixture_run(agent, 1, "spin", "{}");
+	agent_fixture_run(agent, 2, "done", "{}");
+	agent_fixture_await_started(agent, 1);
+	agent_fixture_run(agent, 3, "done", "{}");
+	fence_end_life(agent->fence);
+	agent_fixture_fence_in(agent, FAR_MS);
+	assert_int_equal(agent_fixture_finish(agent, 4, "done", "{}").verdict, VERDICT_DONE);
+	assert_int_equal(agent_fixture_outcome(agent, 1).verdict, VERDICT_INTERRUPTED);
+	assert_false(agent_fixture_has_outcome(agent, 2));
+	assert_false(agent_fixture_has_outcome(agent, 3));
+}
+
 #define TEST(name)                                                                                 \
 	cmocka_unit_test_setup_teardown(name, agent_fixture_set_up, agent_fixture_tear_down)
 
@@ -248,6 +314,8 @@ int main(void)
 		TEST(a_terminated_job_stays_so_when_the_fence_is_extended),
 		TEST(an_exit_in_the_grace_before_the_deadline_counts),
 		TEST(the_first_act_after_a_freeze_is_the_kill),
+		TEST(what_a_former_life_ran_is_killed_though_the_fence_is_up_again),
+		TEST(what_waited_in_a_plugin_host_goes_with_the_former_life),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -183,6 +184,27 @@ static void a_folder_that_cannot_be_used_is_refused_by_name(void **state)
 	assert_non_null(strstr(folder->err.text, inside));
 }
 
+/* What a full disk does, a limit of the process does too. */
+static void a_file_that_cannot_be_written_is_refused_before_any_life(void **state)
+{
+	struct folder *folder = *state;
+	struct rlimit limit;
+	rlim_t usual;
+
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	usual = limit.rlim_cur;
+	limit.rlim_cur = 0;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	assert_int_equal(open_identity(folder), -1);
+	limit.rlim_cur = usual;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	signal(SIGXFSZ, SIG_DFL);
+	assert_int_equal(folder->err.kind, ERROR_INPUT);
+	assert_non_null(strstr(folder->err.text, "cannot write the state file"));
+	assert_non_null(strstr(folder->err.text, folder->file));
+}
+
 static void a_link_in_place_of_the_file_is_not_followed(void **state)
 {
 	struct folder *folder = *state;
@@ -273,6 +295,7 @@ int main(void)
 		FOLDER_TEST(a_dispatcher_that_never_lived_leaves_a_file_that_can_be_used),
 		FOLDER_TEST(a_damaged_file_is_refused_by_name),
 		FOLDER_TEST(a_folder_that_cannot_be_used_is_refused_by_name),
+		FOLDER_TEST(a_file_that_cannot_be_written_is_refused_before_any_life),
 		FOLDER_TEST(a_link_in_place_of_the_file_is_not_followed),
 		FOLDER_TEST(a_second_dispatcher_is_refused_with_the_pid_of_the_first),
 		FOLDER_TEST(a_lock_that_only_agents_hold_is_waited_for_and_then_named),

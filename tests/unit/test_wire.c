@@ -99,6 +99,7 @@ static void jobs_arrive_as_they_were_sent(void **state)
 		assert_int_equal(got.id, sent[i].id);
 		assert_true(uuid_same(got.claim_id, WIRE_SAMPLES_CLAIM));
 		assert_int_equal(got.claim_seq, INT64_MAX);
+		assert_int_equal(got.life, 2);
 		assert_int_equal(got.attempt, 3);
 		assert_int_equal(got.timeout_ms, 60000);
 		assert_bytes(got.queue, sent[i].queue);

@@ -200,7 +200,7 @@ static void another_protocol_is_refused_with_both_numbers(void **state)
 
 	(void)state;
 	assert_int_equal(wire_read_hello(&frame, &hello, &err), -1);
-	assert_string_equal(err.text, "the dispatcher speaks protocol 99, this agent speaks 3");
+	assert_string_equal(err.text, "the dispatcher speaks protocol 99, this agent speaks 4");
 }
 
 static void negative_durations_and_no_slots_are_refused(void **state)

@@ -18,7 +18,8 @@ enum {
 	CHECK_SLACK_US = 500000, /* what a loaded machine may add to a bound */
 	CHECK_CLOCK_US = 100000, /* how far two clocks may seem apart */
 	CHECK_THAW_US = 100000,  /* how long a run may go on after the thaw of its agent */
-	CHECK_FLAP_US = 5000000, /* the longest pause before a dispatcher takes a new incarnation */
+	CHECK_FLAPS =
+		10, /* death intervals: so long a life ends flapping, and no pause for it is longer */
 	CHECK_STARVED_US = 60000000, /* later jobs may be taken so much earlier */
 	CHECK_NO_LIFE = UINT16_MAX,  /* nobody that is known */
 	CHECK_CLAIMS_MAX = 1000,     /* of one job; more is a circle */

@@ -51,12 +51,35 @@ static void classify(struct check *check, const struct check_life *life)
 			"%s was declared dead, lived, and nothing was done to it", life->name);
 }
 
+/* Who dies again and again waits longer each time before it takes a new incarnation. */
+static int64_t flap_us(const struct check *check, const struct check_life *life)
+{
+	int64_t pause_us = check->death_us / 2;
+	bool flapped = true;
+
+	while (flapped && pause_us < CHECK_FLAPS * check->death_us) {
+		flapped = false;
+		for (size_t i = 0; i < check->life_count && !flapped; i++) {
+			const struct check_life *former = &check->lives[i];
+
+			flapped = former->is_dead && former->id == life->id &&
+				  former->pid == life->pid &&
+				  former->successor_us == life->born_us &&
+				  life->ended_us - life->born_us < CHECK_FLAPS * check->death_us;
+			if (flapped)
+				life = former;
+		}
+		pause_us *= flapped ? 2 : 1;
+	}
+	return pause_us > CHECK_FLAPS * check->death_us ? CHECK_FLAPS * check->death_us : pause_us;
+}
+
 /* One that lives comes back, soon after what silenced it is over. */
 static void judge_return(struct check *check, const struct check_life *life)
 {
 	int64_t healed_us = check_bouts_heal(check, life->ended_us, life->ended_us);
 	int64_t from_us = healed_us > life->ended_us ? healed_us : life->ended_us;
-	int64_t until_us = from_us + check->death_us + CHECK_FLAP_US;
+	int64_t until_us = from_us + check->death_us + flap_us(check, life) + CHECK_SLACK_US;
 
 	if (!life->lived_on || (life->successor_us != 0 && life->successor_us <= until_us))
 		return;

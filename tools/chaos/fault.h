@@ -81,17 +81,22 @@ struct fault {
 #define FAULT_FILES(X) \
 	X(commit) \
 	X(dispatcher) \
+	X(failover) \
 	X(fleet) \
 	X(handler) \
 	X(held) \
 	X(host) \
 	X(job) \
+	X(limits) \
 	X(memory) \
 	X(network) \
+	X(pooler) \
 	X(probe) \
 	X(relay) \
+	X(restore) \
 	X(server) \
 	X(session) \
+	X(skew) \
 	X(store)
 /* clang-format on */
 

@@ -12,7 +12,7 @@
 #include "tools/chaos/victim.h"
 
 enum { BITE_MS = 30000 };
-static const char HANDLER_LIMIT[] = "67108864"; /* a quarter of what "hog" takes */
+static const char HANDLER_LIMIT[] = "67108864"; /* a quarter of what "swell" takes */
 
 /* --- a dispatcher that gets no more ------------------------------------------------------------- */
 
@@ -141,7 +141,7 @@ static int feed_hog(struct bout *bout, struct error *err)
 		return error_set(err, ERROR_RETRY, "out of memory");
 	if (jail_make(&hog->jail, bout, "memory", err) != 0 ||
 	    jail_set(&hog->jail, "memory.limit_in_bytes", HANDLER_LIMIT, err) != 0 ||
-	    load_submit(bout->stage->load, "command", "{\"work_ms\": 1500, \"fail\": \"hog\"}",
+	    load_submit(bout->stage->load, "command", "{\"work_ms\": 1500, \"fail\": \"swell\"}",
 			&hog->job, err) != 0 ||
 	    bout_await(bout, has_begun, BITE_MS, "the start of the job", err) != 0 ||
 	    jail_take(&hog->jail, hog->pid, err) != 0 ||

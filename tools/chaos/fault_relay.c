@@ -92,6 +92,29 @@ static int inject_reset_busy(struct bout *bout, struct error *err)
 	return 0;
 }
 
+/* --- unheard ------------------------------------------------------------------------------------ */
+
+static bool is_unheard(struct bout *bout)
+{
+	return relay_bytes(bout->stage->relay) > 0;
+}
+
+static int inject_unheard(struct bout *bout, struct error *err)
+{
+	relay_set(bout->stage->relay,
+		  &(struct relay_rule){ .harm = RELAY_DROP_NOTIFICATIONS, .client = "locum/p" });
+	return bout_await(bout, is_unheard, BITE_MS, "a notification", err);
+}
+
+static int heal_unheard(struct bout *bout, struct error *err)
+{
+	int64_t bytes = relay_bytes(bout->stage->relay);
+
+	if (bytes > 0)
+		bout_witness(bout, "%" PRId64 " bytes of notifications were dropped", bytes);
+	return heal(bout, err);
+}
+
 /* --- half-open ---------------------------------------------------------------------------------- */
 
 struct half_open {
@@ -209,6 +232,20 @@ const struct fault fault_relay[] = {
 		.inject = inject_pump,
 		.hold_ms = two_deaths_ms,
 		.heal = heal,
+	},
+	{
+		.row = 60,
+		.name = "notifications-lost",
+		.stage = STAGE_RELAY,
+		.demands = FAULT_NO_DEATH | FAULT_NO_CONFLICT,
+		.what = "dispatchers hear of nothing that they listen for",
+		.tool = "the fault proxy",
+		.witness = "the proxy counted bytes of notifications that it dropped",
+		.heals = "they hear again",
+		.pass = "a job is picked up within a poll interval all the same",
+		.inject = inject_unheard,
+		.hold_ms = two_deaths_ms,
+		.heal = heal_unheard,
 	},
 	{ 0 },
 };

@@ -29,7 +29,8 @@ struct own {
 	pid_t tracer;
 	char output[PATH_MAX]; /* what it tells */
 	char fill[PATH_MAX];   /* the file that fills the disk */
-	pid_t backend;
+	pid_t backend;         /* that is killed */
+	pid_t session;         /* the harness's own, which ends when the server restarts */
 };
 
 static struct own *own_of(struct bout *bout, struct error *err)
@@ -44,6 +45,31 @@ static struct own *own_of(struct bout *bout, struct error *err)
 static struct server *server_of(const struct bout *bout)
 {
 	return bout->stage->server;
+}
+
+/* --- a server that restarts for one session ------------------------------------------------------ */
+
+static int note_session(struct bout *bout, struct error *err)
+{
+	struct own *own = own_of(bout, err);
+	PGconn *conn = own == NULL ? NULL : server_connection(server_of(bout), err);
+
+	if (conn == NULL)
+		return -1;
+	own->session = PQbackendPID(conn);
+	return 0;
+}
+
+static bool is_session_gone(struct bout *bout)
+{
+	const struct own *own = bout->own;
+
+	return !process_lives(own->session);
+}
+
+static int await_restart(struct bout *bout, struct error *err)
+{
+	return bout_await(bout, is_session_gone, BITE_MS, "the restart of the server", err);
 }
 
 /* --- 34, 35, 39: a server that ends ------------------------------------------------------------- */
@@ -100,14 +126,17 @@ static int inject_backend_killed(struct bout *bout, struct error *err)
 	struct own *own = own_of(bout, err);
 	int64_t pid;
 
-	if (own == NULL || server_run(server_of(bout), "session_any", NULL, 0, &pid, err) != 0)
+	if (own == NULL || note_session(bout, err) != 0 ||
+	    server_run(server_of(bout), "session_any", NULL, 0, &pid, err) != 0)
 		return -1;
 	own->backend = (pid_t)pid;
 	if (pid <= 1 || kill(own->backend, SIGKILL) != 0)
 		return error_set(err, ERROR_RETRY, "there is no session of a dispatcher to kill");
-	if (bout_await(bout, is_backend_gone, BITE_MS, "the end of the session", err) != 0)
+	if (bout_await(bout, is_backend_gone, BITE_MS, "the end of the session", err) != 0 ||
+	    await_restart(bout, err) != 0)
 		return -1;
-	bout_witness(bout, "the server process %d of a session is gone", (int)pid);
+	bout_witness(bout, "the server process %d of a session is gone, and with it all others",
+		     (int)pid);
 	return 0;
 }
 
@@ -190,9 +219,11 @@ static int detach(struct bout *bout, struct error *err)
 
 static int inject_sync_fails(struct bout *bout, struct error *err)
 {
-	if (attach(bout, "inject=fdatasync:error=EIO", err) != 0)
+	if (note_session(bout, err) != 0 || attach(bout, "inject=fdatasync:error=EIO", err) != 0 ||
+	    await_restart(bout, err) != 0)
 		return -1;
-	bout_witness(bout, "strace answered a session's fdatasync with EIO");
+	bout_witness(bout,
+		     "strace answered a session's fdatasync with EIO, and all sessions ended");
 	return 0;
 }
 

@@ -44,8 +44,11 @@ static struct server *server_of(const struct bout *bout)
 static struct grip *take_grip(struct bout *bout, struct error *err)
 {
 	struct own *own = own_of(bout, err);
-	struct grip *grip = own == NULL ? NULL : grip_open(server_of(bout), err);
+	struct grip *grip;
 
+	if (own == NULL || server_await(server_of(bout), BITE_MS, err) != 0)
+		return NULL;
+	grip = grip_open(server_of(bout), err);
 	if (grip != NULL)
 		own->grips[own->grip_count++] = grip;
 	return grip;

@@ -12,6 +12,13 @@ struct grip {
 	PGconn *conn;
 };
 
+/* What the server says besides is not for stderr. */
+static void ignore_notice(void *context, const PGresult *result)
+{
+	(void)context;
+	(void)result;
+}
+
 /* libpq keeps the code of a refused connection to itself; its text is the server's. */
 static void note_refusal(PGconn *conn, struct error *err)
 {
@@ -32,6 +39,7 @@ struct grip *grip_open(const struct server *server, struct error *err)
 		return NULL;
 	}
 	grip->conn = PQconnectdb(server_conninfo(server));
+	PQsetNoticeReceiver(grip->conn, ignore_notice, NULL);
 	if (PQstatus(grip->conn) == CONNECTION_OK)
 		return grip;
 	note_refusal(grip->conn, err);

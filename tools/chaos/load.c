@@ -98,11 +98,18 @@ static bool is_told(int fd, int64_t within_ms)
 	return poll(&told, 1, within_ms < 0 ? 0 : (int)within_ms) > 0;
 }
 
+/* Past what a fault harms; but where the server changes, to whichever takes writes. */
+static const char *straight(const struct stage *stage)
+{
+	return stage->kind == STAGE_REPLICA ? stage_conninfo(stage)
+					    : server_conninfo(stage->server);
+}
+
 static void *watch(void *argument)
 {
 	struct load *load = argument;
 	const struct db_options options = {
-		.conninfo = server_conninfo(load->stage->server),
+		.conninfo = straight(load->stage),
 		.role = "watch",
 		.answer_ms = ANSWER_MS,
 	};

@@ -14,7 +14,7 @@
 
 struct relay;
 
-/* The first six are done to connections, whole ones when the rule has no trigger, else from the trigger on. The others
+/* The first seven are done to connections, whole ones when the rule has no trigger, else from the trigger on. The others
  * are done to requests: everything up to a Sync, or a simple query. */
 enum relay_harm {
 	RELAY_PASS,
@@ -23,9 +23,10 @@ enum relay_harm {
 	RELAY_RESET,     /* the connection is reset (RST, or closed on a Unix socket); at a trigger
 				once the server has the request */
 	RELAY_HALF_OPEN, /* the relay stops reading and writing, and keeps the connection */
-	RELAY_DROP_REQUESTS, /* what clients send is thrown away from now on */
-	RELAY_DROP_ANSWERS,  /* what the server sends is thrown away from now on */
-	RELAY_CUT_REQUEST,   /* the request never arrives, the client is cut off */
+	RELAY_DROP_REQUESTS,      /* what clients send is thrown away from now on */
+	RELAY_DROP_ANSWERS,       /* what the server sends is thrown away from now on */
+	RELAY_DROP_NOTIFICATIONS, /* what others notify of is left out of what the server sends */
+	RELAY_CUT_REQUEST,        /* the request never arrives, the client is cut off */
 	RELAY_CUT_ANSWER, /* the server does it and answers; the client is cut off and hears nothing */
 	RELAY_HOLD,       /* the request waits hold_ms, then arrives; the client waits */
 	RELAY_HOLD_SYNC, /* the server does it, but its end, which commits, waits hold_ms */

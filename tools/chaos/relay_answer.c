@@ -3,6 +3,7 @@
 enum { READY_BYTES = 6 };
 
 #define READY 'Z'
+#define NOTIFICATION 'A'
 
 /* The server's word on encryption: it stands alone. A yes makes all that follows unreadable. */
 static void take_reply(struct relay_line *line, int64_t now_ms)
@@ -25,7 +26,9 @@ static void take_part(struct relay_line *line, int64_t now_ms)
 	size_t part = line->down.rest < there ? line->down.rest : there;
 
 	line->down.rest -= part;
-	if (is_for_nobody(line))
+	if (line->unheard)
+		line->order->bytes += (int64_t)part;
+	if (line->unheard || is_for_nobody(line))
 		relay_pipe_drop(&line->down, part);
 	else
 		relay_line_pass(line, &line->down, part, now_ms);
@@ -54,6 +57,7 @@ static bool take_message(struct relay_line *line, int64_t now_ms)
 	if (*bytes == READY && there < READY_BYTES)
 		return false;
 	line->down.rest = relay_protocol_length(bytes);
+	line->unheard = *bytes == NOTIFICATION && line->harm == RELAY_DROP_NOTIFICATIONS;
 	if (*bytes == READY)
 		take_ready(line, now_ms);
 	else if (line->down.rest == 0)

@@ -150,7 +150,7 @@ void relay_line_pass(struct relay_line *line, struct relay_pipe *pipe, size_t le
 {
 	enum relay_harm dropping = pipe == &line->up ? RELAY_DROP_REQUESTS : RELAY_DROP_ANSWERS;
 
-	if (line->harm != RELAY_PASS || line->keeping)
+	if (line->keeping || (line->harm != RELAY_PASS && line->harm != RELAY_DROP_NOTIFICATIONS))
 		line->order->bytes += (int64_t)length;
 	if (line->harm == dropping) {
 		line->wounded = true;

@@ -32,7 +32,8 @@ struct relay_line {
 	struct relay_pipe up;   /* requests */
 	struct relay_pipe down; /* answers */
 	char name[RELAY_PROTOCOL_NAME];
-	bool typed;  /* the opening is over */
+	bool typed; /* the opening is over */
+	bool unheard; /* the message of the server that is being passed on is a notification to be dropped */
 	bool opaque; /* encrypted, or no session: it passes unseen */
 	int replies; /* bytes of the server that stand alone: its word on encryption */
 

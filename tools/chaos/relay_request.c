@@ -88,6 +88,7 @@ static void harm_request(struct relay_line *line, int64_t now_ms)
 	case RELAY_HALF_OPEN:
 	case RELAY_DROP_REQUESTS:
 	case RELAY_DROP_ANSWERS:
+	case RELAY_DROP_NOTIFICATIONS:
 		line->harm = harm;
 		return;
 	case RELAY_CUT_REQUEST:

@@ -71,6 +71,11 @@ pid_t server_pid(const struct server *server)
 	return process_lives(server->pid) ? server->pid : 0;
 }
 
+const char *server_programs(const struct server *server)
+{
+	return server->programs;
+}
+
 const char *server_data(const struct server *server)
 {
 	return server->data;
@@ -88,12 +93,22 @@ int server_port(const struct server *server)
 
 /* --- asking it ---------------------------------------------------------------------------------- */
 
+/* What the server says besides, of its crashes for one, is not for stderr. */
+static void ignore_notice(void *context, const PGresult *result)
+{
+	(void)context;
+	(void)result;
+}
+
 static PGconn *dial(const char *conninfo)
 {
 	const char *const keywords[] = { "dbname", "connect_timeout", NULL };
 	const char *const values[] = { conninfo, CONNECT_S, NULL };
 
-	return PQconnectdbParams(keywords, values, 1);
+	PGconn *conn = PQconnectdbParams(keywords, values, 1);
+
+	PQsetNoticeReceiver(conn, ignore_notice, NULL);
+	return conn;
 }
 
 PGconn *server_connection(struct server *server, struct error *err)
@@ -270,6 +285,9 @@ int server_stop(struct server *server, int signal, struct error *err)
 	if (undo_wait(server->undo, server->pid, STOP_MS, NULL, err) < 0)
 		return -1;
 	server->pid = 0;
+	/* Its last words may still be unread on it, so that it does not look lost. */
+	PQfinish(server->conn);
+	server->conn = NULL;
 	return 0;
 }
 

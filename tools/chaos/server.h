@@ -37,4 +37,7 @@ int server_port(const struct server *server);
 int server_look(struct server *server, const char *name, const char *const *params, int param_count,
 		char *text, size_t size, struct error *err);
 
+/* The folder of its programs. */
+const char *server_programs(const struct server *server);
+
 #endif

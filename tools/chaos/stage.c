@@ -13,6 +13,7 @@
 #include "tools/chaos/relay.h"
 #include "tools/chaos/server.h"
 #include "tools/chaos/stage_folder.h"
+#include "tools/chaos/undo_folder.h"
 
 enum {
 	PORT = 5432,
@@ -279,6 +280,22 @@ int stage_raise(struct stage *stage, enum stage_kind kind, struct error *err)
 	    raise_front(stage, err) != 0)
 		return -1;
 	return raise_fleet(stage, err);
+}
+
+int stage_follow(struct stage *stage, struct error *err)
+{
+	const char *folder = server_folder(stage->standby);
+	char name[NAME_MAX + 1];
+	char data[PATH_MAX];
+
+	snprintf(name, sizeof(name), "%s", strrchr(folder, '/') + 1);
+	snprintf(data, sizeof(data), "%s", server_data(stage->standby));
+	server_close(stage->standby);
+	stage->standby = NULL;
+	if (undo_folder(data, err) < 0)
+		return -1;
+	stage->standby = make_server(stage, name, stage->server, err);
+	return stage->standby == NULL ? -1 : 0;
 }
 
 void stage_fail_over(struct stage *stage)

@@ -66,6 +66,9 @@ int stage_set_clock(struct stage *stage, int place, int seconds, int fast, struc
  * the recorder stays behind. */
 void stage_fail_over(struct stage *stage);
 
+/* STAGE_REPLICA: makes stage->standby anew, as a copy of stage->server that follows it. */
+int stage_follow(struct stage *stage, struct error *err);
+
 /* The path of a file that comes with the harness ("witness", "witness.so", "skew.so"), where everybody can read it;
  * returns path. */
 const char *stage_support(const struct stage *stage, const char *name, char *path, size_t size);

@@ -10,6 +10,8 @@
 
 #include "tools/chaos/server.h"
 
+enum { RELOADS = 3, BACK_MS = 30000 };
+
 #define INCLUDE "include_dir = 'tuned'"
 
 static bool is_included(FILE *file)
@@ -48,9 +50,14 @@ static void tuned_path(const struct server *server, const char *name, char *path
 	snprintf(path, PATH_MAX, "%s/tuned/%s.conf", server_data(server), name);
 }
 
+/* A server that is just recovering from another fault is waited for. */
 static int reload(struct server *server, struct error *err)
 {
-	return server_run(server, "reload", NULL, 0, NULL, err);
+	for (int round = 0; round < RELOADS; round++)
+		if (server_await(server, BACK_MS, err) == 0 &&
+		    server_run(server, "reload", NULL, 0, NULL, err) == 0)
+			return 0;
+	return -1;
 }
 
 int tune_set(struct server *server, const char *name, const char *lines, struct error *err)

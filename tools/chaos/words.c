@@ -142,9 +142,9 @@ static const struct line LINES[] = {
 	  "% of unknown fate, % of them resolved",
 	  { AT(submissions_unknown), AT(submissions_resolved) } },
 	{ "deaths",
-	  "% of dispatchers that were gone, % of those that only were silent, % forced; % write "
-	  "conflicts",
-	  { AT(deaths_true), AT(deaths_false), AT(deaths_forced), AT(conflicts) } },
+	  "% of dispatchers that were gone, % of living ones that a fault had silenced, % of living "
+	  "ones without a reason; % write conflicts",
+	  { AT(deaths_true), AT(deaths_forced), AT(deaths_false), AT(conflicts) } },
 	{ "reclaimed after",
 	  "~ in the median, ~ for 99 %%, ~ at most",
 	  { AT(reclaim_p50_ms), AT(reclaim_p99_ms), AT(reclaim_max_ms) } },

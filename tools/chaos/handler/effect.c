@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { RECORD_SIZE = 256, HOG_PIECES = 256, HOG_PIECE = 1 << 20, HOG_PAGE = 4096 };
+enum { RECORD_SIZE = 256, SWELL_PIECES = 256, SWELL_PIECE = 1 << 20, SWELL_PAGE = 4096 };
 
 int64_t effect_now_us(void)
 {
@@ -50,12 +50,12 @@ void effect_read(struct json_span text, struct effect_payload *payload)
 }
 
 /* Memory counts when it is written. */
-static void hog(void)
+static void swell(void)
 {
-	for (int i = 0; i < HOG_PIECES; i++) {
-		volatile char *piece = malloc(HOG_PIECE);
+	for (int i = 0; i < SWELL_PIECES; i++) {
+		volatile char *piece = malloc(SWELL_PIECE);
 
-		for (size_t at = 0; piece != NULL && at < (size_t)HOG_PIECE; at += HOG_PAGE)
+		for (size_t at = 0; piece != NULL && at < (size_t)SWELL_PIECE; at += SWELL_PAGE)
 			piece[at] = 1;
 	}
 }
@@ -69,8 +69,8 @@ int effect_fail(const char *fail)
 	pthread_sigmask(SIG_SETMASK, &none, NULL);
 	if (strcmp(fail, "segfault") == 0)
 		raise(SIGSEGV);
-	else if (strcmp(fail, "hog") == 0)
-		hog();
+	else if (strcmp(fail, "swell") == 0)
+		swell();
 	else if (sscanf(fail, "signal %d", &number) == 1)
 		raise(number);
 	else if (sscanf(fail, "exit %d", &number) == 1)

@@ -14,7 +14,7 @@
 enum { EFFECT_BEAT_MS = 50, EFFECT_FAIL_SIZE = 64 };
 
 /* What a payload asks for: {"work_us": N, "fail": "exit 3"}. "work_ms" is a thousand times as much. "segfault" and
- * "signal N" end the process, "hog" takes 256 MiB of memory in the end, the words of misdeed.h do what stands there. */
+ * "signal N" end the process, "swell" takes 256 MiB of memory in the end, the words of misdeed.h do what stands there. */
 struct effect_payload {
 	int64_t work_us;
 	char fail[EFFECT_FAIL_SIZE]; /* "": nothing */
@@ -41,7 +41,7 @@ int effect_write(const struct effect *effect, const char *kind, struct error *er
 void effect_work(const struct effect *effect, int64_t work_us, bool (*ends)(void *context),
 		 void *context);
 
-/* Fails by "segfault" and "signal N", takes memory by "hog". Returns the code of "exit N", 0 for anything else. */
+/* Fails by "segfault" and "signal N", takes memory by "swell". Returns the code of "exit N", 0 for anything else. */
 int effect_fail(const char *fail);
 
 int64_t effect_now_us(void);

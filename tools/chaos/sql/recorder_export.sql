@@ -3,6 +3,13 @@
 copy (
 	with unping as materialized (
 		select xid, incarnation, numbers from locum_chaos.event where kind = 'unping'
+	), doubled as materialized (
+		-- Its queue was told to keep nothing while the job ended: it was kept all the same.
+		select unkept.n
+		from locum_chaos.event as unkept
+		join locum_chaos.event as kept using (xid, job)
+		where unkept.kind = 'end' and unkept.state = 'unkept'
+			and kept.kind = 'end' and kept.state <> 'unkept'
 	)
 	select concat_ws(' ', (extract(epoch from event.at) * 1000000)::bigint, event.kind,
 		case when event.job is null then event.incarnation::text end,
@@ -19,6 +26,7 @@ copy (
 		on committed.xid = mod(event.xid::text::bigint, 4294967296)
 	left join unping as last on event.kind = 'dead' and last.xid = event.xid
 		and last.incarnation = event.incarnation
-	where event.kind <> 'unping'
+	left join doubled on doubled.n = event.n
+	where event.kind <> 'unping' and doubled.n is null
 	order by committed.place nulls first, event.at, event.n
 ) to stdout

@@ -33,9 +33,11 @@ begin
 end
 $$;
 
--- Dispatchers switch hash joins off, for the sake of their own statements.
+-- Dispatchers switch hash joins off, for the sake of their own statements; and a plan made for the first row of a session
+-- would compare each of a thousand with each.
 create function locum_chaos.on_job_update() returns trigger
-language plpgsql security definer set search_path = pg_catalog, pg_temp set enable_hashjoin = on as $$
+language plpgsql security definer set search_path = pg_catalog, pg_temp
+	set enable_hashjoin = on set enable_nestloop = off as $$
 begin
 	insert into locum_chaos.event (kind, job, seq, claim, incarnation, state)
 	select case when present.claim_id is null then 'back'

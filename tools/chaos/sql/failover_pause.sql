@@ -1,0 +1,1 @@
+select pg_wal_replay_pause()

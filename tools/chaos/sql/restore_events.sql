@@ -1,0 +1,2 @@
+-- restore_events() -> count bigint
+select count(*) from locum_chaos.event
