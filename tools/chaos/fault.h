@@ -89,6 +89,7 @@ struct fault {
 	X(limits) \
 	X(memory) \
 	X(network) \
+	X(notify) \
 	X(pooler) \
 	X(probe) \
 	X(relay) \
