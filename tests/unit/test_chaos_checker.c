@@ -245,6 +245,15 @@ static void an_effect_log_without_runs_is_unknown(void **state)
 
 /* --- what faults demand besides ----------------------------------------------------------------- */
 
+/* The victim lived on, and lost its job. */
+static void add_conflict(void **state)
+{
+	ADD(A, "4100000 complete k3 2:completed:c2");
+	ADD(A, "4101000 answer k3 2:lost");
+	ADD(A, "4102000 register C dA 100");
+	CHANGE(DATABASE, "3800000 end", "3750000 alive C dA\n3800000 end");
+}
+
 static void a_demand_that_is_not_met_is_invalid(void **state)
 {
 	static const char *const DEMANDS[] = { "demand_harm=1\n", "demand_harm=2\n",
@@ -253,10 +262,8 @@ static void a_demand_that_is_not_met_is_invalid(void **state)
 
 	for (size_t i = 0; i < 3; i++) {
 		CHANGE(ACT, "demand_harm=16\n", DEMANDS[i]);
-		ADD(A, "4100000 complete k3 2:completed:c2");
-		ADD(A, "4101000 answer k3 2:lost");
-		ADD(A, "4102000 register C dA 100");
-		CHANGE(DATABASE, "3800000 end", "3750000 alive C dA\n3800000 end");
+		if (i == 1)
+			add_conflict(state);
 		CHANGE(NEMESIS, "1600000 inject", "1350000 inject");
 		CHANGE(DATABASE, "1400000 end 1 14 c1 1 A completed",
 		       "1400000 end 1 14 c1 1 A failed");

@@ -133,6 +133,12 @@ static void a_submission_stored_in_part_breaks_s5(void **state)
 	REJECTED(S5);
 }
 
+static void an_unknown_commit_that_is_forgotten_breaks_s5(void **state)
+{
+	CHANGE(B, "3801000 answer k2 2:accepted", "3801000 unknown k2\n9000000 stop B");
+	REJECTED(S5);
+}
+
 /* --- bad ones: claims and deaths ---------------------------------------------------------------- */
 
 static void a_claim_of_a_claimed_job_breaks_s6(void **state)
@@ -206,11 +212,30 @@ static void a_death_to_which_nothing_was_done_breaks_s8(void **state)
 
 /* --- bad ones: what was done afterwards --------------------------------------------------------- */
 
+static void a_death_under_a_fault_that_kills_nobody_breaks_s8(void **state)
+{
+	CHANGE(ACT, "demand_harm=16", "demand_harm=1");
+	ADD(A, "3750000 dead A");
+	ADD(A, "3751000 register C dA 100");
+	CHANGE(DATABASE, "3800000 end", "3751000 alive C dA\n3800000 end");
+	REJECTED(S8);
+}
+
 static void a_new_completion_of_a_lost_job_breaks_s9(void **state)
 {
 	ADD(A, "4000000 reassigned 2 c2");
 	ADD(A, "4001000 complete k3 2:completed:c2");
 	ADD(A, "4002000 answer k3 2:lost");
+	CHANGE(DATABASE, "3800000 end", "3751000 alive C dA\n3800000 end");
+	REJECTED(S9);
+}
+
+static void the_same_completion_again_after_its_loss_breaks_s9(void **state)
+{
+	ADD(A, "4000000 complete k3 1:completed:c1 2:completed:c2");
+	ADD(A, "4001000 answer k3 2:lost");
+	ADD(A, "4002000 complete k3 1:completed:c1 2:completed:c2");
+	ADD(A, "4003000 answer k3 1:mine 2:lost");
 	CHANGE(DATABASE, "3800000 end", "3751000 alive C dA\n3800000 end");
 	REJECTED(S9);
 }
@@ -388,6 +413,7 @@ int main(void)
 		CHAOS_HISTORY_TEST(a_completion_stored_as_failed_breaks_s5),
 		CHAOS_HISTORY_TEST(a_claim_that_the_database_does_not_know_breaks_s5),
 		CHAOS_HISTORY_TEST(a_submission_stored_in_part_breaks_s5),
+		CHAOS_HISTORY_TEST(an_unknown_commit_that_is_forgotten_breaks_s5),
 		CHAOS_HISTORY_TEST(a_claim_of_a_claimed_job_breaks_s6),
 		CHAOS_HISTORY_TEST(a_claim_by_a_dead_dispatcher_breaks_s7),
 		CHAOS_HISTORY_TEST(a_claim_by_nobody_breaks_s7),
@@ -398,7 +424,9 @@ int main(void)
 		CHAOS_HISTORY_TEST(two_lives_of_a_dispatcher_at_a_time_break_s8),
 		CHAOS_HISTORY_TEST(two_processes_of_one_incarnation_break_s8),
 		CHAOS_HISTORY_TEST(a_death_to_which_nothing_was_done_breaks_s8),
+		CHAOS_HISTORY_TEST(a_death_under_a_fault_that_kills_nobody_breaks_s8),
 		CHAOS_HISTORY_TEST(a_new_completion_of_a_lost_job_breaks_s9),
+		CHAOS_HISTORY_TEST(the_same_completion_again_after_its_loss_breaks_s9),
 		CHAOS_HISTORY_TEST(a_run_of_a_lost_job_breaks_s9),
 		CHAOS_HISTORY_TEST(counters_that_a_stale_run_altered_break_s9),
 		CHAOS_HISTORY_TEST(more_runs_than_allowed_break_s10),

@@ -20,6 +20,7 @@ enum {
 	CHECK_THAW_US = 100000,  /* how long a run may go on after the thaw of its agent */
 	CHECK_FLAPS =
 		10, /* death intervals: so long a life ends flapping, and no pause for it is longer */
+	CHECK_PEACE_US = 2000000,    /* without a bout, in which everybody can ask */
 	CHECK_STARVED_US = 60000000, /* later jobs may be taken so much earlier */
 	CHECK_NO_LIFE = UINT16_MAX,  /* nobody that is known */
 	CHECK_CLAIMS_MAX = 1000,     /* of one job; more is a circle */

@@ -42,13 +42,15 @@ static void classify(struct check *check, const struct check_life *life)
 		check->verdict->deaths_true++;
 		return;
 	}
-	if (check_bouts_on(check, since_us, life->ended_us)) {
+	if (check_bouts_on(check, since_us, life->ended_us) &&
+	    (check_bouts_all(check, since_us, life->ended_us) & FAULT_NO_DEATH) == 0) {
 		check->verdict->deaths_forced++;
 		return;
 	}
 	check->verdict->deaths_false++;
 	verdict_violate(check->verdict, VERDICT_S8,
-			"%s was declared dead, lived, and nothing was done to it", life->name);
+			"%s was declared dead, lived, and nothing was done to it that may cause it",
+			life->name);
 }
 
 /* Who dies again and again waits longer each time before it takes a new incarnation. */

@@ -90,6 +90,7 @@ struct fault {
 	X(limits) \
 	X(memory) \
 	X(network) \
+	X(notify) \
 	X(pooler) \
 	X(probe) \
 	X(relay) \
