@@ -73,6 +73,8 @@ static void a_wrong_scenario_is_refused_with_its_line(void **state)
 		{ "act \"a/b\" { faults = {all} }", "the name of an act is made of a-z" },
 		{ "act a { pairs = {\"dispatcher-killed\"} }", "pairs: write \"ONE + OTHER\"" },
 		{ "act a { pairs = {\"dispatcher-killed + dispatcher-killed\"} }", "with itself" },
+		{ "act a { pairs = {\"dispatcher-killed + host-suspended\"} }",
+		  "\"host-suspended\" overlaps with none" },
 		{ "jobs = 0\nact a { faults = {all} }",
 		  "mine.conf:1: jobs: \"0\" is not a whole number from 1" },
 		{ "dispatchers = many\nact a { faults = {all} }", "dispatchers: \"many\" is not" },

@@ -55,6 +55,7 @@ struct fault {
 	const char *heals;   /* how it is healed */
 	const char *pass;    /* what must hold besides the invariants, in words */
 	bool shortened;      /* a long-running row, played short */
+	bool lonely;         /* what it stops, others are done with: it overlaps with none */
 	bool untargeted;     /* it hurts no dispatcher in particular: bout->target is -1 */
 
 	/* Whether this machine can do it; a reason in *err when not. NULL: always. */
@@ -89,6 +90,7 @@ struct fault {
 	X(limits) \
 	X(memory) \
 	X(network) \
+	X(notify) \
 	X(pooler) \
 	X(probe) \
 	X(relay) \

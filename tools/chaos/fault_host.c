@@ -254,6 +254,7 @@ const struct fault fault_host[] = {
 		.row = 15,
 		.name = "host-suspended",
 		.stage = STAGE_PLAIN,
+		.lonely = true,
 		.demands = FAULT_NO_DEATH | FAULT_OWNS_SERVER,
 		.what = "the server and the whole fleet stand still for two death intervals, as when "
 			"the machine sleeps",

@@ -173,8 +173,8 @@ static bool holds_pair(const struct hand *hand, const struct fault *a, const str
 /* Two that need the same thing, such as the one rule of the proxy, cannot overlap. */
 static bool may_overlap(const struct fault *a, const struct fault *b)
 {
-	return a != b && a->stage != STAGE_ALONE && b->stage != STAGE_ALONE &&
-	       (a->stage == STAGE_PLAIN || b->stage == STAGE_PLAIN);
+	return a != b && !a->lonely && !b->lonely && a->stage != STAGE_ALONE &&
+	       b->stage != STAGE_ALONE && (a->stage == STAGE_PLAIN || b->stage == STAGE_PLAIN);
 }
 
 static bool is_possible(const struct fault *fault)

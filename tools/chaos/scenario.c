@@ -348,6 +348,9 @@ static int take_pair(const struct reading *reading, const struct value *value, s
 		return -1;
 	if (first == second)
 		return fail(reading, value->line, "pairs: \"%s\" with itself", name);
+	if (first->lonely || second->lonely)
+		return fail(reading, value->line, "pairs: \"%s\" overlaps with none",
+			    first->lonely ? first->name : second->name);
 	return plan_add_bout(act, first, second, reading->err);
 }
 

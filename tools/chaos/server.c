@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "db/database.h"
+#include "tools/chaos/answer.h"
 #include "tools/chaos/process.h"
 #include "tools/chaos/server_files.h"
 #include "tools/chaos/sql.h"
@@ -22,7 +23,14 @@
 
 #define OWNER "postgres" /* the server refuses to run as root */
 #define CONNECT_S "5"
-enum { START_MS = 60000, MAKE_MS = 120000, STOP_MS = 60000, PAUSE_MS = 20, CONNINFO_SIZE = 512 };
+enum {
+	START_MS = 60000,
+	ANSWER_MS = 60000,
+	MAKE_MS = 120000,
+	STOP_MS = 60000,
+	PAUSE_MS = 20,
+	CONNINFO_SIZE = 512
+};
 
 struct server {
 	struct undo *undo;
@@ -128,12 +136,16 @@ static const char *find_text(const char *name, struct error *err)
 	return NULL;
 }
 
-static int judge(const struct server *server, const char *name, const PGresult *result,
-		 struct error *err)
+static int judge(struct server *server, const char *name, const PGresult *result, struct error *err)
 {
 	ExecStatusType status = PQresultStatus(result);
 	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 
+	if (result == NULL) {
+		PQfinish(server->conn);
+		server->conn = NULL;
+		return error_set(err, ERROR_RETRY, "%s: the server did not answer", name);
+	}
 	if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK)
 		return 0;
 	error_set(err, ERROR_RETRY, "%s: %s", name, PQerrorMessage(server->conn));
@@ -152,7 +164,9 @@ int server_look(struct server *server, const char *name, const char *const *para
 
 	if (conn == NULL)
 		return -1;
-	result = PQexecParams(conn, sql, param_count, NULL, params, NULL, NULL, 0);
+	result = PQsendQueryParams(conn, sql, param_count, NULL, params, NULL, NULL, 0) == 1
+			 ? answer_await(conn, ANSWER_MS)
+			 : NULL;
 	status = judge(server, name, result, err);
 	if (status == 0)
 		snprintf(text, size, "%s",
@@ -183,7 +197,7 @@ int server_script(struct server *server, const char *name, struct error *err)
 
 	if (conn == NULL)
 		return -1;
-	result = PQexec(conn, sql);
+	result = PQsendQuery(conn, sql) == 1 ? answer_await(conn, ANSWER_MS) : NULL;
 	status = judge(server, name, result, err);
 	PQclear(result);
 	return status;
