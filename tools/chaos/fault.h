@@ -96,7 +96,8 @@ struct fault {
 	X(server) \
 	X(session) \
 	X(skew) \
-	X(store)
+	X(store) \
+	X(sweep)
 /* clang-format on */
 
 #define FAULT_FILE(name) extern const struct fault fault_##name[];
