@@ -99,6 +99,7 @@ struct fault {
 	X(session) \
 	X(skew) \
 	X(store) \
+	X(sweep) \
 	X(wraparound)
 /* clang-format on */
 
