@@ -90,6 +90,15 @@ void pump_fail(struct pump *pump, struct connection *connection, const struct er
 						       pump->options.config->ping_interval_ms);
 }
 
+void pump_succeed(struct pump *pump, const struct connection *connection)
+{
+	pump->troubles = 0;
+	if (connection != &pump->main || pump->failures == 0)
+		return;
+	log_info("connected to the database again", log_number("failed", pump->failures));
+	pump->failures = 0;
+}
+
 static void begin_life(struct pump *pump, struct uuid incarnation, int64_t life)
 {
 	const struct config *config = pump->options.config;

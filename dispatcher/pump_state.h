@@ -65,7 +65,7 @@ struct pump {
 	int64_t checked_timeline;            /* what was acknowledged before it was looked for */
 	bool refused;                        /* the database, as the log says */
 	bool pooler_said;                    /* that one is not configured for */
-	int failures;                        /* to reach the database, in a row */
+	int failures; /* losses of main without a commit in between, and vain tries to connect */
 	int64_t retry_due_ms;
 	int troubles;             /* transactions that failed, in a row */
 	bool reconcile;           /* the database may count jobs as ours that we know nothing of */
@@ -109,5 +109,9 @@ void pump_lose(struct pump *pump, struct connection *connection, const struct er
 /* A transaction on the connection failed. A lost connection is closed and opened again later; after another
  * error nothing is tried before a pause. */
 void pump_fail(struct pump *pump, struct connection *connection, const struct error *err);
+
+/* A transaction on the connection was committed: only that ends a series of failures, for one may get so far as to
+ * connect each time. */
+void pump_succeed(struct pump *pump, const struct connection *connection);
 
 #endif

@@ -225,9 +225,6 @@ static int open_main(struct pump *pump, struct error *err)
 		pump->main.db = NULL;
 		return -1;
 	}
-	if (pump->failures > 0)
-		log_info("connected to the database again", log_number("failed", pump->failures));
-	pump->failures = 0;
 	pump->refused = false;
 	warn_of_pooler(pump);
 	for (int i = 0; i < pump->agent_count; i++)

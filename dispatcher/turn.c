@@ -260,7 +260,7 @@ static void take_parts(struct pump *pump, struct connection *connection, struct 
 	const struct intake *intake = &turn->intake;
 	struct error err = { ERROR_NONE, "", "" };
 
-	pump->troubles = 0;
+	pump_succeed(pump, connection);
 	pump->careful = pump->careful && outbox_count(pump->outbox) > 0;
 	if (turn->place[PART_COMPLETE] >= 0)
 		completer_take(pump, connection, turn->batch, results[turn->place[PART_COMPLETE]]);

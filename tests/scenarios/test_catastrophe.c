@@ -10,10 +10,11 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "tests/support/database.h"
 #include "tests/support/scenario.h"
 
-enum { ERRORS = 5 };
+enum { ERRORS = 5, CUTS = 6, CUTS_LEAST_MS = (100 + 200 + 400 + 800 + 1600) / 2 };
 
 /* "answer" runs to its end; "slow" stops at a gate of its run; both say 42. */
 static void add_handlers(struct scenario *s)
@@ -112,6 +113,32 @@ static void a_claim_whose_every_commit_fails_is_done_once_when_one_does_not(void
 	scenario_assert_done_once(s, 1);
 	assert_int_equal(scenario_noted(s, "run "), 1);
 	assert_int_not_equal(scenario_logged(s, daemon, "connected to the database again"), 0);
+	scenario_drain(s, daemon);
+}
+
+/* Connecting works each time. The pauses grow from 50 ms by doubling, and are at least half of that. */
+static void a_claim_whose_every_commit_fails_is_tried_more_and_more_seldom(void **state)
+{
+	struct scenario *s = *state;
+	struct relay *relay = scenario_relay(s);
+	struct scenario_daemon *daemon;
+	int64_t deadline_ms = scenario_deadline_ms();
+	int64_t first_ms = 0;
+
+	add_handlers(s);
+	daemon = scenario_start(s, "one", "ping_interval = \"2s\" ping_death_interval = \"10s\"");
+	relay_set(relay, &(struct relay_rule){ .trigger = "job_claim", .harm = RELAY_CUT_REQUEST });
+	scenario_submit(s, 1, "answer");
+	while (relay_hits(relay) < CUTS) {
+		assert_true(scenario_pause(deadline_ms));
+		if (first_ms == 0 && relay_hits(relay) > 0)
+			first_ms = clock_monotonic_ms();
+	}
+	assert_in_range(clock_monotonic_ms() - first_ms, CUTS_LEAST_MS, INT64_MAX);
+	assert_int_equal(scenario_logged(s, daemon, "connection to the database lost"), 1);
+	relay_set(relay, &DETOUR_PASS);
+	scenario_await_finished(s, 1, "completed");
+	assert_int_equal(scenario_logged(s, daemon, "connected to the database again"), 1);
 	scenario_drain(s, daemon);
 }
 
@@ -346,6 +373,7 @@ int main(void)
 			a_job_removed_in_the_middle_of_a_claim_is_not_claimed_and_polling_goes_on),
 		SCENARIO_TEST(a_removed_job_that_is_wanted_again_runs),
 		SCENARIO_TEST(a_claim_whose_every_commit_fails_is_done_once_when_one_does_not),
+		SCENARIO_TEST(a_claim_whose_every_commit_fails_is_tried_more_and_more_seldom),
 		SCENARIO_TEST(a_claim_whose_answer_is_lost_is_given_back_and_claimed_anew),
 		SCENARIO_TEST(a_job_of_a_stopped_dispatcher_runs_again_when_it_comes_back),
 		SCENARIO_TEST(a_crash_changes_nothing_before_the_death_interval_is_over),
