@@ -5,7 +5,8 @@
 -- LIMIT_SUCCESSORS_WATCHED-th that pings: the silent between them do not count, so that of many that die at once each is
 -- watched. One that is not among the living sees all of them. size: how many live.
 -- The pings are read from end to end: under an old snapshot each has many versions, and an index would lead to all of
--- them once for each dispatcher.
+-- them once for each dispatcher. That there is one epoch is said for the planner: expecting more, it has the plan
+-- compiled, which takes as long as many scans.
 with ping as materialized (
 	select * from locum.dispatcher_ping
 ), living as materialized (
@@ -31,6 +32,6 @@ select watched.incarnation, watched.id, watched.seq, watched.age_ms, watched.dea
 	(extract(epoch from clock_timestamp() - epoch.born) * 1000)::bigint as epoch_age_ms,
 	size
 from watched
-left join locum.epoch on true
+left join (select id, born from locum.epoch limit 1) as epoch on true
 where size <= LIMIT_SIBLINGS_WATCHED or alone or pinging_before < LIMIT_SUCCESSORS_WATCHED
 order by watched.id

@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -49,6 +50,19 @@ static const char *plan_of(struct database *d, const char *name)
 	database_text(d, "explain execute %s%s%s", name, nulls, count == 0 ? "" : ")");
 	database_do(d, "deallocate %s", name);
 	return d->text; /* of the explain: database_do leaves it */
+}
+
+/* One that has no plan. */
+static bool is_command(const char *text)
+{
+	static const char *const COMMANDS[] = { "begin", "commit", "rollback", "set", "create" };
+
+	while (strncmp(text, "--", 2) == 0)
+		text = strchr(text, '\n') + 1;
+	for (size_t i = 0; i < sizeof(COMMANDS) / sizeof(COMMANDS[0]); i++)
+		if (strncasecmp(text, COMMANDS[i], strlen(COMMANDS[i])) == 0)
+			return true;
+	return false;
 }
 
 static void pin(struct database *d)
@@ -147,12 +161,34 @@ static void no_pinned_statement_reads_all_jobs(void **state)
 	}
 }
 
+/* Where nothing is known of the tables yet, and nothing is pinned: to compile a plan takes longer than to ping. */
+static void no_statement_is_dear_enough_to_be_compiled(void **state)
+{
+	struct database *d = *state;
+	double jit_above_cost = (double)database_int(
+		d, "select setting from pg_settings where name = 'jit_above_cost'");
+
+	database_do(d, "set plan_cache_mode = force_generic_plan");
+	for (size_t i = 0; EMBEDDED_STATEMENTS[i].name != NULL; i++) {
+		const char *cost;
+
+		if (is_command(EMBEDDED_STATEMENTS[i].text))
+			continue;
+		cost = strstr(plan_of(d, EMBEDDED_STATEMENTS[i].name), "..");
+		if (cost == NULL)
+			fail_msg("%s has no plan", EMBEDDED_STATEMENTS[i].name);
+		if (strtod(cost + 2, NULL) > jit_above_cost)
+			fail_msg("%s costs %.12s", EMBEDDED_STATEMENTS[i].name, cost + 2);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		DATABASE_TEST(a_claim_walks_the_ready_index_in_its_order),
 		DATABASE_TEST(a_look_walks_the_ready_index_between_two_points),
 		DATABASE_TEST(a_scan_of_successors_reads_no_table_whole),
+		DATABASE_TEST(no_statement_is_dear_enough_to_be_compiled),
 		DATABASE_TEST(no_pinned_statement_reads_all_jobs),
 	};
 
