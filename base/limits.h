@@ -47,6 +47,7 @@ enum {
 	LIMIT_QUEUE_WEIGHT = 1000,        /* the N in "queue=N" */
 	LIMIT_RETRY_BASE_MS = 1000,       /* first retry back-off, doubled each time */
 	LIMIT_RETRY_CAP_MS = 3600000,     /* longest retry back-off */
+	LIMIT_CONFLICTS = 5,              /* repetitions of a completion that meets conflicts */
 	LIMIT_LOCK_WAIT_MS = 1000,        /* a dispatcher's wait for a job that somebody locked */
 	LIMIT_CANCEL_WAIT_MS = 200,       /* a cancellation's, for the same */
 	LIMIT_DELAY_SECONDS = 2678400,    /* longest wait that a run may ask for: 31 days */

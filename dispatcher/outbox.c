@@ -115,6 +115,8 @@ int outbox_add(struct outbox *outbox, const struct holding *holding,
 	ended->claim_id = holding->claim_id;
 	ended->outcome = settled_outcome(
 		holding, policy_outcome(outcome->verdict, holding->attempt, holding->max_attempts));
+	ended->unstored = settled_outcome(
+		holding, policy_outcome(VERDICT_RETRY, holding->attempt, holding->max_attempts));
 	ended->started_ms = outcome->started_ms;
 	ended->delay_ms = outcome->delay_ms;
 	if (copy_bytes(outcome->result, LIMIT_RESULT_BYTES, &ended->result,
@@ -186,7 +188,8 @@ static size_t batch_size(const struct outbox *outbox)
 
 	for (const struct ended *e = outbox->first; e != NULL && count < LIMIT_COMPLETION_JOBS;
 	     e = e->next) {
-		if (!uuid_same(e->completion_id, outbox->first->completion_id))
+		if (!uuid_same(e->completion_id, outbox->first->completion_id) ||
+		    (count > 0 && (e->alone || outbox->first->alone)))
 			break;
 		bytes += ended_bytes(e);
 		if (count > 0 && bytes > LIMIT_COMPLETION_BYTES)
@@ -328,20 +331,15 @@ void outbox_hold_up(struct outbox *outbox, struct outbox_batch *batch, int64_t n
 	}
 }
 
-/* The one job of a batch whose values the server refused. */
-static int blame(struct ended *ended, const char *reason, struct error *err)
+/* Puts an error in the place of all that the run left. */
+static int replace_texts(struct ended *ended, const char *prefix, const char *reason,
+			 struct error *err)
 {
-	static const char PREFIX[] = "the database refused the outcome: ";
-	size_t size = sizeof(PREFIX) + strlen(reason);
 	char *error;
+	int length = asprintf(&error, "%s%s", prefix, reason);
 
-	if (ended->blamed)
-		return error_set(err, ERROR_INPUT, "%s", reason);
-	error = malloc(size);
-	if (error == NULL)
+	if (length < 0)
 		return error_set(err, ERROR_RETRY, "out of memory for an outcome");
-	memcpy(error, PREFIX, sizeof(PREFIX) - 1);
-	memcpy(error + sizeof(PREFIX) - 1, reason, strlen(reason) + 1);
 	free(ended->result);
 	free(ended->error);
 	free(ended->log);
@@ -350,7 +348,17 @@ static int blame(struct ended *ended, const char *reason, struct error *err)
 	ended->result_length = 0;
 	ended->log_length = 0;
 	ended->error = error;
-	ended->error_length = size - 1;
+	ended->error_length = (size_t)length;
+	return 0;
+}
+
+/* The one job of a batch whose values the server refused. */
+static int blame(struct ended *ended, const char *reason, struct error *err)
+{
+	if (ended->blamed)
+		return error_set(err, ERROR_INPUT, "%s", reason);
+	if (replace_texts(ended, "the database refused the outcome: ", reason, err) != 0)
+		return -1;
 	ended->blamed = true;
 	if (strcmp(ended->outcome, "completed") == 0)
 		ended->outcome = "failed";
@@ -366,6 +374,56 @@ int outbox_bisect(struct outbox *outbox, struct outbox_batch *batch, const char 
 		return 0;
 	}
 	return blame(batch->ended[0], reason, err);
+}
+
+/* The one job of a batch that met too many conflicts. What failed is sent on: nothing else can become of it. */
+static void give_up(struct ended *ended, const char *reason)
+{
+	if (strcmp(ended->outcome, "completed") == 0 &&
+	    replace_texts(ended, "its completion met too many conflicts: ", reason, NULL) == 0)
+		ended->outcome = ended->unstored;
+}
+
+/* It goes alone from now on, and has all its tries yet. */
+static void set_apart(struct ended *ended)
+{
+	ended->alone = true;
+	ended->conflicts = 1;
+}
+
+static void take_apart(struct outbox *outbox, struct outbox_batch *batch)
+{
+	if (batch->count <= 3)
+		set_apart(batch->ended[0]);
+	if (batch->count == 2)
+		set_apart(batch->ended[1]);
+	halve(outbox, batch);
+}
+
+void outbox_conflict(struct outbox *outbox, struct outbox_batch *batch, const char *reason,
+		     int64_t now_ms)
+{
+	bool enough;
+
+	batch->sent = false;
+	for (size_t i = 0; i < batch->count; i++)
+		batch->ended[i]->conflicts++;
+	enough = batch->ended[0]->conflicts > LIMIT_CONFLICTS;
+	if (batch->count > 1) {
+		if (enough)
+			take_apart(outbox, batch);
+		return;
+	}
+	batch->ended[0]->alone = true;
+	if (enough)
+		give_up(batch->ended[0], reason);
+	outbox_again(outbox, batch, 0, now_ms);
+	outbox_settle(outbox, batch);
+}
+
+bool outbox_is_suspect(const struct outbox_batch *batch)
+{
+	return batch->ended[0]->conflicts > 0;
 }
 
 void outbox_clear(struct outbox *outbox)

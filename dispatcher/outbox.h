@@ -29,6 +29,9 @@ struct ended {
 	int64_t started_ms;        /* CLOCK_BOOTTIME; 0: never */
 	int64_t delay_ms;          /* of a retry or a snooze; -1: the job's policy says */
 	bool blamed;               /* a value was refused, and all were replaced */
+	const char *unstored;      /* the outcome if it completed and that cannot be stored */
+	int conflicts;             /* that its transactions met */
+	bool alone;                /* it shares none any more, for they do */
 	struct uuid completion_id; /* that it was sent with before; none: it was not */
 	int held_up;               /* how often somebody held the job locked */
 	int64_t due_ms;            /* CLOCK_MONOTONIC; not sent before */
@@ -87,6 +90,15 @@ void outbox_again(struct outbox *outbox, struct outbox_batch *batch, size_t i, i
 /* The batch had to wait for a lock for too long, and nothing of it was stored: it is to be sent again, to skip. Waiting
  * even so, for what goes with some job, it is halved; a batch of one waits as by outbox_again. */
 void outbox_hold_up(struct outbox *outbox, struct outbox_batch *batch, int64_t now_ms);
+
+/* Its transaction met a serialization failure or a deadlock (40001, 40P01) and nothing of it was stored: it is to be sent
+ * again. After LIMIT_CONFLICTS repetitions in vain it is halved; a batch of one waits as by outbox_again, and after as many
+ * it has not completed but failed, this time or for good as the job's policy says, for this reason. */
+void outbox_conflict(struct outbox *outbox, struct outbox_batch *batch, const char *reason,
+		     int64_t now_ms);
+
+/* Whether the batch met a conflict: it goes with nothing else then, to show whose fault it is. */
+bool outbox_is_suspect(const struct outbox_batch *batch);
 
 /* The server refused a value in the batch, so that nothing of it was stored: halves it; a batch of one loses
  * what may have been refused, gets the server's words as its error, and fails if it had completed. -1 when it

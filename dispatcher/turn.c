@@ -301,6 +301,24 @@ static void hold_up(struct pump *pump, const struct turn *turn, const struct err
 		pump->due_due_ms = 0;
 }
 
+static bool is_conflict(const struct error *err)
+{
+	return strcmp(err->sqlstate, "40001") == 0 || strcmp(err->sqlstate, "40P01") == 0;
+}
+
+/* A single job waits alone, whatever else there is goes on. */
+static void take_conflict(struct pump *pump, struct connection *connection, struct turn *turn,
+			  const struct error *err)
+{
+	if (turn->batch->count > 1)
+		pump_fail(pump, connection, err);
+	else
+		log_warning("a completion met a conflict and comes again",
+			    log_number("job", turn->batch->ended[0]->id), log_err(err),
+			    log_text("sqlstate", err->sqlstate));
+	outbox_conflict(pump->outbox, turn->batch, err->text, clock_monotonic_ms());
+}
+
 static void fail_turn(struct pump *pump, struct connection *connection, struct turn *turn,
 		      struct error *err)
 {
@@ -317,6 +335,8 @@ static void fail_turn(struct pump *pump, struct connection *connection, struct t
 		pump->careful = true;
 	} else if (!lost && strcmp(err->sqlstate, LOCK_NOT_AVAILABLE) == 0) {
 		hold_up(pump, turn, err);
+	} else if (!lost && turn->place[PART_COMPLETE] >= 0 && is_conflict(err)) {
+		take_conflict(pump, connection, turn, err);
 	} else {
 		pump_fail(pump, connection, err);
 	}
@@ -376,6 +396,11 @@ static void begin(struct pump *pump, struct connection *connection, struct turn 
 	turn_free(turn);
 }
 
+static bool goes_alone(const struct pump *pump, const struct turn *turn)
+{
+	return pump->careful || (turn->batch != NULL && outbox_is_suspect(turn->batch));
+}
+
 void turn_begin(struct pump *pump, int64_t now_ms)
 {
 	struct turn *turn = make_turn();
@@ -383,7 +408,7 @@ void turn_begin(struct pump *pump, int64_t now_ms)
 	if (turn == NULL)
 		return;
 	add_completion(pump, turn, now_ms);
-	if (!pump->careful) {
+	if (!goes_alone(pump, turn)) {
 		add_started(pump, turn, now_ms);
 		add_claim(pump, turn, 1, now_ms);
 		add_sweeps(pump, turn, false, now_ms);
@@ -412,7 +437,8 @@ void turn_begin_extra(struct pump *pump, struct connection *connection, int64_t 
 		return;
 	if (outbox_count(pump->outbox) >= EXTRA_JOBS)
 		add_completion(pump, turn, now_ms);
-	add_claim(pump, turn, EXTRA_JOBS, now_ms);
+	if (!goes_alone(pump, turn))
+		add_claim(pump, turn, EXTRA_JOBS, now_ms);
 	begin(pump, connection, turn, now_ms);
 }
 

@@ -7,11 +7,20 @@
 
 #include <cmocka.h>
 
+#include "base/limits.h"
 #include "tests/support/database.h"
 #include "tests/support/fleet.h"
 #include "tests/support/scenario.h"
 
-enum { WARM_UP = 20, INTERRUPTIONS = 10, DISCONNECTS = 50, REFUSALS = 10, PARENTS = 200 };
+enum {
+	WARM_UP = 20,
+	INTERRUPTIONS = 10,
+	DISCONNECTS = 50,
+	REFUSALS = 10,
+	PARENTS = 200,
+	CONFLICTS = LIMIT_CONFLICTS + 1,
+	NEIGHBOURS = 8
+};
 
 /* So that the dispatcher knows short work and claims ahead of its slots. */
 static void warm_up(struct scenario *s)
@@ -309,6 +318,12 @@ static void refuse_finished(struct scenario *s, int times, const char *sqlstate)
 		    times, sqlstate);
 }
 
+static void forget_refusals(struct scenario *s)
+{
+	database_do(s->database,
+		    "drop function public.refuse() cascade; drop sequence public.refused");
+}
+
 /* A run whose end is refused so often is stored once, and not repeated. */
 static void assert_stored_in_spite_of(struct scenario *s, const char *exit_code, int times,
 				      const char *sqlstate, const char *ending)
@@ -327,13 +342,67 @@ static void assert_stored_in_spite_of(struct scenario *s, const char *exit_code,
 			 times + 1);
 	assert_int_equal(scenario_logged(s, daemon, "was reassigned"), 0);
 	scenario_drain(s, daemon);
-	database_do(s->database,
-		    "drop function public.refuse() cascade; drop sequence public.refused");
+	forget_refusals(s);
 }
 
 static void a_conflict_under_an_unchanged_claim_is_no_reassignment(void **state)
 {
-	assert_stored_in_spite_of(*state, "0", 3, "40001", "completed");
+	assert_stored_in_spite_of(*state, "0", LIMIT_CONFLICTS, "40001", "completed");
+}
+
+/* By the job's policy: its result was never stored, so that it runs once more. */
+static void a_completion_that_meets_nothing_but_conflicts_is_a_failed_attempt(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *daemon;
+
+	scenario_handler(s, "answer", "", "note run; printf $LOCUM_ATTEMPT >&3");
+	refuse_finished(s, CONFLICTS, "40P01");
+	daemon = scenario_start(s, "one", "%s", "");
+	database_do(s->database, "select locum.submit('answer', retry_delay => '0')");
+	scenario_await_finished(s, 1, "completed");
+	assert_sql(
+		s->database, "2|2|2|retry|t",
+		"select attempt, claim_seq, result, history -> 0 ->> 'outcome', history -> 0 ->> "
+		"'error' like 'its completion met too many conflicts: %%' from locum.finished");
+	assert_int_equal(scenario_noted(s, "run "), 2);
+	assert_int_equal(database_int(s->database, "select last_value from public.refused"),
+			 CONFLICTS + 1);
+	assert_int_equal(scenario_logged(s, daemon, "a completion met a conflict"), CONFLICTS);
+	scenario_drain(s, daemon);
+	forget_refusals(s);
+}
+
+/* Of many that end together only one is at fault. */
+static void a_completion_that_meets_conflicts_takes_no_neighbour_along(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *daemon;
+
+	scenario_gate(s, "gate");
+	scenario_handler(s, "answer", "", "begin; gate gate; note run");
+	database_do(s->database, "create function public.refuse() returns trigger language plpgsql "
+				 "as $$ begin raise 'not now' using errcode = '40001'; end $$; "
+				 "create trigger refuse before insert on locum.finished for each "
+				 "row when (new.id = 3 and new.state = 'completed') "
+				 "execute function public.refuse()");
+	daemon = scenario_start(s, "one", "agent \"main\" { size = %d }", NEIGHBOURS);
+	database_do(s->database,
+		    "select locum.submit('answer', max_attempts => 1) from "
+		    "generate_series(1, %d)",
+		    NEIGHBOURS);
+	scenario_await_active(s, NEIGHBOURS);
+	scenario_freeze(s, daemon);
+	scenario_let(s, "gate", NEIGHBOURS);
+	scenario_await_noted(s, NEIGHBOURS, "run ");
+	scenario_thaw(s, daemon);
+	scenario_await_finished(s, NEIGHBOURS - 1, "completed");
+	scenario_await_finished(s, 1, "failed");
+	assert_sql(s->database, "3|1",
+		   "select id, attempt from locum.finished where state = 'failed'");
+	assert_int_equal(scenario_noted(s, "run "), NEIGHBOURS);
+	scenario_drain(s, daemon);
+	database_do(s->database, "drop function public.refuse() cascade");
 }
 
 static void a_failure_that_cannot_be_stored_is_stored_later(void **state)
@@ -357,6 +426,8 @@ int main(void)
 		SCENARIO_TEST(fifty_disconnects_at_the_commit_repeat_no_run),
 		/* The last, for they leave a trigger when they fail. */
 		SCENARIO_TEST(a_conflict_under_an_unchanged_claim_is_no_reassignment),
+		SCENARIO_TEST(a_completion_that_meets_nothing_but_conflicts_is_a_failed_attempt),
+		SCENARIO_TEST(a_completion_that_meets_conflicts_takes_no_neighbour_along),
 		SCENARIO_TEST(a_failure_that_cannot_be_stored_is_stored_later),
 	};
 
