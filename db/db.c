@@ -86,6 +86,11 @@ short db_events(const struct db *db)
 	return PQflush(db->conn) == 1 ? POLLIN | POLLOUT : POLLIN;
 }
 
+void db_hurry(struct db *db, int64_t most_ms)
+{
+	exchange_hurry(db, most_ms);
+}
+
 int64_t db_deadline_ms(const struct db *db)
 {
 	return db->exchange.deadline_ms;

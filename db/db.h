@@ -68,6 +68,9 @@ int db_run_apart(struct db *db, struct db_call *calls, size_t count, PGresult **
  * nothing else may be done with the connection but what follows here, or closing it. */
 int db_send(struct db *db, struct db_call *calls, size_t count, struct error *err);
 
+/* The answer is waited for no longer than that from now on. */
+void db_hurry(struct db *db, int64_t most_ms);
+
 /* Takes in what has arrived. Returns whether db_take need not wait. */
 bool db_has_answer(struct db *db);
 

@@ -27,6 +27,7 @@ struct exchange {
 	bool failed;
 	struct error err; /* the first */
 	int64_t deadline_ms;
+	int64_t answer_ms; /* from the sending to the deadline */
 };
 
 struct db {

@@ -58,6 +58,7 @@ static void begin(struct db *db, size_t count, size_t apart)
 	memset(&db->exchange, 0, sizeof(db->exchange));
 	db->exchange.count = count;
 	db->exchange.apart = apart;
+	db->exchange.answer_ms = db->answer_ms;
 	db->exchange.deadline_ms = clock_monotonic_ms() + db->answer_ms;
 	db->detail[0] = '\0';
 	db->spoilt = false;
@@ -193,9 +194,20 @@ static bool is_late(struct db *db)
 		error_set(&x->err, ERROR_RETRY, "the database did not answer before the end");
 	else if (!x->failed)
 		error_set(&x->err, ERROR_RETRY, "the database did not answer within %lld ms",
-			  (long long)db->answer_ms);
+			  (long long)x->answer_ms);
 	x->failed = true;
 	return break_off(db) == 1;
+}
+
+void exchange_hurry(struct db *db, int64_t most_ms)
+{
+	struct exchange *x = &db->exchange;
+	int64_t left_ms = x->deadline_ms - clock_monotonic_ms();
+
+	if (left_ms <= most_ms)
+		return;
+	x->answer_ms -= left_ms - most_ms;
+	x->deadline_ms -= left_ms - most_ms;
 }
 
 int exchange_advance(struct db *db)

@@ -18,6 +18,9 @@ int exchange_send(struct db *db, struct db_call *calls, size_t count, size_t apa
 /* Takes in what has arrived. Returns 1 at the end, be it good or bad, 0 when more is to come. */
 int exchange_advance(struct db *db);
 
+/* It is over, badly, after so long from now at the latest. */
+void exchange_hurry(struct db *db, int64_t most_ms);
+
 /* Waits until exchange_advance would return 1. */
 void exchange_wait(struct db *db);
 

@@ -26,6 +26,7 @@
 enum {
 	PAUSE_MS = 100, /* after an error that a repetition may mend */
 	WAIT_MAX_MS = 60000,
+	LAST_ANSWER_MS = 2000, /* a dead dispatcher waits no longer for what it sent */
 	EXTRA_IDLE_MS = 10000, /* an additional connection that is not used is closed */
 	EXTRA_RETRY_MS = 5000,
 };
@@ -136,13 +137,13 @@ static void drop_running(struct holding *holding, void *context)
 }
 
 /* Declared dead: whatever is held belongs to others now, but for what was completed before, whose answer may
- * still be on its way. */
+ * still be on its way. The database has just answered the pinger, so that it comes soon or not at all. */
 static void end_life(struct pump *pump)
 {
 	pump->alive = false;
 	ledger_each(pump->ledger, drop_running, pump);
 	courier_flush(pump);
-	turn_take_all(pump);
+	turn_take_all(pump, LAST_ANSWER_MS);
 	close_all(pump);
 	pump->receipt_count = 0;
 	ledger_each(pump->ledger, drop_dead, pump);

@@ -75,7 +75,7 @@ void reload_take(struct pump *pump, struct config *config)
 	int *map = map_handlers(pump->options.config, config);
 
 	/* What a claim on its way brings belongs to the queues and handlers that it was made with. */
-	turn_take_all(pump);
+	turn_take_all(pump, pump->options.config->ping_death_interval_ms);
 	if (open_claimers(pump, config, claimers) != 0) {
 		log_error("out of memory; the former configuration stays in force",
 			  log_text("file", config->file));

@@ -358,8 +358,17 @@ void turn_take(struct pump *pump, struct connection *connection)
 	turn_free(turn);
 }
 
-void turn_take_all(struct pump *pump)
+static void hurry(const struct connection *connection, int64_t most_ms)
 {
+	if (connection->turn != NULL)
+		db_hurry(connection->db, most_ms);
+}
+
+void turn_take_all(struct pump *pump, int64_t most_ms)
+{
+	hurry(&pump->main, most_ms);
+	for (int i = 0; i < PUMP_EXTRA; i++)
+		hurry(&pump->extra[i], most_ms);
 	if (pump->main.turn != NULL)
 		turn_take(pump, &pump->main);
 	for (int i = 0; i < PUMP_EXTRA; i++)

@@ -19,8 +19,8 @@ void turn_begin_extra(struct pump *pump, struct connection *connection, int64_t 
 /* Takes the answer of the connection's turn, waiting for it. */
 void turn_take(struct pump *pump, struct connection *connection);
 
-/* Takes the answers of all turns that are on their way, waiting for them. */
-void turn_take_all(struct pump *pump);
+/* Takes the answers of all turns that are on their way, waiting for them so long at most. */
+void turn_take_all(struct pump *pump, int64_t most_ms);
 
 /* The connection is lost with its turn, if it has one: what was sent is sent again, what was claimed is looked
  * for. */

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "tests/support/database.h"
+#include "tests/support/fleet.h"
 #include "tests/support/scenario.h"
 
 /* A ping's time, and what processes may need. */
@@ -119,30 +120,62 @@ static void hold_completions(struct scenario *s)
 		    "for each row execute function public.wait_for_pass()");
 }
 
+/* A job is completed, and then its dispatcher declared dead, which knows neither yet: the answer is held back. */
+static struct scenario_daemon *start_unaware(struct scenario *s, const char *settings)
+{
+	static char pump[SCENARIO_PATH];
+	struct scenario_daemon *slow;
+	struct uuid incarnation;
+
+	scenario_gated(s);
+	scenario_relay(s);
+	slow = scenario_start(s, "slow", "%s", settings);
+	snprintf(pump, sizeof(pump), "locum/pump/%s", scenario_incarnation(s, slow));
+	assert_int_equal(uuid_read(pump + sizeof("locum/pump/") - 1, &incarnation), 0);
+	hold_completions(s);
+	scenario_submit(s, 1, "quick");
+	scenario_await(s, "select exists (select from pg_stat_activity where "
+			  "datname = current_database() and wait_event = 'PgSleep')");
+	relay_set(s->detour.relay,
+		  &(struct relay_rule){ .harm = RELAY_HALF_OPEN, .client = pump });
+	detour_await(&s->detour, 1);
+	database_do(s->database, "insert into public.passes default values");
+	scenario_await_finished(s, 1, "completed");
+	database_do(s->database, "drop trigger waits on locum.finished");
+	fleet_kill(s->database, incarnation);
+	scenario_await_logged(s, slow, 1, "this dispatcher was declared dead");
+	return slow;
+}
+
 static void what_was_completed_before_the_death_is_not_called_reassigned(void **state)
 {
 	struct scenario *s = *state;
 	struct scenario_daemon *slow;
 
-	scenario_gated(s);
-	slow = scenario_start(s, "slow", "%s", "");
-	scenario_start(s, "sibling", "agent \"main\" { queues = {\"other\"} }");
-	hold_completions(s);
-	scenario_submit(s, 1, "quick");
-	scenario_await(s, "select exists (select from pg_stat_activity where "
-			  "datname = current_database() and wait_event = 'PgSleep')");
-	scenario_freeze(s, slow);
-	database_do(s->database, "insert into public.passes default values");
-	scenario_await_finished(s, 1, "completed");
-	scenario_await(s, "select count(*) = 1 from locum.death");
-	scenario_thaw(s, slow);
+	slow = start_unaware(s, "ping_interval = \"2s\" ping_death_interval = \"1m\"");
+	relay_set(s->detour.relay, &DETOUR_PASS);
 	scenario_await_logged(s, slow, 2, "dispatcher registered");
-	database_do(s->database, "drop trigger waits on locum.finished");
 	scenario_submit(s, 1, "quick");
 	scenario_await_finished(s, 2, "completed");
 	assert_int_equal(scenario_logged(s, slow, "was reassigned"), 0);
 	assert_int_equal(scenario_noted(s, "run "), 2);
 	scenario_drain(s, slow);
+	assert_int_equal(scenario_logged(s, slow, "pump stopped completed=2 reassigned=0 "), 1);
+}
+
+/* The answer never comes, and the next life does not wait for it as long as the connection would. */
+static void an_answer_that_does_not_come_does_not_hold_up_the_next_life(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *slow = start_unaware(s, "ping_death_interval = \"1h\"");
+
+	scenario_await_logged(s, slow, 2, "dispatcher registered");
+	scenario_submit(s, 1, "quick");
+	scenario_await_finished(s, 2, "completed");
+	assert_int_equal(scenario_logged(s, slow, "was reassigned"), 1);
+	assert_int_equal(scenario_noted(s, "run "), 2);
+	scenario_drain(s, slow);
+	assert_int_equal(scenario_logged(s, slow, "pump stopped completed=1 reassigned=1 "), 1);
 }
 
 int main(void)
@@ -152,6 +185,7 @@ int main(void)
 		SCENARIO_TEST(a_service_is_told_that_its_job_was_lost),
 		SCENARIO_TEST(a_cancellation_without_its_signal_ends_the_run),
 		SCENARIO_TEST(what_was_completed_before_the_death_is_not_called_reassigned),
+		SCENARIO_TEST(an_answer_that_does_not_come_does_not_hold_up_the_next_life),
 	};
 
 	return cmocka_run_group_tests(tests, database_open, database_close);
