@@ -71,7 +71,8 @@ static struct sight *sight_add(struct observer *observer)
 }
 
 /* A gap means that pings may have come and gone unseen: every observation starts anew. The same after a
- * crash recovery of the database, which shows as another epoch. */
+ * crash recovery of the database, which shows as another epoch; and while our own pings do not arrive, for what keeps
+ * them away may keep away those of others. */
 static void check_continuity(struct observer *observer, const struct observer_scan *scan)
 {
 	int64_t gap_ms = scan->boot_ms - observer->last_boot_ms;
@@ -79,6 +80,7 @@ static void check_continuity(struct observer *observer, const struct observer_sc
 			  uuid_same(observer->epoch, scan->server.epoch);
 
 	if (!same_epoch ||
+	    scan->boot_ms - scan->ping_ack_boot_ms >= 2 * observer->settings.ping_interval_ms ||
 	    gap_ms > 2 * observer->settings.scan_interval_ms + observer->settings.margin_ms)
 		observer_restart(observer);
 	observer->has_epoch = scan->server.has_epoch;
@@ -154,7 +156,6 @@ static bool is_suspect(const struct observer *observer, const struct sight *sigh
 		.clock_waived = waived,
 	};
 	return observed_ms >= interval_ms && scan->server.has_epoch &&
-	       scan->boot_ms - scan->ping_ack_boot_ms < 2 * observer->settings.ping_interval_ms &&
 	       (waived || (sibling->age_ms > interval_ms && scan->server.age_ms >= interval_ms &&
 			   scan->server.epoch_age_ms >= interval_ms));
 }

@@ -87,20 +87,25 @@ static void a_disk_that_stands_still_keeps_no_ping_from_arriving(void **state)
 	}
 }
 
-/* Nobody can ping: all handlers are fenced, and when the lock goes nobody accuses anybody. */
-static void a_lock_on_the_pings_fences_all_and_kills_nobody(void **state)
+static void await_three_death_intervals(struct scenario *s, const PGconn *holder)
 {
-	struct scenario *s = *state;
-	struct scenario_daemon *fleet[2];
-	PGconn *holder = database_connection(s->database);
-
-	start_pair(s, fleet);
-	PQclear(PQexec(holder, "begin; lock table locum.dispatcher_ping"));
-	scenario_await_first_runs_gone(s, 1, JOBS);
 	scenario_await(s,
 		       "select clock_timestamp() - xact_start > interval '%d ms' "
 		       "from pg_stat_activity where pid = %d",
 		       3 * SCENARIO_DEATH_MS, PQbackendPID(holder));
+}
+
+/* Nobody can ping: all handlers are fenced, and when the lock goes nobody accuses anybody. */
+static void assert_a_lock_kills_nobody(struct scenario *s, const char *lock)
+{
+	struct scenario_daemon *fleet[2];
+	PGconn *holder = database_connection(s->database);
+
+	start_pair(s, fleet);
+	PQclear(PQexec(holder, "begin"));
+	PQclear(PQexec(holder, lock));
+	scenario_await_first_runs_gone(s, 1, JOBS);
+	await_three_death_intervals(s, holder);
 	PQfinish(holder);
 	scenario_await_noted(s, 2 * JOBS, "start ");
 	scenario_let(s, "gate", JOBS);
@@ -115,10 +120,52 @@ static void a_lock_on_the_pings_fences_all_and_kills_nobody(void **state)
 	}
 }
 
+static void a_lock_on_the_pings_fences_all_and_kills_nobody(void **state)
+{
+	assert_a_lock_kills_nobody(*state, "lock table locum.dispatcher_ping");
+}
+
+/* Siblings can still be watched. */
+static void a_lock_that_lets_pings_be_read_kills_nobody(void **state)
+{
+	assert_a_lock_kills_nobody(*state, "lock table locum.dispatcher_ping in share mode");
+}
+
+static void locked_rows_of_pings_kill_nobody(void **state)
+{
+	assert_a_lock_kills_nobody(*state, "select from locum.dispatcher_ping for update");
+}
+
+/* As when there are too many clients: who has a connection keeps it. */
+static void pingers_that_cannot_connect_kill_nobody(void **state)
+{
+	static const struct relay_rule NO_PING = { .client = "locum/pinger", .harm = RELAY_RESET };
+	struct scenario *s = *state;
+	struct scenario_daemon *fleet[2];
+	PGconn *holder = database_connection(s->database);
+
+	scenario_relay(s);
+	start_pair(s, fleet);
+	relay_set(s->detour.relay, &NO_PING);
+	PQclear(PQexec(holder, "begin"));
+	await_three_death_intervals(s, holder);
+	relay_set(s->detour.relay, &DETOUR_PASS);
+	PQfinish(holder);
+	scenario_await_noted(s, 2 * JOBS, "start ");
+	scenario_let(s, "gate", JOBS);
+	scenario_await_finished(s, JOBS, "completed");
+	assert_int_equal(database_int(s->database, "select count(*) from locum.death"), 0);
+	for (int i = 0; i < 2; i++)
+		scenario_drain(s, fleet[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		SCENARIO_TEST(a_lock_on_the_pings_fences_all_and_kills_nobody),
+		SCENARIO_TEST(a_lock_that_lets_pings_be_read_kills_nobody),
+		SCENARIO_TEST(locked_rows_of_pings_kill_nobody),
+		SCENARIO_TEST(pingers_that_cannot_connect_kill_nobody),
 		SCENARIO_TEST(a_disk_that_stands_still_keeps_no_ping_from_arriving),
 	};
 

@@ -241,6 +241,26 @@ static void who_does_not_get_its_own_pings_through_accuses_nobody(void **state)
 	pass(fleet, 2 * SCAN);
 	fleet->scan.ping_ack_boot_ms = fleet->scan.boot_ms - 2 * PING;
 	assert_int_equal(look(fleet), 0);
+}
+
+/* What kept its own pings away may have kept away those of others, which come a little later. */
+static void who_gets_its_own_pings_through_again_observes_anew(void **state)
+{
+	struct fleet *fleet = *state;
+
+	assert_int_equal(silence(fleet, DEATH - SCAN), -1);
+	fleet->scan.ping_ack_boot_ms = fleet->scan.boot_ms - 2 * PING;
+	assert_int_equal(look(fleet), 0);
+	pass(fleet, SCAN);
+	assert_int_equal(silence(fleet, 2 * DEATH), DEATH - SCAN);
+}
+
+static void an_own_ping_that_is_late_is_no_break(void **state)
+{
+	struct fleet *fleet = *state;
+
+	assert_int_equal(silence(fleet, DEATH - SCAN), -1);
+	pass(fleet, SCAN);
 	fleet->scan.ping_ack_boot_ms = fleet->scan.boot_ms - 2 * PING + 1;
 	assert_int_equal(look(fleet), 1);
 }
@@ -424,6 +444,8 @@ int main(void)
 		FLEET_TEST(a_young_epoch_protects_everybody),
 		FLEET_TEST(a_young_server_protects_everybody),
 		FLEET_TEST(who_does_not_get_its_own_pings_through_accuses_nobody),
+		FLEET_TEST(who_gets_its_own_pings_through_again_observes_anew),
+		FLEET_TEST(an_own_ping_that_is_late_is_no_break),
 		FLEET_TEST(this_dispatcher_never_suspects_itself),
 		FLEET_TEST(a_forward_jump_of_the_clock_kills_nobody_who_pings),
 		FLEET_TEST(a_backward_jump_of_the_clock_saves_nobody_who_is_dead),
