@@ -326,7 +326,7 @@ bool job_rows_have(const PGresult *rows, int64_t id)
 	return false;
 }
 
-int job_reclaim(struct db *db, struct uuid incarnation, int most, struct error *err)
+int job_reclaim(struct db *db, struct uuid incarnation, int most, int passed, struct error *err)
 {
 	struct args args;
 	PGresult *rows;
@@ -335,6 +335,7 @@ int job_reclaim(struct db *db, struct uuid incarnation, int most, struct error *
 	args_init(&args);
 	args_uuid(&args, incarnation);
 	args_int4(&args, most);
+	args_int4(&args, passed);
 	rows = db_call(db, "job_reclaim", &args, err);
 	if (rows == NULL)
 		return -1;

@@ -143,7 +143,8 @@ void claim_look_call(struct db_call *call, const int64_t *ids, const struct uuid
 /* Whether an answer with a column id holds this id. */
 bool job_rows_have(const PGresult *rows, int64_t id);
 
-/* Takes up to `most` claims away from an incarnation that is not alive. Returns how many, or -1. */
-int job_reclaim(struct db *db, struct uuid incarnation, int most, struct error *err);
+/* Takes up to `most` claims, after the first `passed`, away from an incarnation that is not alive. Returns how many, or
+ * -1; with sqlstate 55P03 one of them would have had to wait for somebody. */
+int job_reclaim(struct db *db, struct uuid incarnation, int most, int passed, struct error *err);
 
 #endif

@@ -16,6 +16,8 @@
 enum {
 	RECLAIM_CHUNK = 1000,
 	TERMINATE_TRIES = 3,
+	PASSED_MOST =
+		8, /* claims that would have to wait for somebody; more wait for the next sweep */
 	HOUSE_INTERVAL_MS = 60000,
 	HOUSE_CHUNK = 10000,
 };
@@ -92,20 +94,30 @@ static bool is_stopping(struct reaper *reaper)
 	return stopping;
 }
 
-/* Takes all claims away that nobody holds locked, unless told to stop. Returns how many, or -1. */
-static int reclaim(struct reaper *reaper, struct db *db, struct uuid victim, struct error *err)
+/* Takes all claims away that nobody holds locked, unless told to stop. One that has to wait for somebody who is about to
+ * submit a job with the key of its follow-up is sought out and passed over. Returns how many were taken, or -1. */
+static int reclaim(struct reaper *reaper, struct db *db, struct uuid victim, int *passed,
+		   struct error *err)
 {
+	int chunk = RECLAIM_CHUNK;
 	int total = 0;
 	int taken;
 
+	*passed = 0;
 	do {
-		taken = job_reclaim(db, victim, RECLAIM_CHUNK, err);
-		if (taken < 0)
+		taken = job_reclaim(db, victim, chunk, *passed, err);
+		if (taken < 0 && !is_locked(err))
 			return -1;
-		total += taken;
+		if (taken < 0 && chunk > 1) {
+			chunk = 1;
+		} else if (taken < 0) {
+			++*passed;
+			chunk = RECLAIM_CHUNK;
+		}
+		total += taken > 0 ? taken : 0;
 		if (taken > 0)
 			PROBE(reclaimed_in_part);
-	} while (taken > 0 && !is_stopping(reaper));
+	} while (taken != 0 && *passed < PASSED_MOST && !is_stopping(reaper));
 	return total;
 }
 
@@ -124,17 +136,21 @@ static int claims_left(struct db *db, struct uuid victim, struct error *err)
 	return left;
 }
 
+/* Who holds claims locked is ended, for the dead hold nothing. What has to wait for somebody alive is left to the next
+ * sweep. */
 static int reclaim_all(struct reaper *reaper, struct db *db, struct uuid victim, struct error *err)
 {
 	int total = 0;
 	int left = 1;
+	int passed = 0;
 
-	for (int i = 0; left > 0 && i < TERMINATE_TRIES && !is_stopping(reaper); i++) {
+	for (int i = 0; left > 0 && passed == 0 && i < TERMINATE_TRIES && !is_stopping(reaper);
+	     i++) {
 		int taken;
 
 		if (i > 0 && backend_terminate(db, victim, err) < 0)
 			return -1;
-		taken = reclaim(reaper, db, victim, err);
+		taken = reclaim(reaper, db, victim, &passed, err);
 		if (taken < 0)
 			return -1;
 		total += taken;

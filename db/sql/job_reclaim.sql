@@ -1,11 +1,14 @@
--- job_reclaim(incarnation uuid, most int) -> id, state
+-- job_reclaim(incarnation uuid, most int, passed int) -> id, state
 -- Takes up to `most` claims away from an incarnation that is not alive. Rows that somebody holds locked are
 -- skipped; several siblings may reclaim one corpse together. A job that had not started goes back to the
 -- head of its line; one that had was interrupted, and its policy decides; one that somebody wanted
 -- cancelled is. Where jobs were on probation it is they who are suspected: the interruption counts for none
 -- that ran beside them. They are taken last, so that each call sees whether there are any. The former owner
--- is told nothing: should it live, its next ping says all.
-with died as materialized (
+-- is told nothing: should it live, its next ping says all. Fails with 55P03 rather than wait for somebody who is about
+-- to submit a job with the key of a follow-up; the first `passed` claims are passed over.
+with quick as materialized (
+	select set_config('lock_timeout', LIMIT_LOCK_WAIT_MS::text, true)
+), died as materialized (
 	select coalesce(
 		(select last_ping from locum.death where victim_incarnation = $1::uuid),
 		(select ended_at from locum.dispatcher where incarnation = $1::uuid)) as at
@@ -16,13 +19,13 @@ with died as materialized (
 ), held as materialized (
 	select id, state = 'active' and (on_interrupt <> 'retry' or not (select found from suspected)
 		or locum.on_probation(recoveries, started_at, (select at from died))) as counts
-	from locum.job
+	from quick, locum.job
 	where incarnation = $1::uuid
 		and not exists (select from locum.dispatcher
 			where incarnation = $1::uuid and state in ('running', 'draining'))
 	order by state = 'active' and recoveries > 0, id
-	limit $2::int
-	for update skip locked
+	limit $2::int offset $3::int
+	for update of job skip locked
 ), done as (
 	delete from locum.job
 	using held

@@ -345,6 +345,39 @@ static void a_cancellation_is_seen_with_the_claim(void **state)
 	assert_string_equal(look(d, uuid_make()), "lost");
 }
 
+/* Its follow-up has a key that somebody else is about to submit; its neighbour waits for nobody. */
+static void what_waits_for_somebodys_key_is_passed_over(void **state)
+{
+	struct database *d = *state;
+	PGconn *other = database_connection(d);
+	struct uuid dispatcher = fleet_dispatcher(d);
+	struct args args;
+
+	for (int i = 0; i < 2; i++) {
+		struct uuid claim_id;
+		int64_t id;
+
+		fleet_submit(d, i == 0 ? "'h', on_interrupt => 'fail', \"then\" => "
+					 "'{\"always\": {\"handler\": \"h\", \"key\": \"K\"}}'"
+				       : "'h'");
+		id = fleet_claim_one(d, dispatcher, &claim_id);
+		assert_true(fleet_start(d, id, claim_id));
+	}
+	fleet_kill(d, dispatcher);
+	PQclear(PQexec(other, "begin; select locum.submit('h', key => 'K')"));
+	args_init(&args);
+	args_uuid(&args, dispatcher);
+	args_int4(&args, 10);
+	args_int4(&args, 0);
+	assert_null(database_try(d, "job_reclaim", &args));
+	assert_string_equal(d->err.sqlstate, "55P03");
+	assert_int_equal(fleet_reclaim_after(d, dispatcher, 10, 1), 1);
+	assert_sql(d, "1|active\n2|pending", "select id, state from locum.job order by id");
+	PQfinish(other);
+	assert_int_equal(fleet_reclaim(d, dispatcher, 10), 1);
+	assert_sql(d, "1|failed", "select id, state from locum.finished");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -367,6 +400,7 @@ int main(void)
 		DATABASE_TEST(a_claim_that_somebody_took_away_is_seen_to_be_lost),
 		DATABASE_TEST(a_claim_whose_own_run_completed_the_job_is_not_lost),
 		DATABASE_TEST(a_cancellation_is_seen_with_the_claim),
+		DATABASE_TEST(what_waits_for_somebodys_key_is_passed_over),
 	};
 
 	return cmocka_run_group_tests_name("reclaim", tests, database_open, database_close);

@@ -15,6 +15,7 @@
 #include "tests/support/scenario.h"
 
 /* What the others may need while somebody is held up: far less than he is. */
+enum { NEIGHBOURS = 3 };
 enum { QUICK_MS = 5000 };
 
 /* Functions that stand at an advisory lock, sleep, and cannot be told to stop. */
@@ -231,6 +232,31 @@ static void a_completion_in_an_open_transaction_holds_up_no_other_job(void **sta
 	assert_int_equal(scenario_logged(s, daemon, "was reassigned"), 0);
 }
 
+/* The sibling would wait for an answer for an hour. */
+static void a_key_in_an_open_transaction_holds_up_no_neighbour_of_the_dead(void **state)
+{
+	struct scenario *s = *state;
+	PGconn *other = database_connection(s->database);
+	struct scenario_daemon *victim;
+
+	scenario_gated(s);
+	victim = scenario_start(s, "victim", "%s", "");
+	database_do(s->database, "select locum.submit('gated', on_interrupt => 'fail', \"then\" => "
+				 "'{\"always\": {\"handler\": \"quick\", \"key\": \"K\"}}')");
+	scenario_submit(s, NEIGHBOURS, "gated");
+	scenario_await_active(s, 1 + NEIGHBOURS);
+	PQclear(PQexec(other, "begin; select locum.submit('quick', key => 'K')"));
+	scenario_start(s, "sibling",
+		       "ping_death_interval = \"1h\" agent \"main\" { queues = {\"other\"} }");
+	scenario_kill(s, victim);
+	scenario_await(s, "select count(*) = %d from locum.job where state = 'pending'",
+		       NEIGHBOURS);
+	assert_sql(s->database, "1|active",
+		   "select id, state from locum.job where state <> 'pending'");
+	PQfinish(other);
+	scenario_await_finished(s, 1, "failed");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -241,6 +267,7 @@ int main(void)
 		SCENARIO_TEST(a_killed_agent_leaves_no_lock_behind),
 		SCENARIO_TEST(a_function_past_its_timeout_that_does_not_hear_is_tried_again),
 		SCENARIO_TEST(a_completion_in_an_open_transaction_holds_up_no_other_job),
+		SCENARIO_TEST(a_key_in_an_open_transaction_holds_up_no_neighbour_of_the_dead),
 	};
 
 	return cmocka_run_group_tests(tests, database_open, database_close);

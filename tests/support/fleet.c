@@ -68,11 +68,17 @@ void fleet_kill(struct database *d, struct uuid incarnation)
 
 int64_t fleet_reclaim(struct database *d, struct uuid incarnation, int most)
 {
+	return fleet_reclaim_after(d, incarnation, most, 0);
+}
+
+int64_t fleet_reclaim_after(struct database *d, struct uuid incarnation, int most, int passed)
+{
 	struct args args;
 
 	args_init(&args);
 	args_uuid(&args, incarnation);
 	args_int4(&args, most);
+	args_int4(&args, passed);
 	return database_count(d, "job_reclaim", &args);
 }
 

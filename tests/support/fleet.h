@@ -31,6 +31,7 @@ PGresult *fleet_register(struct database *d, const struct fleet_birth *birth);
 /* Declares an incarnation dead whose last ping is the one in the database. */
 void fleet_kill(struct database *d, struct uuid incarnation);
 int64_t fleet_reclaim(struct database *d, struct uuid incarnation, int most);
+int64_t fleet_reclaim_after(struct database *d, struct uuid incarnation, int most, int passed);
 
 /* A claim from one queue: every priority, both lanes. */
 struct fleet_claim {
