@@ -103,6 +103,24 @@ static void expiry_goes_in_chunks_and_skips_what_is_locked(void **state)
 	assert_int_equal(up_to(d, "job_expire", 10), 1);
 }
 
+/* Its follow-up has a key that somebody else is about to submit. */
+static void an_expiry_waits_for_nobodys_key_longer_than_the_limit(void **state)
+{
+	struct database *d = *state;
+	PGconn *other = database_connection(d);
+	struct args args;
+
+	fleet_submit(d, "'h', expires => '0 s', \"then\" => "
+			"'{\"always\": {\"handler\": \"h\", \"key\": \"K\"}}'");
+	PQclear(PQexec(other, "begin; select locum.submit('h', key => 'K')"));
+	args_init(&args);
+	args_int4(&args, 10);
+	assert_null(database_try(d, "job_expire", &args));
+	assert_string_equal(d->err.sqlstate, "55P03");
+	PQfinish(other);
+	assert_int_equal(up_to(d, "job_expire", 10), 1);
+}
+
 /* --- partitions -------------------------------------------------------------------------------- */
 
 static const char DAYS[] =
@@ -336,6 +354,7 @@ int main(void)
 		DATABASE_TEST(what_was_not_started_in_time_expires),
 		DATABASE_TEST(what_was_claimed_does_not_expire),
 		DATABASE_TEST(expiry_goes_in_chunks_and_skips_what_is_locked),
+		DATABASE_TEST(an_expiry_waits_for_nobodys_key_longer_than_the_limit),
 		DATABASE_TEST(partitions_are_made_ahead_once),
 		DATABASE_TEST(a_partition_has_the_bounds_of_a_utc_day),
 		DATABASE_TEST(old_partitions_are_dropped_and_young_ones_stay),

@@ -60,6 +60,19 @@ static void a_queue_is_deleted_when_it_has_no_job(void **state)
 	assert_sql(d, "default", "select name from locum.queue");
 }
 
+static void a_queue_that_somebody_submits_to_is_not_deleted_and_not_waited_for(void **state)
+{
+	struct database *d = *state;
+	PGconn *other = database_connection(d);
+
+	expect(d, 0, "", "mail\n", "queue", "create", "mail");
+	PQclear(PQexec(other, "begin; select locum.submit('h', queue => 'mail')"));
+	expect(d, 75, "somebody submits to the queue \"mail\" at this moment", "", "queue",
+	       "delete", "mail");
+	PQfinish(other);
+	expect(d, 0, "", "mail\n", "queue", "delete", "mail");
+}
+
 static void queues_tell_their_depth_by_state_and_the_oldest(void **state)
 {
 	struct database *d = *state;
@@ -298,6 +311,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		DATABASE_TEST(queues_are_made_changed_paused_and_resumed),
 		DATABASE_TEST(a_queue_is_deleted_when_it_has_no_job),
+		DATABASE_TEST(a_queue_that_somebody_submits_to_is_not_deleted_and_not_waited_for),
 		DATABASE_TEST(queues_tell_their_depth_by_state_and_the_oldest),
 		DATABASE_TEST(workers_tell_what_is_broken_and_who_died),
 		DATABASE_TEST(bash_completes_verbs_flags_states_and_queues),
