@@ -4,17 +4,26 @@
 -- LIMIT_SIBLINGS_WATCHED of them, only this one and its successors in the order of their ids, wrapping, up to the
 -- LIMIT_SUCCESSORS_WATCHED-th that pings: the silent between them do not count, so that of many that die at once each is
 -- watched. One that is not among the living sees all of them. size: how many live.
+-- A row of pings that was lost does not come back, and its owner finds out by its next ping: it is shown as silent since
+-- its start, with the sequence -1 and the longest death interval of all.
 -- The pings are read from end to end: under an old snapshot each has many versions, and an index would lead to all of
 -- them once for each dispatcher. That there is one epoch is said for the planner: expecting more, it has the plan
 -- compiled, which takes as long as many scans.
 with ping as materialized (
-	select * from locum.dispatcher_ping
-), living as materialized (
-	select ping.*, dispatcher.id, row_number() over (order by dispatcher.id) as place,
-		count(*) over () as size,
-		(extract(epoch from clock_timestamp() - ping.pinged_at) * 1000)::bigint as age_ms
+	select incarnation, seq, pinged_at, death_interval_ms from locum.dispatcher_ping
+), known as materialized (
+	select ping.*, dispatcher.id
 	from ping
 	join locum.dispatcher using (incarnation)
+	union all
+	select incarnation, -1, started_at,
+		coalesce((select max(death_interval_ms) from ping), LIMIT_DEATH_INTERVAL_UNKNOWN_MS), id
+	from locum.dispatcher
+	where state in ('running', 'draining') and incarnation not in (select incarnation from ping)
+), living as materialized (
+	select known.*, row_number() over (order by id) as place, count(*) over () as size,
+		(extract(epoch from clock_timestamp() - pinged_at) * 1000)::bigint as age_ms
+	from known
 ), stepped as (
 	select living.*, self.place is null as alone,
 		(living.place - self.place + living.size) % living.size as steps

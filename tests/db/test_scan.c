@@ -43,6 +43,44 @@ static void a_scan_sees_every_living_sibling_and_the_epoch(void **state)
 	PQclear(result);
 }
 
+/* Its row of pings was lost. Nobody makes another one for it. */
+static void who_has_no_ping_is_seen_as_silent_and_can_be_declared_dead(void **state)
+{
+	struct database *d = *state;
+	struct uuid self = fleet_dispatcher(d);
+	struct uuid lost = fleet_dispatcher(d);
+	char text[UUID_TEXT_SIZE];
+	struct args args;
+	PGresult *result;
+	int row;
+
+	args_init(&args);
+	args_uuid(&args, self);
+	args_int8(&args, -1);
+	args_uuid(&args, self);
+	args_text(&args, "{}");
+	assert_int_equal(database_count(d, "dispatcher_death", &args), 0);
+	database_do(d, "delete from locum.dispatcher_ping where incarnation = '%s'",
+		    uuid_text(lost, text));
+	result = scan(d, self);
+	assert_int_equal(rows_count(result), 2);
+	row = uuid_same(rows_uuid(result, 0, PQfnumber(result, "incarnation")), lost) ? 0 : 1;
+	assert_int_equal(rows_int(result, row, PQfnumber(result, "seq")), -1);
+	assert_int_equal(rows_int(result, row, PQfnumber(result, "death_interval_ms")), 30000);
+	assert_true(rows_int(result, row, PQfnumber(result, "age_ms")) >= 0);
+	PQclear(result);
+	args_init(&args);
+	args_uuid(&args, lost);
+	args_int8(&args, -1);
+	args_uuid(&args, self);
+	args_text(&args, "{}");
+	assert_int_equal(database_count(d, "dispatcher_death", &args), 1);
+	assert_sql(d, "dead|-",
+		   "select state, last_ping from locum.dispatcher join locum.death on "
+		   "victim_incarnation = incarnation where incarnation = '%s'",
+		   text);
+}
+
 static void an_epoch_that_is_missing_is_null_and_made_again(void **state)
 {
 	struct database *d = *state;
@@ -210,6 +248,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		DATABASE_TEST(a_scan_sees_every_living_sibling_and_the_epoch),
+		DATABASE_TEST(who_has_no_ping_is_seen_as_silent_and_can_be_declared_dead),
 		DATABASE_TEST(an_epoch_that_is_missing_is_null_and_made_again),
 		DATABASE_TEST(in_a_large_fleet_each_watches_its_successors),
 		DATABASE_TEST(who_is_not_registered_sees_all_of_a_large_fleet),

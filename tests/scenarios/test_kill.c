@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -51,6 +52,56 @@ static void a_killed_dispatchers_jobs_are_done_by_its_sibling_in_time(void **sta
 		    "select extract(epoch from reclaimed_at - last_ping) * 1000 from locum.death") >
 	    SCENARIO_DEATH_MS + 2 * SCENARIO_SCAN_MS + SLACK_MS)
 		scenario_fail(s, "it took too long");
+}
+
+static void lose_pings(struct scenario *s, const char *incarnation)
+{
+	database_do(s->database, "delete from locum.dispatcher_ping where incarnation = '%s'",
+		    incarnation);
+}
+
+static void the_dead_are_found_though_their_pings_were_lost(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *victim;
+	char incarnation[64];
+
+	scenario_gated(s);
+	victim = scenario_start(s, "victim", "%s", "");
+	scenario_submit(s, 3, "gated");
+	scenario_await_active(s, 3);
+	scenario_start(s, "sibling", "%s", "");
+	snprintf(incarnation, sizeof(incarnation), "%s", scenario_incarnation(s, victim));
+	scenario_kill(s, victim);
+	lose_pings(s, incarnation);
+	scenario_await_noted(s, 6, "start ");
+	scenario_let(s, "gate", 3);
+	scenario_await_finished(s, 3, "completed");
+	scenario_assert_done_once(s, 3);
+	assert_sql(
+		s->database, "-|-1|t",
+		"select last_ping, evidence ->> 'seq', (evidence ->> 'silent_by_observer_ms')::int "
+		">= %d from locum.death",
+		SCENARIO_DEATH_MS);
+}
+
+static void one_that_lives_begins_anew_when_its_pings_were_lost(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *one;
+
+	scenario_gated(s);
+	one = scenario_start(s, "one", "%s", "");
+	scenario_start(s, "sibling", "agent \"main\" { queues = {\"other\"} }");
+	scenario_submit(s, 1, "gated");
+	scenario_await_active(s, 1);
+	lose_pings(s, scenario_incarnation(s, one));
+	scenario_await_logged(s, one, 2, "dispatcher registered");
+	scenario_await_noted(s, 2, "start ");
+	scenario_let(s, "gate", 1);
+	scenario_await_finished(s, 1, "completed");
+	assert_int_equal(scenario_noted(s, "overlap "), 0);
+	scenario_drain(s, one);
 }
 
 static void assigned_jobs_of_the_dead_are_not_counted_as_interrupted(void **state)
@@ -288,6 +339,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		SCENARIO_TEST(a_killed_dispatchers_jobs_are_done_by_its_sibling_in_time),
+		SCENARIO_TEST(the_dead_are_found_though_their_pings_were_lost),
+		SCENARIO_TEST(one_that_lives_begins_anew_when_its_pings_were_lost),
 		SCENARIO_TEST(assigned_jobs_of_the_dead_are_not_counted_as_interrupted),
 		SCENARIO_TEST(a_restarted_dispatcher_takes_its_own_jobs_back_at_once),
 		SCENARIO_TEST(a_killed_agents_jobs_are_handed_back_without_a_death),

@@ -136,8 +136,7 @@ static struct scenario_daemon *start_unaware(struct scenario *s, const char *set
 	scenario_submit(s, 1, "quick");
 	scenario_await(s, "select exists (select from pg_stat_activity where "
 			  "datname = current_database() and wait_event = 'PgSleep')");
-	relay_set(s->detour.relay,
-		  &(struct relay_rule){ .harm = RELAY_HALF_OPEN, .client = pump });
+	relay_set(s->detour.relay, &(struct relay_rule){ .harm = RELAY_HALF_OPEN, .client = pump });
 	detour_await(&s->detour, 1);
 	database_do(s->database, "insert into public.passes default values");
 	scenario_await_finished(s, 1, "completed");
