@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "db/dispatcher.h"
 #include "db/house.h"
 #include "dispatcher/observer.h"
@@ -112,4 +113,12 @@ int heir_look(struct heir *heir, struct db *db, struct error *err)
 		observer_restart(heir->observer);
 	PQclear(rows);
 	return status;
+}
+
+void heir_evict(struct db *db, struct uuid former)
+{
+	struct error err = { ERROR_NONE, "", "" };
+
+	if (!uuid_is_none(former) && backend_terminate(db, former, &err) < 0)
+		log_warning("connections of the former life cannot be ended", log_err(&err));
 }

@@ -23,4 +23,8 @@ void heir_close(struct heir *heir);
  * -1. */
 int heir_look(struct heir *heir, struct db *db, struct error *err);
 
+/* Ends what a former life, proved to be over, has left in the server: a request may sit there with the locks that its
+ * burial needs, waiting for a client that is gone. None: does nothing. */
+void heir_evict(struct db *db, struct uuid former);
+
 #endif

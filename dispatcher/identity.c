@@ -198,3 +198,12 @@ int identity_write(struct identity *identity, struct uuid incarnation, struct er
 				       identity->path);
 	return 0;
 }
+
+int identity_move(struct identity *identity, struct uuid incarnation, int64_t timeline,
+		  struct error *err)
+{
+	if (identity->timeline == timeline)
+		return 0;
+	identity->timeline = timeline;
+	return identity_write(identity, incarnation, err);
+}

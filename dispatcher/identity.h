@@ -37,4 +37,8 @@ void identity_close(struct identity *identity);
  * was done. */
 int identity_write(struct identity *identity, struct uuid incarnation, struct error *err);
 
+/* Notes in the file that a failover led to another timeline. */
+int identity_move(struct identity *identity, struct uuid incarnation, int64_t timeline,
+		  struct error *err);
+
 #endif

@@ -27,8 +27,9 @@ struct pinger {
 	struct db *db;
 	int64_t timeline; /* of the database when db was opened */
 	struct uuid incarnation;
-	int deaths;          /* in a row, without a long life between */
-	int failures;        /* to reach the database, in a row */
+	int deaths;   /* in a row, without a long life between */
+	int failures; /* to reach the database, in a row */
+	bool evicts;  /* what the former life left in the server may keep the next from its birth */
 	int64_t feed_due_ms; /* next time for the watchdog */
 	_Atomic int64_t ack_boot_ms;
 	_Atomic bool hasty;     /* its leave is not worth a new connection */
@@ -273,8 +274,12 @@ static enum birth try_birth(struct pinger *pinger, struct heir **heir)
 	int born = -1;
 	int alive = 0;
 
-	if (pinger->db != NULL || connect_db(pinger, &err) == 0)
+	if (pinger->db != NULL || connect_db(pinger, &err) == 0) {
+		if (pinger->evicts)
+			heir_evict(pinger->db, pinger->options.identity->former);
+		pinger->evicts = false;
 		born = be_born(pinger, &twin, &err);
+	}
 	if (born == 1)
 		return BORN;
 	if (born == 0)
@@ -286,6 +291,7 @@ static enum birth try_birth(struct pinger *pinger, struct heir **heir)
 	if (born == 0 && alive == 0)
 		return IN_THE_WAY;
 	log_warning("cannot register", log_err(&err));
+	pinger->evicts = true;
 	/* An earlier try did it, its answer was lost, and siblings found that life dead meanwhile. */
 	if (strcmp(err.sqlstate, "23505") == 0)
 		pinger->incarnation = uuid_make();
@@ -311,17 +317,6 @@ static bool begin_life(struct pinger *pinger)
 	return go_on;
 }
 
-/* Notes a failover in the state file. */
-static int note_timeline(struct pinger *pinger, struct error *err)
-{
-	struct identity *identity = pinger->options.identity;
-
-	if (identity->timeline == pinger->timeline)
-		return 0;
-	identity->timeline = pinger->timeline;
-	return identity_write(identity, pinger->incarnation, err);
-}
-
 /* One ping, with a connection made when there is none. 1: alive; 0: dead; -1: no answer. */
 static int live_once(struct pinger *pinger)
 {
@@ -341,7 +336,9 @@ static int live_once(struct pinger *pinger)
 	if (pinger->failures > 0)
 		log_info("pings are answered again", log_number("failed", pinger->failures));
 	pinger->failures = 0;
-	if (take_signals(pinger, &err) == 0 && note_timeline(pinger, &err) == 0)
+	if (take_signals(pinger, &err) == 0 &&
+	    identity_move(pinger->options.identity, pinger->incarnation, pinger->timeline, &err) ==
+		    0)
 		return 1;
 failed:
 	if (pinger->failures++ == 0)
@@ -441,6 +438,7 @@ int pinger_start(struct pinger **pinger, const struct pinger_options *options, s
 		return error_set(err, ERROR_FATAL, "out of memory");
 	started->options = *options;
 	started->incarnation = uuid_make();
+	started->evicts = true;
 	pthread_mutex_init(&started->lock, NULL);
 	pthread_condattr_init(&attributes);
 	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);

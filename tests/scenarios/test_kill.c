@@ -156,6 +156,42 @@ static void a_restarted_dispatcher_takes_its_own_jobs_back_at_once(void **state)
 
 /* --- the agent ---------------------------------------------------------------------------------- */
 
+/* What a claim leaves behind whose client is gone without a word: its locks, under its name. */
+static PGconn *leave_a_claim(struct scenario *s, const char *incarnation)
+{
+	char text[SCENARIO_PATH * 6];
+	PGconn *left;
+
+	snprintf(text, sizeof(text), "%s application_name=locum/pump/%s", s->database->conninfo,
+		 incarnation);
+	left = PQconnectdb(text);
+	assert_int_equal(PQstatus(left), CONNECTION_OK);
+	snprintf(text, sizeof(text),
+		 "begin; select from locum.dispatcher where incarnation = '%s' for share",
+		 incarnation);
+	PQclear(PQexec(left, text));
+	assert_int_equal(PQtransactionStatus(left), PQTRANS_INTRANS);
+	return left;
+}
+
+static void a_restarted_dispatcher_waits_for_no_request_of_its_former_life(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *one;
+	PGconn *left;
+
+	scenario_gated(s);
+	one = scenario_start(s, "one", "ping_death_interval = \"1h\"");
+	left = leave_a_claim(s, scenario_incarnation(s, one));
+	scenario_kill(s, one);
+	scenario_run(s, one);
+	scenario_submit(s, 1, "quick");
+	scenario_await_finished(s, 1, "completed");
+	assert_int_equal(scenario_logged(s, one, "cannot register"), 0);
+	scenario_drain(s, one);
+	PQfinish(left);
+}
+
 static void a_killed_agents_jobs_are_handed_back_without_a_death(void **state)
 {
 	struct scenario *s = *state;
@@ -343,6 +379,7 @@ int main(void)
 		SCENARIO_TEST(one_that_lives_begins_anew_when_its_pings_were_lost),
 		SCENARIO_TEST(assigned_jobs_of_the_dead_are_not_counted_as_interrupted),
 		SCENARIO_TEST(a_restarted_dispatcher_takes_its_own_jobs_back_at_once),
+		SCENARIO_TEST(a_restarted_dispatcher_waits_for_no_request_of_its_former_life),
 		SCENARIO_TEST(a_killed_agents_jobs_are_handed_back_without_a_death),
 		SCENARIO_TEST(a_stopped_agents_jobs_are_handed_back_by_its_dispatcher),
 		SCENARIO_TEST(an_agent_that_is_stopped_for_a_moment_lives_on),

@@ -11,7 +11,7 @@
 #include "base/limits.h"
 #include "db/rows.h"
 
-enum { RANGES_MAX = 2 * (LIMIT_PRIORITY_MAX + 1), BATCH_MAX = 16 };
+enum { KILL_TRIES = 1000, RANGES_MAX = 2 * (LIMIT_PRIORITY_MAX + 1), BATCH_MAX = 16 };
 
 int64_t fleet_submit(struct database *d, const char *format, ...)
 {
@@ -50,10 +50,13 @@ struct uuid fleet_dispatcher(struct database *d)
 	return birth.incarnation;
 }
 
-void fleet_kill(struct database *d, struct uuid incarnation)
+/* One that lives may ping in between, or claim. */
+static bool try_kill(struct database *d, struct uuid incarnation)
 {
 	char text[UUID_TEXT_SIZE];
 	struct args args;
+	PGresult *result;
+	bool killed;
 	int64_t seq = database_int(d,
 				   "select seq from locum.dispatcher_ping where incarnation = '%s'",
 				   uuid_text(incarnation, text));
@@ -63,7 +66,20 @@ void fleet_kill(struct database *d, struct uuid incarnation)
 	args_int8(&args, seq);
 	args_uuid(&args, uuid_make());
 	args_text(&args, "{}");
-	assert_int_equal(database_count(d, "dispatcher_death", &args), 1);
+	result = database_try(d, "dispatcher_death", &args);
+	if (result == NULL && strcmp(d->err.sqlstate, "55P03") != 0)
+		fail_msg("%s %s", d->err.sqlstate, d->err.text);
+	killed = result != NULL && rows_count(result) == 1;
+	PQclear(result);
+	return killed;
+}
+
+void fleet_kill(struct database *d, struct uuid incarnation)
+{
+	int tries = KILL_TRIES;
+
+	while (!try_kill(d, incarnation))
+		assert_true(tries-- > 0);
 }
 
 int64_t fleet_reclaim(struct database *d, struct uuid incarnation, int most)
