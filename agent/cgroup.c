@@ -3,17 +3,20 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
 #define PREFIX "locum-agent-"
 
 enum { LINE_SIZE = 8192, NAME_SIZE = 64 };
+enum { EMPTY_TRIES = 20, EMPTY_WAIT_MS = 100 };
 
 /* --- where ------------------------------------------------------------------------------------- */
 
@@ -134,6 +137,19 @@ static void remove_with_groups(int base, const char *name)
 	unlinkat(base, name, AT_REMOVEDIR);
 }
 
+/* A process that nobody has reaped yet is dead, too. */
+static bool is_dead(pid_t pid)
+{
+	struct pollfd ended = { .fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN };
+	bool dead;
+
+	if (ended.fd < 0)
+		return errno == ESRCH;
+	dead = poll(&ended, 1, 0) == 1;
+	close(ended.fd);
+	return dead;
+}
+
 static bool is_left(const char *name)
 {
 	pid_t pid;
@@ -141,7 +157,7 @@ static bool is_left(const char *name)
 	if (strncmp(name, PREFIX, sizeof(PREFIX) - 1) != 0)
 		return false;
 	pid = (pid_t)strtol(name + sizeof(PREFIX) - 1, NULL, 10);
-	return pid == getpid() || (kill(pid, 0) != 0 && errno == ESRCH);
+	return pid == getpid() || is_dead(pid);
 }
 
 static void clear_away(int base)
@@ -155,6 +171,70 @@ static void clear_away(int base)
 	}
 	if (listed != NULL)
 		closedir(listed);
+}
+
+/* Waits until nothing lives in a group whose processes were killed. */
+static void await_empty(int base, const char *group)
+{
+	char path[NAME_SIZE * 5];
+	char events[256];
+	struct pollfd changed = { .events = POLLPRI };
+	int tries = 0;
+	ssize_t length;
+
+	snprintf(path, sizeof(path), "%s/cgroup.events", group);
+	changed.fd = openat(base, path, O_RDONLY | O_CLOEXEC);
+	while (changed.fd >= 0 && tries++ < EMPTY_TRIES) {
+		length = pread(changed.fd, events, sizeof(events) - 1, 0);
+		events[length < 0 ? 0 : length] = '\0';
+		if (strstr(events, "populated 1") == NULL)
+			break;
+		poll(&changed, 1, EMPTY_WAIT_MS);
+	}
+	if (changed.fd >= 0)
+		close(changed.fd);
+}
+
+/* What stands in the name of a group after the agent's pid: whose lock the agent held. */
+static void write_mark(int lock_fd, char mark[static NAME_SIZE])
+{
+	struct stat lock = { 0 };
+
+	if (lock_fd >= 0 && fstat(lock_fd, &lock) != 0)
+		lock = (struct stat){ 0 };
+	snprintf(mark, NAME_SIZE, "-%llx-%llx", (unsigned long long)lock.st_dev,
+		 (unsigned long long)lock.st_ino);
+}
+
+static bool has_mark(const char *name, const char *mark)
+{
+	const char *found = strchr(name + sizeof(PREFIX) - 1, '-');
+
+	return found != NULL && strcmp(found, mark) == 0;
+}
+
+void cgroup_end_left(int lock_fd)
+{
+	char base_path[CGROUP_PATH_SIZE];
+	char mark[NAME_SIZE];
+	char path[NAME_SIZE * 5];
+	struct error err;
+	struct dirent *entry;
+	int base = open_base(base_path, &err);
+	DIR *listed = base < 0 ? NULL : list(base, ".");
+
+	write_mark(lock_fd, mark);
+	while (listed != NULL && (entry = readdir(listed)) != NULL) {
+		if (!is_left(entry->d_name) || !has_mark(entry->d_name, mark))
+			continue;
+		snprintf(path, sizeof(path), "%s/cgroup.kill", entry->d_name);
+		if (write_to(base, path, "1"))
+			await_empty(base, entry->d_name);
+	}
+	if (listed != NULL)
+		closedir(listed);
+	if (base >= 0)
+		close(base);
 }
 
 /* --- opening and closing ----------------------------------------------------------------------- */
@@ -178,14 +258,16 @@ static int enter_base(struct cgroup *cgroup, int base, const char *name, struct 
 	return -1;
 }
 
-int cgroup_open(struct cgroup *cgroup, struct error *err)
+int cgroup_open(struct cgroup *cgroup, int lock_fd, struct error *err)
 {
-	char name[NAME_SIZE];
+	char mark[NAME_SIZE];
+	char name[NAME_SIZE * 2];
 	int base;
 	int status;
 
 	*cgroup = (struct cgroup){ .fd = -1 };
-	snprintf(name, sizeof(name), PREFIX "%d", (int)getpid());
+	write_mark(lock_fd, mark);
+	snprintf(name, sizeof(name), PREFIX "%d%s", (int)getpid(), mark);
 	base = open_base(cgroup->path, err);
 	if (base < 0)
 		return -1;

@@ -24,9 +24,13 @@ struct cgroup {
 	char path[CGROUP_PATH_SIZE];
 };
 
-/* Makes the agent's directory and clears away what a killed agent left of its own. Returns -1 with the reason when
+/* Kills what agents that held the lock behind this descriptor have left and waits until it is gone, for two seconds at
+ * most: who has the lock knows that they are dead. */
+void cgroup_end_left(int lock_fd);
+
+/* Makes the directory of an agent with this lock (-1: none) and clears away what a killed agent left of its own. Returns -1 with the reason when
  * groups cannot be used; *cgroup is good for all the others then, which do nothing. */
-int cgroup_open(struct cgroup *cgroup, struct error *err);
+int cgroup_open(struct cgroup *cgroup, int lock_fd, struct error *err);
 void cgroup_close(struct cgroup *cgroup);
 
 /* Makes a group and returns its number, or 0 when there is none. *enter_fd becomes a descriptor, the caller's to close,

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "agent/agent.h"
+#include "agent/cgroup.h"
 #include "base/error.h"
 #include "base/fence.h"
 #include "base/log.h"
@@ -140,6 +141,7 @@ int main(int argc, char **argv)
 	set_up_log();
 	set_up_descriptors();
 	become_subreaper();
+	cgroup_end_left(WIRE_LOCK_FD);
 	deaths_fd = set_up_signals();
 	if (fence_attach(&fence, WIRE_FENCE_FD, &err) != 0 ||
 	    agent_open(&agent, WIRE_SOCKET_FD, fence, deaths_fd, &err) != 0)

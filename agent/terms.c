@@ -108,7 +108,7 @@ static void open_cgroup(struct cgroup *cgroup)
 {
 	struct error err;
 
-	if (cgroup_open(cgroup, &err) == 0)
+	if (cgroup_open(cgroup, WIRE_LOCK_FD, &err) == 0)
 		log_info("control groups are used", log_text("in", cgroup->path));
 	else
 		log_info("control groups are not used", log_text("reason", err.text));

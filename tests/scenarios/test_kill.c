@@ -330,6 +330,32 @@ static void a_killed_agents_daemons_are_ended(void **state)
 	scenario_drain(s, daemon);
 }
 
+/* Where there are control groups. The dispatcher stands still first, so that it cannot end what its agent leaves. */
+static void daemons_of_a_killed_dispatcher_and_agent_are_ended_before_the_next_run(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *daemon;
+	pid_t first;
+
+	add_daemon_handler(s, "gate gate");
+	daemon = scenario_start(s, "one", "ping_death_interval = \"1h\"");
+	if (scenario_logged(s, daemon, "control groups are used") == 0)
+		skip();
+	scenario_submit(s, 1, "daemon");
+	scenario_await_noted(s, 2, "forked ");
+	first = scenario_noted_pid(s, "forked ");
+	scenario_freeze(s, daemon);
+	kill(scenario_agent(s, daemon), SIGKILL);
+	scenario_kill(s, daemon);
+	assert_true(scenario_is_alive(first));
+	scenario_run(s, daemon);
+	scenario_await_noted(s, 2, "start ");
+	assert_false(scenario_is_alive(first));
+	scenario_let(s, "gate", 1);
+	scenario_await_finished(s, 1, "completed");
+	scenario_drain(s, daemon);
+}
+
 static void a_daemon_is_gone_when_its_job_is_completed(void **state)
 {
 	struct scenario *s = *state;
@@ -385,6 +411,8 @@ int main(void)
 		SCENARIO_TEST(an_agent_that_is_stopped_for_a_moment_lives_on),
 		SCENARIO_TEST(a_poison_job_is_found_out_and_its_neighbours_are_done_unharmed),
 		SCENARIO_TEST(a_killed_agents_daemons_are_ended),
+		SCENARIO_TEST(
+			daemons_of_a_killed_dispatcher_and_agent_are_ended_before_the_next_run),
 		SCENARIO_TEST(a_daemon_is_gone_when_its_job_is_completed),
 		SCENARIO_TEST(handlers_die_with_dispatcher_and_agent),
 	};

@@ -126,7 +126,7 @@ static bool is_kept_by_group(const char *line)
 	struct cgroup cgroup;
 	int enter_fd = -1;
 
-	if (cgroup_open(&cgroup, NULL) != 0)
+	if (cgroup_open(&cgroup, -1, NULL) != 0)
 		return false;
 	cgroup_make(&cgroup, &limits, &enter_fd);
 	close(enter_fd);

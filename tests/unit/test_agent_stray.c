@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -72,7 +73,7 @@ static void require_cgroups(void)
 	struct cgroup cgroup;
 	struct error err;
 
-	if (cgroup_open(&cgroup, &err) != 0) {
+	if (cgroup_open(&cgroup, -1, &err) != 0) {
 		print_message("control groups are not tested: %s\n", err.text);
 		skip();
 	}
@@ -190,10 +191,14 @@ static void a_daemon_without_environment_ends_with_its_job_beside_an_idle_plugin
 	assert_false(fifo_is_held(&agent->fifo));
 }
 
-static void control_groups_of_a_killed_agent_are_cleared_away(void **state)
+/* What such an agent ran lives on in them, until somebody has its lock. */
+static void control_groups_of_a_killed_agent_are_ended_and_cleared_away(void **state)
 {
 	struct agent_fixture *agent = *state;
 	struct cgroup cgroup;
+	struct stat lock;
+	int lock_fd;
+	pid_t pid;
 	char path[CGROUP_PATH_SIZE];
 
 	require_cgroups();
@@ -201,11 +206,18 @@ static void control_groups_of_a_killed_agent_are_cleared_away(void **state)
 	agent_fixture_start(agent);
 	agent_fixture_run(agent, 1, "wait", "{}");
 	fifo_await(&agent->fifo, "ready");
-	kill(agent->pid, SIGKILL);
+	pid = agent->pid;
+	kill(pid, SIGKILL);
 	agent_fixture_await_exit(agent);
-	assert_int_equal(cgroup_open(&cgroup, NULL), 0);
-	snprintf(path, sizeof(path), "%.*s/locum-agent-%d",
-		 (int)(strrchr(cgroup.path, '/') - cgroup.path), cgroup.path, (int)agent->pid);
+	snprintf(path, sizeof(path), "%.200s/lock", agent->directory);
+	lock_fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_int_equal(fstat(lock_fd, &lock), 0);
+	cgroup_end_left(lock_fd);
+	close(lock_fd);
+	assert_int_equal(cgroup_open(&cgroup, -1, NULL), 0);
+	snprintf(path, sizeof(path), "%.*s/locum-agent-%d-%llx-%llx",
+		 (int)(strrchr(cgroup.path, '/') - cgroup.path), cgroup.path, (int)pid,
+		 (unsigned long long)lock.st_dev, (unsigned long long)lock.st_ino);
 	cgroup_close(&cgroup);
 	assert_int_equal(access(path, F_OK), -1);
 	assert_int_equal(access(cgroup.path, F_OK), -1);
@@ -335,7 +347,7 @@ int main(int argc, char **argv)
 		TEST(a_daemon_without_environment_ends_with_its_job_in_a_control_group),
 		TEST(a_daemon_that_hides_ends_with_its_job_in_a_control_group),
 		TEST(a_daemon_without_environment_ends_with_its_job_beside_an_idle_plugin_host),
-		TEST(control_groups_of_a_killed_agent_are_cleared_away),
+		TEST(control_groups_of_a_killed_agent_are_ended_and_cleared_away),
 		TEST(the_end_of_a_job_leaves_the_daemons_of_others_alone),
 		TEST(a_background_process_that_holds_the_pipes_delays_nothing),
 		TEST(other_process_groups_of_the_session_end_with_the_job),
