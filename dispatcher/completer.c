@@ -349,3 +349,12 @@ void completer_confirm(struct pump *pump, int64_t now_ms)
 	PQclear(rows);
 	pump->receipt_count = 0;
 }
+
+void completer_say_unreplicated(struct pump *pump, const PGresult *rows)
+{
+	int accepted = rows == NULL ? 0 : rows_count(rows);
+
+	pump->counts.unreplicated += (uint64_t)accepted;
+	log_warning("a commit's wait for its standby was cancelled; a failover may forget it",
+		    log_number("accepted", accepted));
+}

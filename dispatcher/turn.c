@@ -254,31 +254,17 @@ void turn_drop(struct pump *pump, struct connection *connection)
 	turn_free(turn);
 }
 
-/* What was accepted so is done here, and sending it again would only find that. A failover that forgets it is told then. */
-static void say_unreplicated(struct pump *pump, const struct turn *turn, PGresult *const *results)
-{
-	int accepted = turn->place[PART_COMPLETE] < 0
-			       ? 0
-			       : rows_count(results[turn->place[PART_COMPLETE]]);
-
-	pump->counts.unreplicated += (uint64_t)accepted;
-	log_warning("a commit's wait for its standby was cancelled; a failover may forget it",
-		    log_number("accepted", accepted));
-}
-
 static void take_parts(struct pump *pump, struct connection *connection, struct turn *turn,
 		       PGresult **results)
 {
 	const struct intake *intake = &turn->intake;
 	struct error err = { ERROR_NONE, "", "" };
 
-<<<<<<< HEAD
 	pump_succeed(pump, connection);
-=======
-	pump->troubles = 0;
 	if (db_is_unreplicated(connection->db))
-		say_unreplicated(pump, turn, results);
->>>>>>> inbox-conn
+		completer_say_unreplicated(pump, turn->place[PART_COMPLETE] < 0
+							 ? NULL
+							 : results[turn->place[PART_COMPLETE]]);
 	pump->careful = pump->careful && outbox_count(pump->outbox) > 0;
 	if (turn->place[PART_COMPLETE] >= 0)
 		completer_take(pump, connection, turn->batch, results[turn->place[PART_COMPLETE]]);
