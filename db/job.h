@@ -78,9 +78,11 @@ struct job_sight {
 	bool changed; /* a queue is not as known */
 };
 
-/* Returns 0 with *sight set, or -1. Changes nothing, and waits for nobody. */
-int job_look(struct db *db, const struct job_look_args *look, struct job_sight *sight,
-	     struct error *err);
+/* Changes nothing, and waits for nobody. */
+void job_look_call(struct db_call *call, const struct job_look_args *look);
+
+/* Returns 0 with *sight set, or -1. */
+int job_look_rows(const PGresult *rows, struct job_sight *sight, struct error *err);
 
 /* Returns a new array of *count jobs, in no order, the caller's to free; NULL with *count 0 when none was
  * claimed or, with err filled, when the answer is wrong. */

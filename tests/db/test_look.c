@@ -34,9 +34,14 @@ static struct job_sight look(struct database *d, int64_t lowest, bool whole, int
 		.queue_count = 1,
 	};
 	struct job_sight sight;
+	struct db_call call;
+	PGresult *rows = NULL;
 
-	if (job_look(d->db, &args, &sight, &d->err) != 0)
+	job_look_call(&call, &args);
+	if (db_run(d->db, &call, 1, &rows, &d->err) != 0 ||
+	    job_look_rows(rows, &sight, &d->err) != 0)
 		fail_msg("%s", d->err.text);
+	PQclear(rows);
 	return sight;
 }
 

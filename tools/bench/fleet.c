@@ -24,7 +24,7 @@ enum {
 	JITTER_MS = 50,
 	SWEEP_MS = 5000,
 	HOUSE_CHUNK = 10000,
-	ERRAND_COUNT = 6,
+	ERRAND_COUNT = 5,
 	WATCHED = LIMIT_SUCCESSORS_WATCHED + 1,
 };
 
@@ -54,11 +54,11 @@ static const char *const HANDLERS[] = { "true" };
 
 /* --- what a dispatcher does ---------------------------------------------------------------------- */
 
-/* Returns the rows of the last call, or -1. */
+/* Returns how many rows the first call gave, or -1. */
 static int run_calls(struct db *db, struct db_call *calls, size_t count, struct error *err)
 {
 	PGresult *rows[2] = { NULL, NULL };
-	int told = db_run(db, calls, count, rows, err) == 0 ? rows_count(rows[count - 1]) : -1;
+	int told = db_run(db, calls, count, rows, err) == 0 ? rows_count(rows[0]) : -1;
 
 	for (size_t i = 0; i < count; i++)
 		PQclear(rows[i]);
@@ -78,25 +78,7 @@ static int do_ping(struct worker *worker, const struct dispatcher *self, struct 
 	return 0;
 }
 
-/* As dispatcher/watch.c does while everybody pings. */
-static int do_scan(struct worker *worker, const struct dispatcher *self, struct error *err)
-{
-	struct db_call call;
-	int told;
-
-	if (worker->options->dispatchers <= LIMIT_SIBLINGS_WATCHED) {
-		sibling_scan_call(&call, self->incarnation);
-		return run_calls(worker->pump, &call, 1, err);
-	}
-	successor_scan_call(&call, self->id, WATCHED);
-	told = run_calls(worker->pump, &call, 1, err);
-	if (told < 0 || told == WATCHED)
-		return told;
-	successor_scan_call(&call, (struct uuid){ { 0 } }, WATCHED - told);
-	return run_calls(worker->pump, &call, 1, err);
-}
-
-static int do_look(struct worker *worker, const struct dispatcher *self, struct error *err)
+static void call_look(const struct worker *worker, struct db_call *call)
 {
 	const struct job_look_args look = {
 		.ranges = &worker->range,
@@ -108,10 +90,27 @@ static int do_look(struct worker *worker, const struct dispatcher *self, struct 
 		.known = &worker->range.queue_id,
 		.queue_count = 1,
 	};
-	struct job_sight sight;
 
-	(void)self;
-	return job_look(worker->pump, &look, &sight, err);
+	job_look_call(call, &look);
+}
+
+/* A scan and a look, as the dispatcher's lookout sends them while everybody pings. */
+static int do_watch(struct worker *worker, const struct dispatcher *self, struct error *err)
+{
+	struct db_call calls[2];
+	int told;
+
+	call_look(worker, &calls[1]);
+	if (worker->options->dispatchers <= LIMIT_SIBLINGS_WATCHED) {
+		sibling_scan_call(&calls[0], self->incarnation);
+		return run_calls(worker->pump, calls, 2, err);
+	}
+	successor_scan_call(&calls[0], self->id, WATCHED);
+	told = run_calls(worker->pump, calls, 2, err);
+	if (told < 0 || told == WATCHED)
+		return told;
+	successor_scan_call(&calls[0], (struct uuid){ { 0 } }, WATCHED - told);
+	return run_calls(worker->pump, calls, 1, err);
 }
 
 static int do_sweep(struct worker *worker, const struct dispatcher *self, struct error *err)
@@ -173,11 +172,8 @@ static const struct errand {
 	int64_t interval_ms; /* 0: as sweep_interval_ms */
 	int (*run)(struct worker *worker, const struct dispatcher *self, struct error *err);
 } ERRANDS[] = {
-	{ "ping", 5000, do_ping },
-	{ "scan", 1000, do_scan },
-	{ "look", 1000, do_look },
-	{ "sweep", 0, do_sweep },
-	{ "reconcile", 30000, do_reconcile },
+	{ "ping", 5000, do_ping },    { "watch", 1000, do_watch },
+	{ "sweep", 0, do_sweep },     { "reconcile", 30000, do_reconcile },
 	{ "house", 60000, do_house },
 };
 

@@ -116,7 +116,9 @@ measure_idle() {
 
 # run_fleet DISPATCHERS ROUND
 run_fleet() {
-	sql -c 'truncate locum.dispatcher, locum.dispatcher_ping, locum.agent'
+	sql -c 'truncate locum.dispatcher, locum.dispatcher_ping, locum.agent' \
+		-c "select locum.finished_prepare(d, d + 7) from (select (now() at time zone 'UTC')::date) as t (d)" \
+		> /dev/null
 	rm -f "$top/fleet"
 	mkfifo "$top/fleet"
 	"$build/bin/locum-bench" -d "$conninfo" --dispatchers "$1" --seconds "$seconds" fleet > "$top/fleet" &
