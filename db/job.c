@@ -47,11 +47,10 @@ void job_look_call(struct db_call *call, const struct job_look_args *look)
 {
 	call->statement = "job_look";
 	args_init(&call->args);
-	add_ranges(&call->args, look->ranges, look->range_count);
-	args_bool(&call->args, look->whole);
+	args_int4_array(&call->args, look->queues, look->queue_count);
 	args_string_array(&call->args, look->handlers, look->handler_count);
-	args_string_array(&call->args, look->queues, look->queue_count);
-	args_int4_array(&call->args, look->known, look->queue_count);
+	args_string_array(&call->args, look->names, look->name_count);
+	args_int4_array(&call->args, look->known, look->name_count);
 }
 
 int job_look_rows(const PGresult *rows, struct job_sight *sight, struct error *err)

@@ -60,15 +60,13 @@ void job_claim_call(struct db_call *call, const struct job_claim_args *claim);
 
 /* What an agent looks for whose last claim found nothing. */
 struct job_look_args {
-	const struct job_range *ranges;
-	size_t range_count;
-	bool whole; /* each range goes on to the end of its queue */
+	const int32_t *queues; /* the open ones */
+	size_t queue_count;
 	const char *const *handlers;
 	size_t handler_count;
-	const char *const *queues;
-	const int32_t
-		*known; /* id of each queue, negative while it is paused, 0 if there was none */
-	size_t queue_count;
+	const char *const *names; /* of all its queues */
+	const int32_t *known;     /* their ids, negative while paused, 0 where there was none */
+	size_t name_count;
 };
 
 struct job_sight {

@@ -40,7 +40,7 @@ static int scan(struct pump *pump, int64_t now_ms, struct error *err)
 	int status;
 
 	if (agent >= 0) {
-		scout_call(pump, agent, now_ms, &seen.calls[1]);
+		scout_call(pump, agent, &seen.calls[1]);
 		seen.shared = true;
 	}
 	status = watch_scan(&pump->watch, pump->main.db, &seen, err);

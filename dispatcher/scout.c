@@ -5,22 +5,18 @@
 #include "dispatcher/turn.h"
 
 /* One that wants to know the highest id wants a claim, which is told. */
-static bool may_look(const struct pump *pump, int agent, int64_t now_ms)
+static bool may_look(const struct pump *pump, int agent, int64_t now_ms, int64_t due_ms)
 {
-	return claimer_looks(pump->claimers[agent]) &&
-	       !claimer_wants_horizon(pump->claimers[agent]) && turn_may_claim(pump, agent, now_ms);
+	return claimer_looks(pump->claimers[agent], now_ms) &&
+	       !claimer_wants_horizon(pump->claimers[agent]) && turn_may_claim(pump, agent, due_ms);
 }
 
-void scout_call(struct pump *pump, int agent, int64_t now_ms, struct db_call *call)
+void scout_call(struct pump *pump, int agent, struct db_call *call)
 {
-	struct claimer *claimer = pump->claimers[agent];
-	struct job_look_args args = { 0 };
+	struct job_look_args look;
 
-	args.range_count = claimer_begin_look(claimer, now_ms, &args.ranges, &args.whole,
-					      &args.known);
-	args.handlers = claimer_handlers(claimer, &args.handler_count);
-	args.queues = claimer_queues(claimer, &args.queue_count);
-	job_look_call(call, &args);
+	claimer_begin_look(pump->claimers[agent], &look);
+	job_look_call(call, &look);
 }
 
 int scout_take(struct pump *pump, int agent, int64_t now_ms, const PGresult *rows,
@@ -52,9 +48,9 @@ int scout_run(struct pump *pump, int64_t now_ms, struct error *err)
 		struct db_call call;
 		PGresult *rows = NULL;
 
-		if (!may_look(pump, i, now_ms))
+		if (!may_look(pump, i, now_ms, now_ms))
 			continue;
-		scout_call(pump, i, now_ms, &call);
+		scout_call(pump, i, &call);
 		status = db_run(pump->main.db, &call, 1, &rows, err);
 		if (scout_take(pump, i, now_ms, rows, err) != 0)
 			status = -1;
@@ -68,7 +64,7 @@ int scout_find(const struct pump *pump, int64_t now_ms)
 	int64_t soon_ms = now_ms + pump->options.config->poll_interval_ms / 2;
 
 	for (int i = 0; i < pump->agent_count; i++)
-		if (may_look(pump, i, soon_ms))
+		if (may_look(pump, i, now_ms, soon_ms))
 			return i;
 	return -1;
 }

@@ -16,7 +16,7 @@ int scout_run(struct pump *pump, int64_t now_ms, struct error *err);
 int scout_find(const struct pump *pump, int64_t now_ms);
 
 /* The look of an agent: asked for, and its answer taken, or NULL if there was none. Returns 0, or -1. */
-void scout_call(struct pump *pump, int agent, int64_t now_ms, struct db_call *call);
+void scout_call(struct pump *pump, int agent, struct db_call *call);
 int scout_take(struct pump *pump, int agent, int64_t now_ms, const PGresult *rows,
 	       struct error *err);
 

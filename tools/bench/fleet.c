@@ -43,8 +43,8 @@ struct worker {
 	struct db *pinger;
 	struct dispatcher *dispatchers;
 	int count;
-	struct job_range range; /* the queue from its head */
-	uint64_t done[8];       /* by errand */
+	int32_t queue;
+	uint64_t done[8]; /* by errand */
 	int status;
 	struct error err;
 };
@@ -81,14 +81,13 @@ static int do_ping(struct worker *worker, const struct dispatcher *self, struct 
 static void call_look(const struct worker *worker, struct db_call *call)
 {
 	const struct job_look_args look = {
-		.ranges = &worker->range,
-		.range_count = 1,
-		.whole = true,
+		.queues = &worker->queue,
+		.queue_count = 1,
 		.handlers = HANDLERS,
 		.handler_count = 1,
-		.queues = QUEUES,
-		.known = &worker->range.queue_id,
-		.queue_count = 1,
+		.names = QUEUES,
+		.known = &worker->queue,
+		.name_count = 1,
 	};
 
 	job_look_call(call, &look);
@@ -209,7 +208,7 @@ static int open_both(struct worker *worker, struct error *err)
 	    db_open(&worker->pinger, &pinger, err) != 0 ||
 	    queue_find(worker->pump, QUEUES, 1, &queue, err) < 0)
 		return -1;
-	worker->range.queue_id = queue.id;
+	worker->queue = queue.id;
 	return 0;
 }
 
