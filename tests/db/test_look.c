@@ -26,7 +26,7 @@ static struct job_sight look_knowing(struct database *d, int32_t known)
 		.known = &known,
 		.name_count = 1,
 	};
-	struct job_sight sight;
+	struct job_sight sight = { 0 };
 	struct db_call call;
 	PGresult *rows = NULL;
 
