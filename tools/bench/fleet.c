@@ -99,6 +99,11 @@ static int do_watch(struct worker *worker, const struct dispatcher *self, struct
 	struct db_call calls[2];
 	int told;
 
+	if (worker->options->bare) {
+		calls[0].statement = "job_horizon";
+		args_init(&calls[0].args);
+		return run_calls(worker->pump, calls, 1, err);
+	}
 	call_look(worker, &calls[1]);
 	if (worker->options->dispatchers <= LIMIT_SIBLINGS_WATCHED) {
 		sibling_scan_call(&calls[0], self->incarnation);
