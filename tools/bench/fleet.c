@@ -249,8 +249,8 @@ static int warm_up(struct worker *worker, struct error *err)
 		if (it->run(worker, &worker->dispatchers[0], err) < 0)
 			return -1;
 		for (int i = 0; i < worker->count; i++)
-			worker->dispatchers[i].due_ms[errand] = now_ms +
-								clock_jitter_ms(it->interval_ms);
+			worker->dispatchers[i].due_ms[errand] =
+				now_ms + clock_jitter_ms(interval_of(worker, errand));
 	}
 	return 0;
 }
