@@ -133,30 +133,53 @@ static int open_file(struct identity *identity, const char *state_dir, struct er
 	return 0;
 }
 
-int identity_open(struct identity *identity, const char *state_dir, int64_t wait_ms,
-		  struct error *err)
+/* Every version has the same length but for a few digits: one write, then the cut. */
+static int write_state(const struct identity *identity, const struct state *state,
+		       struct error *err)
 {
-	struct state state;
-	struct stat status;
-	char home[HOME_SIZE];
+	char text[FILE_SIZE_MAX];
+	char id[UUID_TEXT_SIZE];
+	char life[UUID_TEXT_SIZE];
+	int length = snprintf(text, sizeof(text),
+			      "id %s\nincarnation %s\npid %ld\nhome %s\nsystem %" PRId64
+			      "\ntimeline %" PRId64 "\n",
+			      uuid_text(state->id, id), uuid_text(state->incarnation, life),
+			      (long)getpid(), state->home[0] == '\0' ? "-" : state->home,
+			      state->system_id, state->timeline);
 
-	memset(identity, 0, sizeof(*identity));
-	if (open_file(identity, state_dir, err) != 0)
-		return -1;
-	if (lock_file(identity, wait_ms, err) != 0)
-		goto fail;
+	if (pwrite(identity->fd, text, (size_t)length, 0) != length ||
+	    ftruncate(identity->fd, length) != 0 || fdatasync(identity->fd) != 0)
+		return error_set_errno(err, ERROR_INPUT, errno, "cannot write the state file %s",
+				       identity->path);
+	return 0;
+}
+
+/* What the file says, or what a new one will: it names nobody's life yet. */
+static int take_state(struct identity *identity, struct state *state, struct error *err)
+{
+	char home[HOME_SIZE];
+	struct stat status;
+
 	if (fstat(identity->fd, &status) != 0 ||
-	    (status.st_size > 0 && read_state(identity->fd, &state) != 0)) {
-		error_set(err, ERROR_INPUT, "%s is damaged: remove it to become a new dispatcher",
-			  identity->path);
-		goto fail;
-	}
-	identity->id = status.st_size > 0 ? state.id : uuid_make();
-	identity->system_id = status.st_size > 0 ? state.system_id : 0;
-	identity->timeline = status.st_size > 0 ? state.timeline : 0;
+	    (status.st_size > 0 && read_state(identity->fd, state) != 0))
+		return error_set(err, ERROR_INPUT,
+				 "%s is damaged: remove it to become a new dispatcher",
+				 identity->path);
 	write_home(identity->fd, home);
-	if (status.st_size > 0 && strcmp(state.home, home) == 0)
-		identity->former = state.incarnation;
+	if (status.st_size == 0) {
+		*state = (struct state){ .id = uuid_make() };
+		snprintf(state->home, sizeof(state->home), "%s", home);
+	}
+	identity->id = state->id;
+	identity->system_id = state->system_id;
+	identity->timeline = state->timeline;
+	if (strcmp(state->home, home) == 0)
+		identity->former = state->incarnation;
+	return 0;
+}
+
+static void name_machine(struct identity *identity)
+{
 	if (gethostname(identity->host, sizeof(identity->host)) != 0)
 		identity->host[0] = '\0';
 	identity->host[sizeof(identity->host) - 1] = '\0';
@@ -164,12 +187,25 @@ int identity_open(struct identity *identity, const char *state_dir, int64_t wait
 	if (identity->machine_id[0] == '\0')
 		read_line("/proc/sys/kernel/random/boot_id", identity->machine_id,
 			  sizeof(identity->machine_id));
-	/* A life that cannot be noted must not begin: the file has its room on the disk from now on. */
-	if (identity_write(identity, identity->former, err) == 0)
-		return 0;
-fail:
-	identity_close(identity);
-	return -1;
+}
+
+/* A second process is told our pid from now on, long before there is a life to be named. The home stays the one that the
+ * life was written in: a copied file stays a copy. */
+int identity_open(struct identity *identity, const char *state_dir, int64_t wait_ms,
+		  struct error *err)
+{
+	struct state state;
+
+	memset(identity, 0, sizeof(*identity));
+	if (open_file(identity, state_dir, err) != 0)
+		return -1;
+	if (lock_file(identity, wait_ms, err) != 0 || take_state(identity, &state, err) != 0 ||
+	    write_state(identity, &state, err) != 0) {
+		identity_close(identity);
+		return -1;
+	}
+	name_machine(identity);
+	return 0;
 }
 
 void identity_close(struct identity *identity)
@@ -179,33 +215,22 @@ void identity_close(struct identity *identity)
 	identity->fd = -1;
 }
 
-int identity_write(struct identity *identity, struct uuid incarnation, struct error *err)
-{
-	char text[FILE_SIZE_MAX];
-	char id[UUID_TEXT_SIZE];
-	char life[UUID_TEXT_SIZE];
-	char home[HOME_SIZE];
-	int length;
-
-	write_home(identity->fd, home);
-	length = snprintf(text, sizeof(text),
-			  "id %s\nincarnation %s\npid %ld\nhome %s\nsystem %" PRId64
-			  "\ntimeline %" PRId64 "\n",
-			  uuid_text(identity->id, id), uuid_text(incarnation, life), (long)getpid(),
-			  home, identity->system_id, identity->timeline);
-	/* Every version has the same length but for a few digits: one write, then the cut. */
-	if (pwrite(identity->fd, text, (size_t)length, 0) != length ||
-	    ftruncate(identity->fd, length) != 0 || fdatasync(identity->fd) != 0)
-		return error_set_errno(err, ERROR_INPUT, errno, "cannot write the state file %s",
-				       identity->path);
-	return 0;
-}
-
-int identity_move(struct identity *identity, struct uuid incarnation, int64_t timeline,
+int identity_save(struct identity *identity, struct uuid incarnation, int64_t timeline,
 		  struct error *err)
 {
-	if (identity->timeline == timeline)
+	struct state state = {
+		.id = identity->id,
+		.incarnation = incarnation,
+		.system_id = identity->system_id,
+		.timeline = timeline,
+	};
+
+	if (uuid_same(identity->saved, incarnation) && identity->timeline == timeline)
 		return 0;
+	write_home(identity->fd, state.home);
+	if (write_state(identity, &state, err) != 0)
+		return -1;
+	identity->saved = incarnation;
 	identity->timeline = timeline;
-	return identity_write(identity, incarnation, err);
+	return 0;
 }

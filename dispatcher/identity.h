@@ -20,25 +20,23 @@ struct identity {
 			     * file, a clone of the machine, or after a reboot */
 	int64_t system_id; /* of the database that the file names; none: 0 */
 	int64_t timeline;  /* and the one that it was last seen in */
+	struct uuid saved; /* the incarnation that this process wrote into it */
 	int fd;            /* of the state file, locked */
 	char path[IDENTITY_TEXT_MAX * 2];
 	char host[IDENTITY_TEXT_MAX];
 	char machine_id[IDENTITY_TEXT_MAX];
 };
 
-/* Opens or makes state_dir/dispatcher and locks it, waiting up to wait_ms for agents of an earlier process
- * to finish. ERROR_INPUT when the folder or the file cannot be used, as on a full disk, or when another live dispatcher holds the file:
+/* Opens or makes state_dir/dispatcher, locks it, waiting up to wait_ms for agents of an earlier process
+ * to finish, and writes our pid into it. ERROR_INPUT when the folder cannot be used or is full, or when another live dispatcher holds the file:
  * the sentence names its pid. */
 int identity_open(struct identity *identity, const char *state_dir, int64_t wait_ms,
 		  struct error *err);
 void identity_close(struct identity *identity);
 
-/* Writes the incarnation that begins into the file, durably, once it is registered, and the database where that
- * was done. */
-int identity_write(struct identity *identity, struct uuid incarnation, struct error *err);
-
-/* Notes in the file that a failover led to another timeline. */
-int identity_move(struct identity *identity, struct uuid incarnation, int64_t timeline,
+/* Writes the incarnation that lives into the file, durably, once it is registered, and the database where that was done
+ * with its timeline; nothing when the file says so already. */
+int identity_save(struct identity *identity, struct uuid incarnation, int64_t timeline,
 		  struct error *err);
 
 #endif

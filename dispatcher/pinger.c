@@ -16,6 +16,7 @@
 #include "db/house.h"
 #include "db/schema.h"
 #include "dispatcher/heir.h"
+#include "dispatcher/imprint.h"
 #include "dispatcher/obituary.h"
 #include "dispatcher/policy.h"
 
@@ -26,6 +27,7 @@ struct pinger {
 	struct pinger_options options;
 	struct db *db;
 	int64_t timeline; /* of the database when db was opened */
+	bool unsaved;     /* the state file cannot be written */
 	struct uuid incarnation;
 	int deaths;   /* in a row, without a long life between */
 	int failures; /* to reach the database, in a row */
@@ -146,12 +148,8 @@ static int be_born(struct pinger *pinger, struct dispatcher_twin *twin, struct e
 	if (born != 1)
 		return born;
 	identity->system_id = primary_system_id(pinger->options.primary);
-	identity->timeline = primary_timeline(pinger->options.primary);
 	PROBE(registered);
-	/* From now on the file names the life that holds claims; a crash in between leaves one that holds
-	 * none, and its death is found by siblings. */
-	if (identity_write(identity, pinger->incarnation, err) != 0)
-		return -1;
+	imprint(pinger->options.identity, pinger->incarnation, pinger->timeline, &pinger->unsaved);
 	identity->former = pinger->incarnation;
 	trace_register(pinger->options.trace, pinger->incarnation, identity->id);
 	log_info("dispatcher registered", log_uuid("dispatcher", identity->id),
@@ -336,9 +334,8 @@ static int live_once(struct pinger *pinger)
 	if (pinger->failures > 0)
 		log_info("pings are answered again", log_number("failed", pinger->failures));
 	pinger->failures = 0;
-	if (take_signals(pinger, &err) == 0 &&
-	    identity_move(pinger->options.identity, pinger->incarnation, pinger->timeline, &err) ==
-		    0)
+	imprint(pinger->options.identity, pinger->incarnation, pinger->timeline, &pinger->unsaved);
+	if (take_signals(pinger, &err) == 0)
 		return 1;
 failed:
 	if (pinger->failures++ == 0)

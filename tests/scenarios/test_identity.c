@@ -1,4 +1,7 @@
 /* Who a dispatcher is, and what it is refused at its own door. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -7,8 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -39,6 +44,92 @@ static void a_second_dispatcher_with_the_same_state_is_refused(void **state)
 	scenario_submit(s, 3, "quick");
 	scenario_await_finished(s, 3, "completed");
 	assert_sql(s->database, "1|running", "select count(*), min(state) from locum.dispatcher");
+}
+
+/* The database keeps the first from registering. */
+static void a_second_dispatcher_is_refused_before_the_first_is_registered(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *first;
+	struct scenario_daemon *second;
+	char words[SCENARIO_PATH];
+	PGconn *lock;
+
+	scenario_gated(s);
+	first = scenario_daemon(s, "first", "%s", "");
+	second = scenario_daemon(s, "second", "%s", "");
+	lock = database_connection(s->database);
+	PQclear(PQexec(lock, "begin; lock table locum.dispatcher"));
+	scenario_launch(s, first, NULL);
+	scenario_await(s, "select count(*) = 1 from pg_stat_activity where wait_event_type = "
+			  "'Lock' and application_name like 'locum/pinger/%%'");
+	scenario_launch(s, second, "--state-dir", first->state_dir, NULL);
+	assert_int_equal(scenario_exit(s, second), EX_CONFIG);
+	snprintf(words, sizeof(words), "another dispatcher runs with this state: process %d holds ",
+		 (int)first->pid);
+	assert_int_equal(scenario_logged(s, second, words), 1);
+	PQfinish(lock);
+	scenario_await_logged(s, first, 1, "dispatcher registered");
+	scenario_drain(s, first);
+}
+
+/* --- a full state folder ------------------------------------------------------------------------- */
+
+/* Makes its state folder a small file system of its own, seen by this program and what it starts; skips the test where
+ * that is not allowed. */
+static void mount_small(const struct scenario_daemon *daemon)
+{
+	assert_int_equal(mkdir(daemon->state_dir, 0700), 0);
+	if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+	    mount("tmpfs", daemon->state_dir, "tmpfs", 0, "size=64k,mode=700") != 0)
+		skip();
+}
+
+/* Takes the state file's own room away, too. */
+static void fill(const struct scenario_daemon *daemon, char path[static SCENARIO_PATH * 2])
+{
+	char page[4096] = "";
+	int fd;
+
+	snprintf(path, SCENARIO_PATH * 2, "%s/dispatcher", daemon->state_dir);
+	assert_int_equal(truncate(path, 0), 0);
+	snprintf(path, SCENARIO_PATH * 2, "%s/other", daemon->state_dir);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	while (write(fd, page, sizeof(page)) > 0)
+		;
+	assert_int_equal(errno, ENOSPC);
+	close(fd);
+}
+
+static void a_state_folder_that_is_full_costs_no_further_life(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *daemon;
+	char other[SCENARIO_PATH * 2];
+
+	scenario_gated(s);
+	scenario_start(s, "sibling", "agent \"main\" { queues = {\"other\"} }");
+	daemon = scenario_daemon(s, "one", "%s", "");
+	mount_small(daemon);
+	scenario_run(s, daemon);
+	fill(daemon, other);
+	scenario_freeze(s, daemon);
+	scenario_await(s, "select count(*) = 1 from locum.death");
+	scenario_thaw(s, daemon);
+	scenario_await_logged(s, daemon, 2, "dispatcher registered");
+	scenario_await_logged(s, daemon, 1,
+			      "warning a restart will not take its jobs back at once");
+	assert_non_null(strstr(s->text, "No space left on device"));
+	/* It lives and works on. */
+	scenario_submit(s, 1, "quick");
+	scenario_await_finished(s, 1, "completed");
+	scenario_await(s, "select min(seq) > %d from locum.dispatcher_ping",
+		       2 * SCENARIO_DEATH_MS / SCENARIO_PING_MS);
+	assert_int_equal(database_int(s->database, "select count(*) from locum.death"), 1);
+	assert_int_equal(unlink(other), 0);
+	scenario_await_logged(s, daemon, 1, "the state file is written again");
+	scenario_drain(s, daemon);
 }
 
 /* Makes a state folder with a copy of another one's file. */
@@ -239,6 +330,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		SCENARIO_TEST(a_second_dispatcher_with_the_same_state_is_refused),
+		SCENARIO_TEST(a_second_dispatcher_is_refused_before_the_first_is_registered),
+		SCENARIO_TEST(a_state_folder_that_is_full_costs_no_further_life),
 		SCENARIO_TEST(a_copied_state_beside_the_living_is_refused_with_its_host_and_pid),
 		SCENARIO_TEST(a_copied_state_waits_for_the_death_of_the_other),
 		SCENARIO_TEST(a_copied_state_that_is_alone_waits_for_the_death_of_the_other),

@@ -52,6 +52,12 @@ static int open_identity(struct folder *folder)
 	return identity_open(&folder->identity, folder->path, WAIT_MS, &folder->err);
 }
 
+/* The timeline stays. */
+static int save(struct identity *identity, struct uuid life)
+{
+	return identity_save(identity, life, identity->timeline, NULL);
+}
+
 static void must_open(struct folder *folder)
 {
 	if (open_identity(folder) != 0)
@@ -100,7 +106,7 @@ static void the_id_stays_and_the_last_life_is_remembered(void **state)
 
 	must_open(folder);
 	id = folder->identity.id;
-	assert_int_equal(identity_write(&folder->identity, life, NULL), 0);
+	assert_int_equal(save(&folder->identity, life), 0);
 	identity_close(&folder->identity);
 	must_open(folder);
 	assert_true(uuid_same(folder->identity.id, id));
@@ -115,8 +121,7 @@ static void the_database_and_its_timeline_are_remembered(void **state)
 	assert_int_equal(folder->identity.system_id, 0);
 	assert_int_equal(folder->identity.timeline, 0);
 	folder->identity.system_id = INT64_MIN;
-	folder->identity.timeline = 12;
-	assert_int_equal(identity_write(&folder->identity, uuid_make(), NULL), 0);
+	assert_int_equal(identity_save(&folder->identity, uuid_make(), 12, NULL), 0);
 	identity_close(&folder->identity);
 	must_open(folder);
 	assert_true(folder->identity.system_id == INT64_MIN);
@@ -129,8 +134,8 @@ static void the_newest_life_replaces_the_former(void **state)
 	struct uuid life = uuid_make();
 
 	must_open(folder);
-	assert_int_equal(identity_write(&folder->identity, uuid_make(), NULL), 0);
-	assert_int_equal(identity_write(&folder->identity, life, NULL), 0);
+	assert_int_equal(save(&folder->identity, uuid_make()), 0);
+	assert_int_equal(save(&folder->identity, life), 0);
 	identity_close(&folder->identity);
 	must_open(folder);
 	assert_true(uuid_same(folder->identity.former, life));
@@ -214,6 +219,24 @@ static void a_link_in_place_of_the_file_is_not_followed(void **state)
 	assert_int_equal(folder->err.kind, ERROR_INPUT);
 }
 
+/* The pid is written at once, and a copy of the file is still known for a copy after that. */
+static void a_copy_that_never_lived_stays_a_copy(void **state)
+{
+	static const char COPY[] = "id 00000000-0000-4000-8000-000000000001\n"
+				   "incarnation 00000000-0000-4000-8000-000000000002\npid 3\n"
+				   "home 1:2:elsewhere\nsystem 5\ntimeline 6\n";
+	struct folder *folder = *state;
+
+	write_file(folder, COPY);
+	for (int i = 0; i < 2; i++) {
+		must_open(folder);
+		assert_true(uuid_is_none(folder->identity.former));
+		assert_int_equal(folder->identity.system_id, 5);
+		assert_int_equal(folder->identity.timeline, 6);
+		identity_close(&folder->identity);
+	}
+}
+
 /* Another process of that name that holds the folder until it is killed. */
 static pid_t hold(const struct folder *folder, const char *name)
 {
@@ -229,7 +252,6 @@ static pid_t hold(const struct folder *folder, const char *name)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		prctl(PR_SET_NAME, name);
 		if (identity_open(&identity, folder->path, 0, NULL) == 0 &&
-		    identity_write(&identity, uuid_make(), NULL) == 0 &&
 		    write(ready[1], "x", 1) == 1)
 			pause();
 		_exit(1);
@@ -296,6 +318,7 @@ int main(void)
 		FOLDER_TEST(a_damaged_file_is_refused_by_name),
 		FOLDER_TEST(a_folder_that_cannot_be_used_is_refused_by_name),
 		FOLDER_TEST(a_file_that_cannot_be_written_is_refused_before_any_life),
+		FOLDER_TEST(a_copy_that_never_lived_stays_a_copy),
 		FOLDER_TEST(a_link_in_place_of_the_file_is_not_followed),
 		FOLDER_TEST(a_second_dispatcher_is_refused_with_the_pid_of_the_first),
 		FOLDER_TEST(a_lock_that_only_agents_hold_is_waited_for_and_then_named),
