@@ -226,7 +226,8 @@ int64_t check_bouts_heal(const struct check *check, int64_t from_us, int64_t to_
 
 /* --- the other parts ---------------------------------------------------------------------------- */
 
-void check_database(struct check *check);
+/* Returns whether its record is whole. */
+bool check_database(struct check *check);
 void check_workers(struct check *check);
 void check_leaks(struct check *check);
 void check_clients(struct check *check);

@@ -451,7 +451,7 @@ static void count_orphan(struct check *check, int64_t id, struct check_job *job)
 			id, life->name, life->is_dead ? "dead" : "stopped");
 }
 
-void check_database(struct check *check)
+bool check_database(struct check *check)
 {
 	static const struct check_read_kind KINDS[] = {
 		{ "submit", 4, 4, take_submit }, { "claim", 6, 6, take_claim },
@@ -468,4 +468,5 @@ void check_database(struct check *check)
 		check_read_unsound(check, "database.log has no end");
 	judge_rivals(check);
 	check_jobs_each(check, count_orphan);
+	return closed;
 }

@@ -170,6 +170,18 @@ static void fini(struct check *check)
 	free(check->attempts.at_us);
 }
 
+/* Against a record of the database that is not whole, all the others would seem to lie. */
+static void check_others(struct check *check)
+{
+	check_workers(check);
+	check_leaks(check);
+	check_clients(check);
+	check_effects(check);
+	check_final(check);
+	check_demands(check);
+	check_pace(check);
+}
+
 int checker_judge(const char *folder, struct verdict *verdict, struct error *err)
 {
 	struct check check = { .verdict = verdict,
@@ -180,14 +192,8 @@ int checker_judge(const char *folder, struct verdict *verdict, struct error *err
 	if (status == 0) {
 		memset(verdict, 0, sizeof(*verdict));
 		check_bouts(&check);
-		check_database(&check);
-		check_workers(&check);
-		check_leaks(&check);
-		check_clients(&check);
-		check_effects(&check);
-		check_final(&check);
-		check_demands(&check);
-		check_pace(&check);
+		if (check_database(&check))
+			check_others(&check);
 		count_false_truths(verdict);
 		conclude(&check);
 	}
