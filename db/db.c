@@ -189,6 +189,11 @@ bool db_is_spoilt(const struct db *db)
 	return db->spoilt;
 }
 
+bool db_is_unreplicated(const struct db *db)
+{
+	return db->unreplicated;
+}
+
 const char *db_error_detail(const struct db *db)
 {
 	return db->detail;

@@ -113,6 +113,10 @@ PGconn *db_connection(const struct db *db);
 /* Whether the last call of the last run stood apart and failed. */
 bool db_is_spoilt(const struct db *db);
 
+/* Whether a commit of the last run was acknowledged though somebody had cancelled its wait for a synchronous standby: it
+ * is done, and a failover may forget it. */
+bool db_is_unreplicated(const struct db *db);
+
 /* The DETAIL of the last error that the server sent, or "". Valid until the next call. */
 const char *db_error_detail(const struct db *db);
 

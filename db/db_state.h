@@ -37,8 +37,9 @@ struct db {
 	bool prepare;
 	bool adopted; /* somebody else closes the connection */
 	bool lost;
-	bool *prepared; /* by index of EMBEDDED_STATEMENTS */
-	bool spoilt;    /* of the last exchange */
+	bool *prepared;    /* by index of EMBEDDED_STATEMENTS */
+	bool spoilt;       /* of the last exchange */
+	bool unreplicated; /* of the last exchange */
 	char detail[DB_DETAIL_SIZE];
 	struct exchange exchange;
 };

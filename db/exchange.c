@@ -62,6 +62,7 @@ static void begin(struct db *db, size_t count, size_t apart)
 	db->exchange.deadline_ms = clock_monotonic_ms() + db->answer_ms;
 	db->detail[0] = '\0';
 	db->spoilt = false;
+	db->unreplicated = false;
 }
 
 int exchange_send(struct db *db, struct db_call *calls, size_t count, size_t apart,

@@ -43,34 +43,30 @@ void job_claim_call(struct db_call *call, const struct job_claim_args *claim)
 	args_bool(&call->args, claim->probation);
 }
 
-int job_look(struct db *db, const struct job_look_args *look, struct job_sight *sight,
-	     struct error *err)
+void job_look_call(struct db_call *call, const struct job_look_args *look)
+{
+	call->statement = "job_look";
+	args_init(&call->args);
+	args_int4_array(&call->args, look->queues, look->queue_count);
+	args_string_array(&call->args, look->handlers, look->handler_count);
+	args_string_array(&call->args, look->names, look->name_count);
+	args_int4_array(&call->args, look->known, look->name_count);
+}
+
+int job_look_rows(const PGresult *rows, struct job_sight *sight, struct error *err)
 {
 	static const char *const NAMES[] = { "ready", "due", "expired", "changed" };
-	struct args args;
-	PGresult *rows;
 	int at[4];
-	int status = -1;
 
-	args_init(&args);
-	add_ranges(&args, look->ranges, look->range_count);
-	args_bool(&args, look->whole);
-	args_string_array(&args, look->handlers, look->handler_count);
-	args_string_array(&args, look->queues, look->queue_count);
-	args_int4_array(&args, look->known, look->queue_count);
-	rows = db_call(db, "job_look", &args, err);
-	if (rows == NULL || rows_columns(rows, NAMES, 4, at, err) != 0)
-		goto out;
+	if (rows_columns(rows, NAMES, 4, at, err) != 0)
+		return -1;
 	*sight = (struct job_sight){
 		.ready = rows_bool(rows, 0, at[0]),
 		.due = rows_bool(rows, 0, at[1]),
 		.expired = rows_bool(rows, 0, at[2]),
 		.changed = rows_bool(rows, 0, at[3]),
 	};
-	status = 0;
-out:
-	PQclear(rows);
-	return status;
+	return 0;
 }
 
 enum claim_column {

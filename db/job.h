@@ -60,15 +60,13 @@ void job_claim_call(struct db_call *call, const struct job_claim_args *claim);
 
 /* What an agent looks for whose last claim found nothing. */
 struct job_look_args {
-	const struct job_range *ranges;
-	size_t range_count;
-	bool whole; /* each range goes on to the end of its queue */
+	const int32_t *queues; /* the open ones */
+	size_t queue_count;
 	const char *const *handlers;
 	size_t handler_count;
-	const char *const *queues;
-	const int32_t
-		*known; /* id of each queue, negative while it is paused, 0 if there was none */
-	size_t queue_count;
+	const char *const *names; /* of all its queues */
+	const int32_t *known;     /* their ids, negative while paused, 0 where there was none */
+	size_t name_count;
 };
 
 struct job_sight {
@@ -78,9 +76,11 @@ struct job_sight {
 	bool changed; /* a queue is not as known */
 };
 
-/* Returns 0 with *sight set, or -1. Changes nothing, and waits for nobody. */
-int job_look(struct db *db, const struct job_look_args *look, struct job_sight *sight,
-	     struct error *err);
+/* Changes nothing, and waits for nobody. */
+void job_look_call(struct db_call *call, const struct job_look_args *look);
+
+/* Returns 0 with *sight set, or -1. */
+int job_look_rows(const PGresult *rows, struct job_sight *sight, struct error *err);
 
 /* Returns a new array of *count jobs, in no order, the caller's to free; NULL with *count 0 when none was
  * claimed or, with err filled, when the answer is wrong. */

@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "db/conninfo.h"
 #include "db/db_state.h"
@@ -42,11 +43,18 @@ void opening_close(struct opening *opening)
 	free(opening);
 }
 
-/* Errors come back as results; what else the server says is not for stderr. */
-static void ignore_notice(void *context, const PGresult *result)
+/* Errors come back as results, and what else the server says is not for stderr. That the wait for a synchronous standby
+ * was cancelled is told by a warning of no SQLSTATE of its own (01000), which a trigger's might be as well; the words
+ * are in any language, the place in the server's code is not. */
+static void take_notice(void *context, const PGresult *result)
 {
-	(void)context;
-	(void)result;
+	struct db *db = context;
+	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	const char *place = PQresultErrorField(result, PG_DIAG_SOURCE_FUNCTION);
+
+	if (sqlstate != NULL && strcmp(sqlstate, "01000") == 0 && place != NULL &&
+	    strcmp(place, "SyncRepWaitForLSN") == 0)
+		db->unreplicated = true;
 }
 
 /* Whether another process than the one that greeted us serves statements. Prepares nothing. */
@@ -104,7 +112,7 @@ static struct db *make(struct opening *opening, PGconn *conn, struct error *err)
 		error_set(err, ERROR_RETRY, "out of memory");
 		goto fail;
 	}
-	PQsetNoticeReceiver(db->conn, ignore_notice, NULL);
+	PQsetNoticeReceiver(db->conn, take_notice, db);
 	if (PQsetnonblocking(db->conn, 1) != 0 || PQenterPipelineMode(db->conn) != 1) {
 		failure_lost(db, err);
 		goto fail;

@@ -34,7 +34,8 @@ struct claimer {
 	const char **broken;
 	size_t broken_count;
 	struct job_range *ranges;
-	int32_t *known;      /* the queues, for a look */
+	int32_t *known;      /* the queues, for a look, */
+	int32_t *open;       /* and those of them that are not paused */
 	int64_t mean_run_us; /* 0: none measured */
 	int64_t due_ms;
 	int64_t hold_until_ms;
@@ -60,8 +61,10 @@ static bool allocate(struct claimer *claimer)
 	claimer->broken = calloc(handlers + 1, sizeof(char *));
 	claimer->ranges = calloc(queues * PRIORITIES * JOB_LANES + 1, sizeof(*claimer->ranges));
 	claimer->known = calloc(queues + 1, sizeof(*claimer->known));
+	claimer->open = calloc(queues + 1, sizeof(*claimer->open));
 	return claimer->queue_names != NULL && claimer->queues != NULL && claimer->known != NULL &&
-	       claimer->handlers != NULL && claimer->broken != NULL && claimer->ranges != NULL;
+	       claimer->open != NULL && claimer->handlers != NULL && claimer->broken != NULL &&
+	       claimer->ranges != NULL;
 }
 
 struct claimer *claimer_open(const struct config *config, const struct config_agent *agent)
@@ -96,6 +99,7 @@ void claimer_close(struct claimer *claimer)
 	free(claimer->broken);
 	free(claimer->ranges);
 	free(claimer->known);
+	free(claimer->open);
 	free(claimer);
 }
 
@@ -359,34 +363,38 @@ void claimer_take(struct claimer *claimer, const struct job_claimed *jobs, size_
 	claimer->horizon = 0;
 	claimer->slow = !full && took_ms >= SLOW_SCAN_MS;
 	if (claimer->rescanning) {
-		int64_t pause_ms = took_ms * CLAIMER_RESCAN_SHARE;
-
-		claimer->rescan_due_ms =
-			now_ms + (pause_ms > CLAIMER_RESCAN_MS ? pause_ms : CLAIMER_RESCAN_MS);
+		claimer->rescan_due_ms = now_ms + took_ms * CLAIMER_RESCAN_SHARE;
+		if (claimer->rescan_due_ms < began_ms + CLAIMER_RESCAN_MS)
+			claimer->rescan_due_ms = began_ms + CLAIMER_RESCAN_MS;
 		claimer->rescanning = false;
 	}
 	schedule(claimer, count, now_ms);
 }
 
-bool claimer_looks(const struct claimer *claimer)
+bool claimer_looks(const struct claimer *claimer, int64_t now_ms)
 {
-	return claimer->looks;
+	return claimer->looks && claimer->claims == 0 && now_ms >= claimer->rescan_due_ms;
 }
 
-size_t claimer_begin_look(struct claimer *claimer, int64_t now_ms, const struct job_range **ranges,
-			  bool *whole, const int32_t **known)
+void claimer_begin_look(struct claimer *claimer, struct job_look_args *look)
 {
-	size_t count = claimer_begin(claimer, now_ms, ranges);
+	*look = (struct job_look_args){
+		.queues = claimer->open,
+		.handlers = claimer->handlers,
+		.handler_count = claimer->handler_count,
+		.names = claimer->queue_names,
+		.known = claimer->known,
+		.name_count = (size_t)claimer->agent->queue_count,
+	};
+	for (int i = 0; i < claimer->agent->queue_count; i++) {
+		const struct served_queue *queue = &claimer->queues[i];
 
-	for (int i = 0; i < claimer->agent->queue_count; i++)
-		claimer->known[i] = claimer->queues[i].paused ? -claimer->queues[i].id
-							      : claimer->queues[i].id;
-	*known = claimer->known;
-	*whole = claimer->rescanning;
-	/* From the head of a queue on all is one range. */
-	for (size_t i = 0; *whole && i < count; i += PRIORITIES * JOB_LANES)
-		claimer->ranges[i / (PRIORITIES * JOB_LANES)] = claimer->ranges[i];
-	return *whole ? count / (PRIORITIES * JOB_LANES) : count;
+		claimer->known[i] = queue->paused ? -queue->id : queue->id;
+		if (claimer->known[i] > 0)
+			claimer->open[look->queue_count++] = queue->id;
+	}
+	claimer->claims++;
+	claimer->rescanning = true;
 }
 
 void claimer_take_look(struct claimer *claimer, bool found, int64_t began_ms, int64_t now_ms)

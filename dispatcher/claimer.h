@@ -79,13 +79,12 @@ size_t claimer_begin(struct claimer *claimer, int64_t now_ms, const struct job_r
 void claimer_take(struct claimer *claimer, const struct job_claimed *jobs, size_t count, int asked,
 		  int64_t began_ms, int64_t now_ms);
 
-/* Whether to look before claiming, which costs less: the last claim found nothing. */
-bool claimer_looks(const struct claimer *claimer);
+/* Whether to look instead of claiming, which costs less: the last claim found nothing, and this one would scan from the
+ * head. */
+bool claimer_looks(const struct claimer *claimer, int64_t now_ms);
 
-/* Begins a look, as claimer_begin does a claim. The ranges may stand for whole queues; *known, as job_look takes it, has a
- * place for each of claimer_queues. */
-size_t claimer_begin_look(struct claimer *claimer, int64_t now_ms, const struct job_range **ranges,
-			  bool *whole, const int32_t **known);
+/* Begins a look, as claimer_begin does a claim. What it fills in belongs to the claimer. */
+void claimer_begin_look(struct claimer *claimer, struct job_look_args *look);
 
 /* Takes in what a look told: that there is something, so that a claim is due at once, or that there is nothing. */
 void claimer_take_look(struct claimer *claimer, bool found, int64_t began_ms, int64_t now_ms);

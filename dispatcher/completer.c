@@ -116,6 +116,17 @@ static bool is_end(const char *state)
 	return state_read(state, &read) == 0 && state_is_terminal(read);
 }
 
+/* The job goes back into line without having ended. */
+static bool is_hand_back(const struct ended *ended)
+{
+	static const char *const OUTCOMES[] = { "interrupt", "recover", "release" };
+
+	for (size_t i = 0; i < sizeof(OUTCOMES) / sizeof(OUTCOMES[0]); i++)
+		if (strcmp(ended->outcome, OUTCOMES[i]) == 0)
+			return true;
+	return false;
+}
+
 /* State is the one that is stored: the run's own transaction may have been quicker than the outcome that it got, and a
  * job that was to be tried again may have been cancelled. */
 static void accept(struct pump *pump, const struct ended *ended, const char *state)
@@ -123,6 +134,8 @@ static void accept(struct pump *pump, const struct ended *ended, const char *sta
 	const struct holding *holding = ledger_find(pump->ledger, ended->id, ended->claim_id);
 
 	pump->counts.completed++;
+	if (pump->draining && is_hand_back(ended))
+		pump->counts.handed_back++;
 	if (holding != NULL && is_end(state))
 		recent_add(pump->recent, holding);
 	if (strcmp(state, "completed") == 0 && strcmp(ended->outcome, "completed") == 0)
@@ -335,4 +348,13 @@ void completer_confirm(struct pump *pump, int64_t now_ms)
 	}
 	PQclear(rows);
 	pump->receipt_count = 0;
+}
+
+void completer_say_unreplicated(struct pump *pump, const PGresult *rows)
+{
+	int accepted = rows == NULL ? 0 : rows_count(rows);
+
+	pump->counts.unreplicated += (uint64_t)accepted;
+	log_warning("a commit's wait for its standby was cancelled; a failover may forget it",
+		    log_number("accepted", accepted));
 }

@@ -13,6 +13,11 @@ void completer_call(struct pump *pump, const struct outbox_batch *batch,
 void completer_take(struct pump *pump, struct connection *connection, struct outbox_batch *batch,
 		    const PGresult *rows);
 
+/* That transaction is in the server, and nobody knows whether in its standby: rows are of the completion in it, or NULL.
+ * What was accepted so is done here, and sending it again would only find that; a failover that forgets it is told
+ * then. */
+void completer_say_unreplicated(struct pump *pump, const PGresult *rows);
+
 /* The server refused a value of the batch; nothing was stored. */
 void completer_refused(struct pump *pump, struct connection *connection, struct outbox_batch *batch,
 		       struct error *err);

@@ -80,8 +80,12 @@ bool drain_is_over(struct pump *pump)
 
 void drain_log(const struct pump *pump)
 {
-	LOG_LINE(pump->counts.forced == 0 ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
-		 pump->counts.forced == 0 ? "drained" : "drained by force",
+	size_t remaining = ledger_count(pump->ledger);
+	bool forced = pump->counts.forced > 0 || remaining > 0;
+
+	LOG_LINE(forced ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO,
+		 forced ? "drained by force" : "drained",
 		 log_number("held", (int64_t)pump->counts.drained),
-		 log_number("handed_back", (int64_t)pump->counts.forced));
+		 log_number("handed_back", (int64_t)pump->counts.handed_back),
+		 log_number("remaining", (int64_t)remaining));
 }

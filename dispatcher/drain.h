@@ -20,7 +20,7 @@ void drain_say(struct pump *pump);
 /* Whether nothing is held any more. Hands back what is when the time is over. */
 bool drain_is_over(struct pump *pump);
 
-/* How many jobs the drain waited for, and how many it did not. */
+/* How many jobs were held when it began, how many of them the database has taken back, and how many are left. */
 void drain_log(const struct pump *pump);
 
 #endif

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "db/dispatcher.h"
 #include "db/house.h"
+#include "dispatcher/scout.h"
 
 enum { SUSPECTS_MAX = 64, SWEEP_SCANS = 5 };
 
@@ -30,21 +31,34 @@ static void judge(struct pump *pump, const struct observer_scan *scan)
 		reaper_accuse(pump->options.reaper, &suspects[i]);
 }
 
+/* Scans, with the look of an agent if one is about due. */
 static int scan(struct pump *pump, int64_t now_ms, struct error *err)
 {
+	struct watch_scan seen = { .self = pump->incarnation, .now_ms = now_ms };
 	struct observer_scan scan = { .boot_ms = clock_boottime_ms() };
-	struct sibling *siblings;
+	int agent = scout_find(pump, now_ms);
+	int status;
 
-	if (watch_scan(&pump->watch, pump->main.db, pump->incarnation, now_ms, &siblings,
-		       &scan.count, &scan.server, err) != 0)
-		return -1;
+	if (agent >= 0) {
+		scout_call(pump, agent, &seen.calls[1]);
+		seen.shared = true;
+	}
+	status = watch_scan(&pump->watch, pump->main.db, &seen, err);
+	if (agent >= 0 && scout_take(pump, agent, now_ms, seen.rows, err) != 0)
+		status = -1;
+	PQclear(seen.rows);
+	if (status != 0)
+		goto out;
 	reaper_set_fleet(pump->options.reaper, pump->watch.size);
-	scan.siblings = siblings;
+	scan.siblings = seen.siblings;
+	scan.count = seen.count;
+	scan.server = seen.server;
 	scan.seen_boot_ms = clock_boottime_ms();
 	scan.ping_ack_boot_ms = pinger_ack_boot_ms(pump->options.pinger);
 	judge(pump, &scan);
-	free(siblings);
-	return 0;
+out:
+	free(seen.siblings);
+	return status;
 }
 
 static int sweep(struct pump *pump, struct error *err)

@@ -399,6 +399,7 @@ static void *run(void *context)
 	log_info("pump stopped", log_number("completed", (int64_t)pump->counts.completed),
 		 log_number("reassigned", (int64_t)pump->counts.reassigned),
 		 log_number("lost", (int64_t)pump->counts.lost),
+		 log_number("not_replicated", (int64_t)pump->counts.unreplicated),
 		 log_number("remaining", (int64_t)ledger_count(pump->ledger)));
 	written = write(pump->options.done_fd, &one, sizeof(one));
 	(void)written;

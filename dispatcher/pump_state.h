@@ -41,9 +41,11 @@ struct pump_counts {
 	uint64_t completed; /* outcomes that the database accepted */
 	uint64_t reassigned;
 	uint64_t gone;
-	uint64_t drained; /* jobs that were held when the drain began */
-	uint64_t forced;  /* runs that it did not wait for */
-	uint64_t lost;    /* acknowledged, and did not survive a failover */
+	uint64_t drained;      /* jobs that were held when the drain began */
+	uint64_t forced;       /* runs that it did not wait for */
+	uint64_t handed_back;  /* outcomes that say so, accepted since it began */
+	uint64_t lost;         /* acknowledged, and did not survive a failover */
+	uint64_t unreplicated; /* accepted by commits whose wait for a standby was cancelled */
 };
 
 struct pump {

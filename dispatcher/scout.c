@@ -4,19 +4,34 @@
 #include "db/job.h"
 #include "dispatcher/turn.h"
 
-static int look(struct pump *pump, struct claimer *claimer, int64_t now_ms, struct error *err)
+/* One that wants to know the highest id wants a claim, which is told. */
+static bool may_look(const struct pump *pump, int agent, int64_t now_ms, int64_t due_ms)
 {
-	struct job_look_args args = { 0 };
+	return claimer_looks(pump->claimers[agent], now_ms) &&
+	       !claimer_wants_horizon(pump->claimers[agent]) && turn_may_claim(pump, agent, due_ms);
+}
+
+void scout_call(struct pump *pump, int agent, struct db_call *call)
+{
+	struct job_look_args look;
+
+	claimer_begin_look(pump->claimers[agent], &look);
+	job_look_call(call, &look);
+}
+
+int scout_take(struct pump *pump, int agent, int64_t now_ms, const PGresult *rows,
+	       struct error *err)
+{
+	struct claimer *claimer = pump->claimers[agent];
 	struct job_sight sight;
 
-	args.range_count = claimer_begin_look(claimer, now_ms, &args.ranges, &args.whole,
-					      &args.known);
-	args.handlers = claimer_handlers(claimer, &args.handler_count);
-	args.queues = claimer_queues(claimer, &args.queue_count);
-	if (job_look(pump->main.db, &args, &sight, err) != 0) {
+	if (rows == NULL || job_look_rows(rows, &sight, err) != 0) {
 		claimer_drop(claimer);
 		return -1;
 	}
+	/* Who has nothing to commit has nothing to lose. */
+	if (!sight.ready && !sight.due && !sight.expired && ledger_count(pump->ledger) == 0)
+		pump_succeed(pump, &pump->main);
 	if (sight.changed)
 		pump->queues_due_ms = 0;
 	if (sight.due || sight.expired)
@@ -30,10 +45,29 @@ static int look(struct pump *pump, struct claimer *claimer, int64_t now_ms, stru
 
 int scout_run(struct pump *pump, int64_t now_ms, struct error *err)
 {
+	int status = 0;
+
+	for (int i = 0; i < pump->agent_count && status == 0; i++) {
+		struct db_call call;
+		PGresult *rows = NULL;
+
+		if (!may_look(pump, i, now_ms, now_ms))
+			continue;
+		scout_call(pump, i, &call);
+		status = db_run(pump->main.db, &call, 1, &rows, err);
+		if (scout_take(pump, i, now_ms, rows, err) != 0)
+			status = -1;
+		PQclear(rows);
+	}
+	return status;
+}
+
+int scout_find(const struct pump *pump, int64_t now_ms)
+{
+	int64_t soon_ms = now_ms + pump->options.config->poll_interval_ms / 2;
+
 	for (int i = 0; i < pump->agent_count; i++)
-		if (claimer_looks(pump->claimers[i]) && turn_may_claim(pump, i, now_ms) &&
-		    !claimer_wants_horizon(pump->claimers[i]) &&
-		    look(pump, pump->claimers[i], now_ms, err) != 0)
-			return -1;
-	return 0;
+		if (may_look(pump, i, now_ms, soon_ms))
+			return i;
+	return -1;
 }

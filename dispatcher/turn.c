@@ -261,6 +261,10 @@ static void take_parts(struct pump *pump, struct connection *connection, struct 
 	struct error err = { ERROR_NONE, "", "" };
 
 	pump_succeed(pump, connection);
+	if (db_is_unreplicated(connection->db))
+		completer_say_unreplicated(pump, turn->place[PART_COMPLETE] < 0
+							 ? NULL
+							 : results[turn->place[PART_COMPLETE]]);
 	pump->careful = pump->careful && outbox_count(pump->outbox) > 0;
 	if (turn->place[PART_COMPLETE] >= 0)
 		completer_take(pump, connection, turn->batch, results[turn->place[PART_COMPLETE]]);

@@ -14,12 +14,22 @@ struct watch {
 	int64_t whole_due_ms;
 };
 
-/* Scans. *siblings is a new array of *count, the caller's to free: what sibling_scan tells of them, though the fleet's
- * size may be up to WATCH_WHOLE_MS old. Returns 0, or -1. */
-int watch_scan(struct watch *watch, struct db *db, struct uuid self, int64_t now_ms,
-	       struct sibling **siblings, size_t *count, struct sibling_server *server,
-	       struct error *err);
-
 enum { WATCH_WHOLE_MS = 60000 };
+
+/* A scan, and what it told. */
+struct watch_scan {
+	struct uuid self;
+	int64_t now_ms;           /* CLOCK_MONOTONIC */
+	struct db_call calls[2];  /* the second may be somebody else's, in the same transaction; */
+	bool shared;              /* it is, */
+	PGresult *rows;           /* and its answer, the caller's to PQclear; NULL: none */
+	struct sibling *siblings; /* the caller's to free */
+	size_t count;
+	struct sibling_server server;
+};
+
+/* Scans. The siblings are what sibling_scan tells, though the fleet's size may be up to WATCH_WHOLE_MS old.
+ * Returns 0, or -1. */
+int watch_scan(struct watch *watch, struct db *db, struct watch_scan *scan, struct error *err);
 
 #endif

@@ -13,41 +13,39 @@
 static const char *const HANDLERS[] = { "h" };
 static const char *const QUEUES[] = { "default" };
 
-/* What an agent of the queue "default" and the handler "h" sees from an id on, in the line of new jobs of one priority
- * or, if whole, from the head of the queue. */
-static struct job_sight look(struct database *d, int64_t lowest, bool whole, int32_t known)
+/* What an agent of the queue "default" and the handler "h" sees, which knows the queue as this. */
+static struct job_sight look_knowing(struct database *d, int32_t known)
 {
-	const struct job_range range = {
-		.queue_id = 1,
-		.priority = whole ? 0 : 5,
-		.lane = whole ? JOB_LANE_REQUEUED : JOB_LANE_NEW,
-		.lowest = lowest,
-	};
+	const int32_t queue = 1;
 	const struct job_look_args args = {
-		.ranges = &range,
-		.range_count = 1,
-		.whole = whole,
+		.queues = &queue,
+		.queue_count = 1,
 		.handlers = HANDLERS,
 		.handler_count = 1,
-		.queues = QUEUES,
+		.names = QUEUES,
 		.known = &known,
-		.queue_count = 1,
+		.name_count = 1,
 	};
-	struct job_sight sight;
+	struct job_sight sight = { 0 };
+	struct db_call call;
+	PGresult *rows = NULL;
 
-	if (job_look(d->db, &args, &sight, &d->err) != 0)
+	job_look_call(&call, &args);
+	if (db_run(d->db, &call, 1, &rows, &d->err) != 0 ||
+	    job_look_rows(rows, &sight, &d->err) != 0)
 		fail_msg("%s", d->err.text);
+	PQclear(rows);
 	return sight;
 }
 
-static struct job_sight look_at_all(struct database *d)
+static struct job_sight look(struct database *d)
 {
-	return look(d, 0, true, 1);
+	return look_knowing(d, 1);
 }
 
 static void an_empty_line_shows_nothing(void **state)
 {
-	struct job_sight sight = look_at_all(*state);
+	struct job_sight sight = look(*state);
 
 	assert_false(sight.ready || sight.due || sight.expired || sight.changed);
 }
@@ -59,22 +57,11 @@ static void what_could_be_claimed_shows(void **state)
 	fleet_submit(d, "'other'");
 	fleet_submit(d, "'h', queue => 'mail'");
 	fleet_submit(d, "'h', delay => '1 h'");
-	assert_false(look_at_all(d).ready);
+	assert_false(look(d).ready);
 	fleet_submit(d, "'h', priority => 9");
-	assert_true(look_at_all(d).ready);
-	assert_false(look(d, 0, false, 1).ready);
+	assert_true(look(d).ready);
 	assert_int_equal(fleet_claim(d, fleet_dispatcher(d), 10, NULL), 1);
-	assert_false(look_at_all(d).ready);
-}
-
-static void a_cursor_hides_what_is_below_it(void **state)
-{
-	struct database *d = *state;
-	int64_t id = fleet_submit(d, "'h'");
-
-	assert_true(look(d, id, false, 1).ready);
-	assert_false(look(d, id + 1, false, 1).ready);
-	assert_true(look_at_all(d).ready);
+	assert_false(look(d).ready);
 }
 
 static void what_came_back_into_line_shows(void **state)
@@ -86,8 +73,7 @@ static void what_came_back_into_line_shows(void **state)
 	fleet_claim(d, dispatcher, 1, NULL);
 	fleet_kill(d, dispatcher);
 	fleet_reclaim(d, dispatcher, 10);
-	assert_true(look_at_all(d).ready);
-	assert_false(look(d, 0, false, 1).ready); /* that is the lane of new ones */
+	assert_true(look(d).ready);
 }
 
 static void what_has_become_due_or_expired_shows(void **state)
@@ -95,28 +81,29 @@ static void what_has_become_due_or_expired_shows(void **state)
 	struct database *d = *state;
 
 	fleet_submit(d, "'h', delay => '1 h'");
-	assert_false(look_at_all(d).due);
+	assert_false(look(d).due);
 	database_do(d, "update locum.job set run_at = now()");
-	assert_true(look_at_all(d).due);
+	assert_true(look(d).due);
 	fleet_submit(d, "'h', expires => '1 h'");
-	assert_false(look_at_all(d).expired);
+	assert_false(look(d).expired);
 	database_do(d, "update locum.job set expires_at = now() where expires_at is not null");
-	assert_true(look_at_all(d).expired);
+	assert_true(look(d).expired);
 }
 
 static void a_queue_that_is_not_as_known_shows(void **state)
 {
 	struct database *d = *state;
 
-	assert_true(look(d, 0, true, 0).changed);
-	assert_true(look(d, 0, true, 2).changed);
-	assert_true(look(d, 0, true, -1).changed);
+	assert_true(look_knowing(d, 0).changed);
+	assert_true(look_knowing(d, 2).changed);
+	assert_true(look_knowing(d, -1).changed);
 	database_do(d, "select locum.queue_pause('default')");
-	assert_true(look(d, 0, true, 1).changed);
-	assert_false(look(d, 0, true, -1).changed);
+	assert_true(look_knowing(d, 1).changed);
+	assert_false(look_knowing(d, -1).changed);
 	database_do(d, "delete from locum.queue");
-	assert_true(look(d, 0, true, 1).changed);
-	assert_false(look(d, 0, true, 0).changed);
+	assert_false(look_knowing(d, 0).changed);
+	fleet_submit(d, "'h'");
+	assert_true(look_knowing(d, 1).changed);
 }
 
 /* It has no transaction id, so that its end waits for no disk. */
@@ -126,7 +113,7 @@ static void a_look_only_reads(void **state)
 
 	fleet_submit(d, "'h'");
 	assert_int_equal(db_execute(d->db, "set default_transaction_read_only = on", &d->err), 0);
-	assert_true(look_at_all(d).ready);
+	assert_true(look(d).ready);
 	assert_int_equal(db_execute(d->db, "reset default_transaction_read_only", &d->err), 0);
 }
 
@@ -135,7 +122,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		DATABASE_TEST(an_empty_line_shows_nothing),
 		DATABASE_TEST(what_could_be_claimed_shows),
-		DATABASE_TEST(a_cursor_hides_what_is_below_it),
 		DATABASE_TEST(what_came_back_into_line_shows),
 		DATABASE_TEST(what_has_become_due_or_expired_shows),
 		DATABASE_TEST(a_queue_that_is_not_as_known_shows),

@@ -23,13 +23,13 @@ static void fill(struct database *d, struct uuid fleet[static FLEET])
 static size_t scan(struct database *d, struct watch *watch, struct uuid self, int64_t now_ms,
 		   struct sibling **siblings)
 {
-	struct sibling_server server;
-	size_t count;
+	struct watch_scan scan = { .self = self, .now_ms = now_ms };
 
-	if (watch_scan(watch, d->db, self, now_ms, siblings, &count, &server, &d->err) != 0)
+	if (watch_scan(watch, d->db, &scan, &d->err) != 0)
 		fail_msg("%s", d->err.text);
-	assert_true(server.has_epoch);
-	return count;
+	assert_true(scan.server.has_epoch);
+	*siblings = scan.siblings;
+	return scan.count;
 }
 
 static bool has(const struct sibling *siblings, size_t count, struct uuid incarnation)

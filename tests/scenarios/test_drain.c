@@ -129,6 +129,7 @@ static void a_handler_that_finishes_when_asked_to_stop_is_completed(void **state
 	scenario_drain(s, daemon);
 	assert_left(s, daemon);
 	scenario_assert_done_once(s, 2);
+	assert_int_equal(scenario_logged(s, daemon, "drained by force held=2 handed_back=0"), 1);
 }
 
 static void claimed_jobs_that_did_not_start_are_handed_back_uncounted(void **state)
@@ -212,6 +213,28 @@ static void a_second_sigterm_ends_it_at_once_though_the_database_is_silent(void 
 		scenario_fail(s, "it took %d ms", (int)(clock_monotonic_ms() - asked_ms));
 	scenario_await_first_runs_gone(s, 1, 3);
 	assert_int_equal(scenario_logged(s, daemon, "stopped by force remaining=3"), 1);
+	assert_int_equal(
+		scenario_logged(s, daemon, "drained by force held=3 handed_back=0 remaining=3"), 1);
+}
+
+/* The runs are over before the drain begins, and nobody could be told what became of them. */
+static void what_the_database_did_not_take_counts_as_remaining(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *daemon;
+
+	scenario_relay(s);
+	daemon = start_with_jobs(s, 3, "drain_timeout = \"1h\"");
+	relay_set(s->detour.relay, &(struct relay_rule){ .harm = RELAY_RESET });
+	scenario_await_first_runs_gone(s, 1, 3); /* the fence */
+	scenario_signal(s, daemon, SIGTERM);
+	scenario_await_logged(s, daemon, 1, "draining remaining=3");
+	scenario_signal(s, daemon, SIGTERM);
+	assert_int_equal(scenario_exit(s, daemon), 0);
+	assert_int_equal(
+		scenario_logged(s, daemon,
+				"warning drained by force held=3 handed_back=0 remaining=3"),
+		1);
 }
 
 /* --- asked for by the database ----------------------------------------------------------------- */
@@ -290,6 +313,7 @@ int main(void)
 		SCENARIO_TEST(an_idle_dispatcher_stops_at_once),
 		SCENARIO_TEST(the_end_is_recorded_over_a_new_connection),
 		SCENARIO_TEST(a_second_sigterm_ends_it_at_once_though_the_database_is_silent),
+		SCENARIO_TEST(what_the_database_did_not_take_counts_as_remaining),
 		SCENARIO_TEST(the_database_can_ask_for_a_drain),
 		SCENARIO_TEST(sigterm_after_a_drain_that_was_asked_for_hands_back_at_once),
 		SCENARIO_TEST(a_drain_hands_back_at_once_what_has_not_started),

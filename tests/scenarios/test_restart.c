@@ -225,6 +225,63 @@ static void a_commit_whose_answer_is_lost_is_found_by_its_receipt(void **state)
 	scenario_drain(s, daemon);
 }
 
+/* As somebody does who wants it to go on without its standby. */
+static void cancel_wait(struct scenario *s)
+{
+	database_text(s->database,
+		      "select count(pg_cancel_backend(pid)) from pg_stat_activity "
+		      "where wait_event = 'SyncRep' and application_name like 'locum/pump/%%'");
+}
+
+static void a_commit_that_was_not_replicated_is_told_and_counted(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *daemon;
+	int64_t deadline_ms = scenario_deadline_ms();
+	PGconn *probe;
+
+	scenario_gated(s);
+	daemon = scenario_start(s, "one", "%s", PATIENT);
+	scenario_submit(s, GATED, "gated");
+	scenario_await_active(s, GATED);
+	probe = withhold_answers(s);
+	scenario_let(s, "gate", GATED);
+	while (scenario_logged(s, daemon, "job completed") < GATED) {
+		cancel_wait(s);
+		if (!scenario_pause(deadline_ms))
+			scenario_fail(s, "the jobs do not end");
+	}
+	set_standbys(s, "");
+	PQfinish(probe);
+	assert_int_not_equal(
+		scenario_logged(s, daemon, "warning a commit's wait for its standby was cancelled"),
+		0);
+	scenario_drain(s, daemon);
+	assert_int_equal(scenario_logged(s, daemon, "pump stopped completed=4"), 1);
+	assert_non_null(strstr(s->text, " not_replicated=4 "));
+	scenario_assert_done_once(s, GATED);
+}
+
+/* A trigger's warning has the same SQLSTATE. */
+static void a_warning_of_somebody_else_is_no_lost_replication(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *daemon;
+
+	scenario_gated(s);
+	database_do(s->database,
+		    "create function public.warn() returns trigger language plpgsql as "
+		    "$$ begin raise warning 'look'; return null; end $$; "
+		    "create constraint trigger warn after insert on locum.finished "
+		    "initially deferred for each row execute function public.warn()");
+	daemon = scenario_start(s, "one", "%s", PATIENT);
+	scenario_submit(s, GATED, "quick");
+	scenario_await_finished(s, GATED, "completed");
+	scenario_drain(s, daemon);
+	assert_int_equal(scenario_logged(s, daemon, "pump stopped completed=4"), 1);
+	assert_non_null(strstr(s->text, " not_replicated=0 "));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -233,7 +290,9 @@ int main(void)
 		SCENARIO_TEST(nothing_is_lost_or_done_twice_when_a_backend_crashes),
 		SCENARIO_TEST(an_outage_of_three_death_intervals_kills_no_dispatcher),
 		SCENARIO_TEST(a_restart_of_the_server_changes_nothing_about_a_reassignment),
-		/* The last, for it leaves a server that withholds answers when it fails. */
+		SCENARIO_TEST(a_warning_of_somebody_else_is_no_lost_replication),
+		/* The last, for they leave a server that withholds answers when they fail. */
+		SCENARIO_TEST(a_commit_that_was_not_replicated_is_told_and_counted),
 		SCENARIO_TEST(a_commit_whose_answer_is_lost_is_found_by_its_receipt),
 	};
 

@@ -175,7 +175,7 @@ static void the_text_begins_with_the_verdict(void **state)
 	assert_has(text, "nothing that was seen breaks any of them");
 	assert_has(text, "dispatcher-killed");
 	assert_has(text, "no tmpfs here");
-	assert_has(text, "suite quick, seed 42, 1 acts");
+	assert_has(text, "suite quick, seed 42, 1 act, in ");
 }
 
 static void the_text_is_no_wider_than_the_terminal(void **state)

@@ -125,27 +125,28 @@ static void a_wake_up_makes_a_claim_due_at_once(void **state)
 	assert_false(claimer_is_dry(bench->claimer));
 }
 
-static void a_claimer_that_found_nothing_looks_before_it_claims(void **state)
+static void a_claimer_that_found_nothing_looks_instead_of_scanning_from_the_head(void **state)
 {
+	enum { LATER = BENCH_NOW + CLAIMER_RESCAN_MS };
 	struct claimer_bench *bench = *state;
 	struct job_claimed job = claimer_bench_job(11, 5, 1);
-	const int32_t *known;
-	bool whole;
+	struct job_look_args look;
 
-	assert_false(claimer_looks(bench->claimer));
+	assert_false(claimer_looks(bench->claimer, BENCH_NOW));
 	claimer_bench_take(bench, NULL, 0, 1, BENCH_NOW);
-	assert_true(claimer_looks(bench->claimer));
-	claimer_begin_look(bench->claimer, BENCH_NOW, &bench->ranges, &whole, &known);
-	claimer_take_look(bench->claimer, false, BENCH_NOW, BENCH_NOW);
-	assert_true(claimer_looks(bench->claimer));
-	assert_int_equal(claimer_due_ms(bench->claimer), BENCH_NOW + 5);
-	claimer_begin_look(bench->claimer, BENCH_NOW, &bench->ranges, &whole, &known);
-	claimer_take_look(bench->claimer, true, BENCH_NOW, BENCH_NOW);
-	assert_false(claimer_looks(bench->claimer));
+	assert_false(claimer_looks(bench->claimer, LATER - 1));
+	assert_true(claimer_looks(bench->claimer, LATER));
+	claimer_begin_look(bench->claimer, &look);
+	claimer_take_look(bench->claimer, false, LATER, LATER + 1);
+	assert_int_equal(claimer_due_ms(bench->claimer), LATER + 1 + 5);
+	assert_false(claimer_looks(bench->claimer, LATER + CLAIMER_RESCAN_MS - 1));
+	assert_true(claimer_looks(bench->claimer, LATER + CLAIMER_RESCAN_MS));
+	claimer_begin_look(bench->claimer, &look);
+	claimer_take_look(bench->claimer, true, LATER, LATER);
+	assert_false(claimer_looks(bench->claimer, LATER + CLAIMER_RESCAN_MS));
 	assert_true(claimer_is_dry(bench->claimer));
 	assert_true(claimer_due_ms(bench->claimer) <= BENCH_NOW);
 	claimer_bench_take(bench, &job, 1, BENCH_SIZE, BENCH_NOW);
-	assert_false(claimer_looks(bench->claimer));
 	assert_false(claimer_is_dry(bench->claimer));
 }
 
@@ -155,7 +156,7 @@ static void a_wake_up_claims_without_a_look(void **state)
 
 	claimer_bench_take(bench, NULL, 0, 1, BENCH_NOW);
 	claimer_wake(bench->claimer);
-	assert_false(claimer_looks(bench->claimer));
+	assert_false(claimer_looks(bench->claimer, BENCH_NOW + CLAIMER_RESCAN_MS));
 }
 
 /* --- which queues ------------------------------------------------------------------------------- */
@@ -196,32 +197,22 @@ static void queues_come_first_by_their_weights(void **state)
 	assert_int_equal(firsts[2], 500);
 }
 
-static void a_look_from_the_head_takes_each_queue_as_one_range(void **state)
+static void a_look_is_at_the_open_queues_and_knows_them_all(void **state)
 {
 	struct claimer_bench *bench = *state;
 	struct queue_row paused = { 2, 13, true };
-	const int32_t *known;
-	bool whole;
+	struct job_look_args look;
 
 	claimer_set_queues(bench->claimer, &paused, 1);
-	assert_int_equal(
-		claimer_begin_look(bench->claimer, BENCH_NOW, &bench->ranges, &whole, &known), 2);
-	assert_true(whole);
-	for (int i = 0; i < 2; i++) {
-		assert_int_equal(bench->ranges[i].priority, 0);
-		assert_int_equal(bench->ranges[i].lane, JOB_LANE_REQUEUED);
-		assert_int_equal(bench->ranges[i].lowest, 0);
-	}
-	assert_int_not_equal(bench->ranges[0].queue_id, bench->ranges[1].queue_id);
-	assert_int_equal(known[0], 11);
-	assert_int_equal(known[1], 12);
-	assert_int_equal(known[2], -13);
-	claimer_take_look(bench->claimer, false, BENCH_NOW, BENCH_NOW);
-	/* The head was scanned just now: the next one has cursors. */
-	assert_int_equal(
-		claimer_begin_look(bench->claimer, BENCH_NOW, &bench->ranges, &whole, &known),
-		2 * BENCH_RANGES);
-	assert_false(whole);
+	claimer_begin_look(bench->claimer, &look);
+	assert_int_equal(look.queue_count, 2);
+	assert_int_equal(look.queues[0], 11);
+	assert_int_equal(look.queues[1], 12);
+	assert_int_equal(look.name_count, 3);
+	assert_int_equal(look.known[0], 11);
+	assert_int_equal(look.known[1], 12);
+	assert_int_equal(look.known[2], -13);
+	assert_string_equal(look.names[2], "c");
 	claimer_take_look(bench->claimer, false, BENCH_NOW, BENCH_NOW);
 }
 
@@ -320,9 +311,9 @@ int main(void)
 		BENCH_TEST(no_claim_asks_for_more_than_the_limit),
 		BENCH_TEST(a_little_room_beyond_the_slots_waits_for_more),
 		BENCH_TEST(a_restrained_claimer_takes_only_what_can_start),
-		BENCH_TEST(a_claimer_that_found_nothing_looks_before_it_claims),
+		BENCH_TEST(a_claimer_that_found_nothing_looks_instead_of_scanning_from_the_head),
 		BENCH_TEST(a_wake_up_claims_without_a_look),
-		BENCH_TEST(a_look_from_the_head_takes_each_queue_as_one_range),
+		BENCH_TEST(a_look_is_at_the_open_queues_and_knows_them_all),
 		BENCH_TEST(a_dry_claimer_backs_off_to_the_poll_interval),
 		BENCH_TEST(the_back_off_never_passes_a_short_poll_interval),
 		BENCH_TEST(work_found_ends_the_back_off),

@@ -24,7 +24,7 @@ enum {
 	JITTER_MS = 50,
 	SWEEP_MS = 5000,
 	HOUSE_CHUNK = 10000,
-	ERRAND_COUNT = 6,
+	ERRAND_COUNT = 5,
 	WATCHED = LIMIT_SUCCESSORS_WATCHED + 1,
 };
 
@@ -43,8 +43,8 @@ struct worker {
 	struct db *pinger;
 	struct dispatcher *dispatchers;
 	int count;
-	struct job_range range; /* the queue from its head */
-	uint64_t done[8];       /* by errand */
+	int32_t queue;
+	uint64_t done[8]; /* by errand */
 	int status;
 	struct error err;
 };
@@ -54,11 +54,11 @@ static const char *const HANDLERS[] = { "true" };
 
 /* --- what a dispatcher does ---------------------------------------------------------------------- */
 
-/* Returns the rows of the last call, or -1. */
+/* Returns how many rows the first call gave, or -1. */
 static int run_calls(struct db *db, struct db_call *calls, size_t count, struct error *err)
 {
 	PGresult *rows[2] = { NULL, NULL };
-	int told = db_run(db, calls, count, rows, err) == 0 ? rows_count(rows[count - 1]) : -1;
+	int told = db_run(db, calls, count, rows, err) == 0 ? rows_count(rows[0]) : -1;
 
 	for (size_t i = 0; i < count; i++)
 		PQclear(rows[i]);
@@ -78,40 +78,43 @@ static int do_ping(struct worker *worker, const struct dispatcher *self, struct 
 	return 0;
 }
 
-/* As dispatcher/watch.c does while everybody pings. */
-static int do_scan(struct worker *worker, const struct dispatcher *self, struct error *err)
-{
-	struct db_call call;
-	int told;
-
-	if (worker->options->dispatchers <= LIMIT_SIBLINGS_WATCHED) {
-		sibling_scan_call(&call, self->incarnation);
-		return run_calls(worker->pump, &call, 1, err);
-	}
-	successor_scan_call(&call, self->id, WATCHED);
-	told = run_calls(worker->pump, &call, 1, err);
-	if (told < 0 || told == WATCHED)
-		return told;
-	successor_scan_call(&call, (struct uuid){ { 0 } }, WATCHED - told);
-	return run_calls(worker->pump, &call, 1, err);
-}
-
-static int do_look(struct worker *worker, const struct dispatcher *self, struct error *err)
+static void call_look(const struct worker *worker, struct db_call *call)
 {
 	const struct job_look_args look = {
-		.ranges = &worker->range,
-		.range_count = 1,
-		.whole = true,
+		.queues = &worker->queue,
+		.queue_count = 1,
 		.handlers = HANDLERS,
 		.handler_count = 1,
-		.queues = QUEUES,
-		.known = &worker->range.queue_id,
-		.queue_count = 1,
+		.names = QUEUES,
+		.known = &worker->queue,
+		.name_count = 1,
 	};
-	struct job_sight sight;
 
-	(void)self;
-	return job_look(worker->pump, &look, &sight, err);
+	job_look_call(call, &look);
+}
+
+/* A scan and a look, as the dispatcher's lookout sends them while everybody pings. */
+static int do_watch(struct worker *worker, const struct dispatcher *self, struct error *err)
+{
+	struct db_call calls[2];
+	int told;
+
+	if (worker->options->bare) {
+		calls[0].statement = "job_horizon";
+		args_init(&calls[0].args);
+		return run_calls(worker->pump, calls, 1, err);
+	}
+	call_look(worker, &calls[1]);
+	if (worker->options->dispatchers <= LIMIT_SIBLINGS_WATCHED) {
+		sibling_scan_call(&calls[0], self->incarnation);
+		return run_calls(worker->pump, calls, 2, err);
+	}
+	successor_scan_call(&calls[0], self->id, WATCHED);
+	told = run_calls(worker->pump, calls, 2, err);
+	if (told < 0 || told == WATCHED)
+		return told;
+	successor_scan_call(&calls[0], (struct uuid){ { 0 } }, WATCHED - told);
+	return run_calls(worker->pump, calls, 1, err);
 }
 
 static int do_sweep(struct worker *worker, const struct dispatcher *self, struct error *err)
@@ -173,11 +176,8 @@ static const struct errand {
 	int64_t interval_ms; /* 0: as sweep_interval_ms */
 	int (*run)(struct worker *worker, const struct dispatcher *self, struct error *err);
 } ERRANDS[] = {
-	{ "ping", 5000, do_ping },
-	{ "scan", 1000, do_scan },
-	{ "look", 1000, do_look },
-	{ "sweep", 0, do_sweep },
-	{ "reconcile", 30000, do_reconcile },
+	{ "ping", 5000, do_ping },    { "watch", 1000, do_watch },
+	{ "sweep", 0, do_sweep },     { "reconcile", 30000, do_reconcile },
 	{ "house", 60000, do_house },
 };
 
@@ -213,7 +213,7 @@ static int open_both(struct worker *worker, struct error *err)
 	    db_open(&worker->pinger, &pinger, err) != 0 ||
 	    queue_find(worker->pump, QUEUES, 1, &queue, err) < 0)
 		return -1;
-	worker->range.queue_id = queue.id;
+	worker->queue = queue.id;
 	return 0;
 }
 
@@ -249,8 +249,8 @@ static int warm_up(struct worker *worker, struct error *err)
 		if (it->run(worker, &worker->dispatchers[0], err) < 0)
 			return -1;
 		for (int i = 0; i < worker->count; i++)
-			worker->dispatchers[i].due_ms[errand] = now_ms +
-								clock_jitter_ms(it->interval_ms);
+			worker->dispatchers[i].due_ms[errand] =
+				now_ms + clock_jitter_ms(interval_of(worker, errand));
 	}
 	return 0;
 }

@@ -2,6 +2,8 @@
 #ifndef LOCUM_TOOLS_BENCH_FLEET_H
 #define LOCUM_TOOLS_BENCH_FLEET_H
 
+#include <stdbool.h>
+
 #include "base/error.h"
 
 enum { FLEET_DISPATCHERS_MAX = 10000, FLEET_WORKERS_MAX = 64 };
@@ -11,6 +13,7 @@ struct fleet_options {
 	int dispatchers;
 	int workers; /* threads, each with two connections and its share of the dispatchers */
 	int seconds;
+	bool bare; /* a statement that does nothing in place of scan and look: what the round trips cost */
 };
 
 /* Registers the dispatchers, lets each send everything once, writes "running" to stdout, goes on for `seconds`, and

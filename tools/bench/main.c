@@ -17,12 +17,13 @@ static const struct option OPTIONS[] = {
 	{ "workers", required_argument, NULL, 'w' },
 	{ "seconds", required_argument, NULL, 's' },
 	{ "pings", required_argument, NULL, 'p' },
+	{ "bare", no_argument, NULL, 'B' },
 	{ NULL, 0, NULL, 0 },
 };
 
 static const char USAGE[] =
 	"usage: locum-bench -d CONNINFO [--connections N] [--batch N] bare|locum\n"
-	"       locum-bench -d CONNINFO [--dispatchers N] [--workers N] [--seconds N] fleet\n"
+	"       locum-bench -d CONNINFO [--dispatchers N] [--workers N] [--seconds N] [--bare] fleet\n"
 	"       locum-bench -d CONNINFO [--pings N] ping\n"
 	"bare, locum: prints the jobs it completed and the seconds it took.\n"
 	"fleet, ping: prints \"running\", then \"over\", and how often a fleet did what.\n";
@@ -74,6 +75,9 @@ static bool read_option(int option, struct arguments *arguments)
 		return read_number(optarg, NUMBER_MOST, &arguments->fleet.seconds);
 	case 'p':
 		return read_number(optarg, NUMBER_MOST, &arguments->pings);
+	case 'B':
+		arguments->fleet.bare = true;
+		return true;
 	default:
 		return false;
 	}
@@ -120,7 +124,7 @@ int main(int argc, char **argv)
 {
 	struct arguments arguments = {
 		.race = { "", CONNECTIONS_DEFAULT, LIMIT_CLAIM_BATCH },
-		.fleet = { "", 1, WORKERS_DEFAULT, SECONDS_DEFAULT },
+		.fleet = { "", 1, WORKERS_DEFAULT, SECONDS_DEFAULT, false },
 		.pings = PINGS_DEFAULT,
 	};
 	struct error err = { ERROR_NONE, "", "" };

@@ -114,12 +114,14 @@ measure_idle() {
 
 # --- a fleet -------------------------------------------------------------------------------------
 
-# run_fleet DISPATCHERS ROUND
-run_fleet() {
-	sql -c 'truncate locum.dispatcher, locum.dispatcher_ping, locum.agent'
+# play_fleet DISPATCHERS [--bare]: sets percent, and leaves what was done how often
+play_fleet() {
+	sql -c 'truncate locum.dispatcher, locum.dispatcher_ping, locum.agent' \
+		-c "select locum.finished_prepare(d, d + 7) from (select (now() at time zone 'UTC')::date) as t (d)" \
+		> /dev/null
 	rm -f "$top/fleet"
 	mkfifo "$top/fleet"
-	"$build/bin/locum-bench" -d "$conninfo" --dispatchers "$1" --seconds "$seconds" fleet > "$top/fleet" &
+	"$build/bin/locum-bench" -d "$conninfo" --dispatchers "$1" --seconds "$seconds" ${2:+"$2"} fleet > "$top/fleet" &
 	fleet=$!
 	exec 3< "$top/fleet"
 	read -r running <&3
@@ -132,18 +134,27 @@ run_fleet() {
 		say "the fleet of $1 failed"
 		exit 1
 	}
-	record "fleet_$1" server_percent "$2" "$(percent "$before" "$after" "$began" "$ended")"
-	while read -r name times; do
-		record "fleet_$1" "${name}_per_s" "$2" "$(echo "$times $began $ended" | awk '{ print $1 / ($3 - $2) }')"
-	done <&3
+	percent=$(percent "$before" "$after" "$began" "$ended")
+	cat <&3 > "$top/errands"
 	exec 3<&-
 	wait "$fleet"
+}
+
+# run_fleet DISPATCHERS ROUND
+run_fleet() {
+	play_fleet "$1"
+	record "fleet_$1" server_percent "$2" "$percent"
+	while read -r name times; do
+		record "fleet_$1" "${name}_per_s" "$2" "$(echo "$times $began $ended" | awk '{ print $1 / ($3 - $2) }')"
+	done < "$top/errands"
+	play_fleet "$1" --bare
+	record "fleet_$1" bare_percent "$2" "$percent"
 }
 
 measure_fleet() {
 	for round in $(seq "$rounds"); do
 		for dispatchers in $fleets; do
-			say "a fleet of $dispatchers for $seconds s, round $round of $rounds"
+			say "a fleet of $dispatchers for 2 × $seconds s, round $round of $rounds"
 			run_fleet "$dispatchers" "$round"
 		done
 	done

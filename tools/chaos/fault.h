@@ -98,7 +98,9 @@ struct fault {
 	X(server) \
 	X(session) \
 	X(skew) \
-	X(store)
+	X(store) \
+	X(sweep) \
+	X(wraparound)
 /* clang-format on */
 
 #define FAULT_FILE(name) extern const struct fault fault_##name[];

@@ -111,10 +111,12 @@ static int inject_completion(struct bout *bout, struct error *err)
 	return 0;
 }
 
-/* One ping interval more, so that its jobs are with others when it comes. */
+/* Until its jobs are with others; the server gives a statement up a death interval after its begin. */
 static int64_t hold_ms(const struct bout *bout)
 {
-	return bout->stage->act->intervals.poll_ms + bout->stage->act->intervals.scan_ms;
+	const struct plan_intervals *intervals = &bout->stage->act->intervals;
+
+	return intervals->poll_ms + intervals->scan_ms + intervals->death_ms / 8;
 }
 
 static int heal(struct bout *bout, struct error *err)

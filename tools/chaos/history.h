@@ -21,7 +21,8 @@
  *   register INCARNATION ID PID     a life begins
  *   claim INCARNATION CLAIM JOB:SEQ…
  *   begin CLAIM JOB…                handed to an agent to run
- *   complete COMPLETION JOB:OUTCOME:CLAIM…   about to be sent (outcome: completed failed retry snoozed released interrupted cancelled)
+ *   complete COMPLETION JOB:OUTCOME:CLAIM…   about to be sent (outcomes as job_complete takes them)
+ *   settled JOB CLAIM               completed by the run's own transaction
  *   answer COMPLETION JOB:VERDICT…  the database's word (verdict: accepted mine lost gone refused)
  *   unknown COMPLETION              the connection was lost before the answer; it is sent again
  *   ping SEQ                        about to be sent

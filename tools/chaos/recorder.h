@@ -1,6 +1,6 @@
 /*
  * The database's own witness: a schema `locum_chaos` with an event table that triggers on locum's tables fill in the
- * transaction of what happens, and a logical slot (test_decoding) that gives the events in the order of commits.
+ * transaction of what happens, and a logical slot (pgoutput) that gives the events in the order of commits.
  */
 #ifndef LOCUM_TOOLS_CHAOS_RECORDER_H
 #define LOCUM_TOOLS_CHAOS_RECORDER_H

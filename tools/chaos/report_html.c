@@ -88,7 +88,7 @@ static void put_tiles(FILE *out, const struct verdict *verdict)
 	put_count_tile(out, verdict->unresolved, "of them unresolved", true);
 	put_count_tile(out, verdict->deaths_true + verdict->deaths_false + verdict->deaths_forced,
 		       "deaths declared", false);
-	put_count_tile(out, verdict->deaths_false, "of the living, without a reason", true);
+	put_count_tile(out, verdict->deaths_false, "false deaths", true);
 	put_tile(out, words_time(verdict->reclaim_max_ms, text), "to reclaim, at most", "");
 	put_count_tile(out, verdict->overlaps, "runs that overlapped", false);
 	fputs("</div>\n", out);

@@ -210,7 +210,8 @@ static void put_origin(FILE *out, const struct digest *digest)
 		fprintf(out, "suite %s, ", suite);
 	if (seed[0] != '\0')
 		fprintf(out, "seed %s, ", seed);
-	fprintf(out, "%zu acts, in %s\n", digest->act_count, digest->folder);
+	fprintf(out, "%zu %s, in %s\n", digest->act_count, digest->act_count == 1 ? "act" : "acts",
+		digest->folder);
 }
 
 int report_text(FILE *out, const char *folder, int width, struct error *err)
