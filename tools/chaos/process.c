@@ -128,6 +128,15 @@ static bool is_named(pid_t pid, const char *name)
 	return strcmp(comm, name) == 0;
 }
 
+pid_t process_parent(pid_t pid, const char *name)
+{
+	char text[STAT_SIZE];
+	const char *fields = pid > 0 ? read_stat(pid, text) : NULL;
+	pid_t parent = fields == NULL ? 0 : (pid_t)strtol(fields + 1, NULL, 10);
+
+	return parent > 0 && is_named(parent, name) ? parent : 0;
+}
+
 pid_t process_child(pid_t parent, const char *name)
 {
 	pid_t pids[PROCESS_TREE_MAX];

@@ -25,6 +25,9 @@ uint64_t process_began(pid_t pid);
 /* Itself and all that came of it, parents before their children; how many. */
 size_t process_tree(pid_t pid, pid_t *pids, size_t room);
 
+/* The process that it is a child of, if that has this name, or 0. */
+pid_t process_parent(pid_t pid, const char *name);
+
 /* A child with this name (as in /proc/PID/comm), or 0. */
 pid_t process_child(pid_t parent, const char *name);
 

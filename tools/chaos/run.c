@@ -67,6 +67,26 @@ static char *make_folder(const struct run *run, const char *name, int number, st
 	return NULL;
 }
 
+/* A run without an end keeps what it can show of the acts that were valid, not their histories. */
+static void prune(const char *folder)
+{
+	static const char *const NAMES[] = { "client-*", "worker-*", "effect", "database",
+					     "final" };
+	char *pattern;
+
+	for (size_t i = 0; i < sizeof(NAMES) / sizeof(NAMES[0]); i++) {
+		glob_t found = { 0 };
+
+		if (asprintf(&pattern, "%s/%s.log", folder, NAMES[i]) < 0)
+			return;
+		if (glob(pattern, 0, NULL, &found) == 0)
+			for (size_t j = 0; j < found.gl_pathc; j++)
+				unlink(found.gl_pathv[j]);
+		globfree(&found);
+		free(pattern);
+	}
+}
+
 static int play_act(struct run *run, struct undo *undo, int number, struct verdict *whole,
 		    struct error *err)
 {
@@ -92,6 +112,8 @@ static int play_act(struct run *run, struct undo *undo, int number, struct verdi
 		status = act_play(&act, verdict, err);
 	if (status == 0)
 		verdict_add(whole, verdict);
+	if (status == 0 && plan->endless && verdict->valid == VERDICT_VALID)
+		prune(folder);
 	free(verdict);
 	free(folder);
 	return status;
@@ -159,12 +181,31 @@ int run_play(struct run *run, struct verdict *verdict, struct error *err)
 
 /* --- judging anew ------------------------------------------------------------------------------- */
 
+/* Whether prune left nothing to judge. */
+static bool is_pruned(const char *folder)
+{
+	char *histories = NULL;
+	char *verdict = NULL;
+	bool pruned = asprintf(&histories, "%s/database.log", folder) >= 0 &&
+		      asprintf(&verdict, "%s/verdict.json", folder) >= 0 &&
+		      access(histories, F_OK) != 0 && access(verdict, F_OK) == 0;
+
+	free(histories);
+	free(verdict);
+	return pruned;
+}
+
 static int judge_act(const char *folder, struct verdict *whole, struct error *err)
 {
 	struct verdict *verdict = calloc(1, sizeof(*verdict)); /* large */
-	int status = verdict == NULL ? error_set(err, ERROR_RETRY, "out of memory")
-				     : checker_judge(folder, verdict, err);
+	int status;
 
+	if (verdict == NULL)
+		return error_set(err, ERROR_RETRY, "out of memory");
+	if (is_pruned(folder))
+		status = verdict_read(verdict, folder, err);
+	else
+		status = checker_judge(folder, verdict, err);
 	if (status == 0)
 		status = verdict_write(verdict, folder, err);
 	if (status == 0)

@@ -6,7 +6,7 @@
  *   report.html
  *   NN-ACT/act          the act's settings as NAME=VALUE lines: name, stage, seed, jobs, dispatchers, ping_us, death_us, grace_us,
  *                       margin_us, scan_us, poll_us, began_us (CLOCK_MONOTONIC), began_real_us (since 1970), ordered (0|1)
- *   NN-ACT/….log        its histories (history.h)
+ *   NN-ACT/….log        its histories (history.h); of a valid act of an endless run only that of the nemesis
  *   NN-ACT/verdict.json
  *   NN-ACT/logs/        what the dispatchers and the server logged
  */
