@@ -12,6 +12,7 @@
 #include "tools/chaos/victim.h"
 
 enum { BITE_MS = 30000 };
+static const char DISPATCHER_LIMIT[] = "131072";
 static const char HANDLER_LIMIT[] = "67108864"; /* a quarter of what "swell" takes */
 
 /* --- a dispatcher that gets no more ------------------------------------------------------------- */
@@ -159,6 +160,46 @@ static int forget_hog(struct bout *bout, struct error *err)
 	return hog == NULL ? 0 : jail_open(&hog->jail, bout, err);
 }
 
+/* --- a dispatcher that the kernel kills --------------------------------------------------------- */
+
+/* bout->own. */
+struct doomed {
+	struct victim victim;
+	struct jail jail;
+};
+
+static bool is_doomed(struct bout *bout)
+{
+	const struct doomed *doomed = bout->own;
+
+	return jail_count(&doomed->jail, "memory.oom_control", "oom_kill") > 0 &&
+	       !process_lives(doomed->victim.pid);
+}
+
+/* What it has is not counted there, what it takes from now on is. */
+static int doom(struct bout *bout, struct error *err)
+{
+	struct doomed *doomed = victim_take(bout, sizeof(*doomed), err);
+	int status;
+
+	if (doomed == NULL || jail_make(&doomed->jail, bout, "memory", err) != 0 ||
+	    jail_set(&doomed->jail, "memory.limit_in_bytes", DISPATCHER_LIMIT, err) != 0 ||
+	    jail_take(&doomed->jail, doomed->victim.pid, err) != 0 ||
+	    bout_await(bout, is_doomed, BITE_MS, "the end of the dispatcher", err) != 0 ||
+	    fleet_await_end(bout->stage->fleet, bout->target, BITE_MS, &status, err) != 0)
+		return -1;
+	bout_witness(bout, "the kernel killed dispatcher %d for want of memory",
+		     (int)doomed->victim.pid);
+	return victim_await_death(bout, err);
+}
+
+static int forget_doom(struct bout *bout, struct error *err)
+{
+	struct doomed *doomed = bout->own;
+
+	return doomed == NULL ? 0 : jail_open(&doomed->jail, bout, err);
+}
+
 /* --- the catalogue ------------------------------------------------------------------------------ */
 
 const struct fault fault_memory[] = {
@@ -188,6 +229,21 @@ const struct fault fault_memory[] = {
 		.possible = can_limit,
 		.inject = feed_hog,
 		.heal = forget_hog,
+	},
+	{
+		.row = 10,
+		.name = "dispatcher-oom",
+		.stage = STAGE_PLAIN,
+		.demands = FAULT_RECLAIM | FAULT_NO_OVERLAP,
+		.what = "a dispatcher takes more memory than there is, and the kernel kills it",
+		.tool = "the memory cgroup",
+		.witness = "the kernel counts the kill, and the process is gone",
+		.heals = "it is started again",
+		.pass = "siblings have its jobs within D + 2S, and its handlers are gone",
+		.possible = can_limit,
+		.inject = doom,
+		.hold_ms = victim_reclaim_ms,
+		.heal = forget_doom,
 	},
 	{ 0 },
 };
