@@ -17,6 +17,9 @@ static int look(struct pump *pump, struct claimer *claimer, int64_t now_ms, stru
 		claimer_drop(claimer);
 		return -1;
 	}
+	/* Who has nothing to commit has nothing to lose. */
+	if (!sight.ready && !sight.due && !sight.expired && ledger_count(pump->ledger) == 0)
+		pump_succeed(pump, &pump->main);
 	if (sight.changed)
 		pump->queues_due_ms = 0;
 	if (sight.due || sight.expired)

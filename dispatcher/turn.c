@@ -9,6 +9,7 @@
 #include "db/dispatcher.h"
 #include "db/house.h"
 #include "db/job.h"
+#include "db/sqlstate.h"
 #include "dispatcher/completer.h"
 #include "dispatcher/intake.h"
 #include "dispatcher/probation.h"
@@ -272,13 +273,9 @@ static void take_parts(struct pump *pump, struct connection *connection, struct 
 	const struct intake *intake = &turn->intake;
 	struct error err = { ERROR_NONE, "", "" };
 
-<<<<<<< HEAD
 	pump_succeed(pump, connection);
-=======
-	pump->troubles = 0;
 	if (db_is_unreplicated(connection->db))
 		say_unreplicated(pump, turn, results);
->>>>>>> inbox-conn
 	pump->careful = pump->careful && outbox_count(pump->outbox) > 0;
 	if (turn->place[PART_COMPLETE] >= 0)
 		completer_take(pump, connection, turn->batch, results[turn->place[PART_COMPLETE]]);
@@ -319,11 +316,6 @@ static void hold_up(struct pump *pump, const struct turn *turn, const struct err
 		pump->due_due_ms = 0;
 }
 
-static bool is_conflict(const struct error *err)
-{
-	return strcmp(err->sqlstate, "40001") == 0 || strcmp(err->sqlstate, "40P01") == 0;
-}
-
 /* A single job waits alone, whatever else there is goes on. */
 static void take_conflict(struct pump *pump, struct connection *connection, struct turn *turn,
 			  const struct error *err)
@@ -353,7 +345,8 @@ static void fail_turn(struct pump *pump, struct connection *connection, struct t
 		pump->careful = true;
 	} else if (!lost && strcmp(err->sqlstate, LOCK_NOT_AVAILABLE) == 0) {
 		hold_up(pump, turn, err);
-	} else if (!lost && turn->place[PART_COMPLETE] >= 0 && is_conflict(err)) {
+	} else if (!lost && turn->place[PART_COMPLETE] >= 0 &&
+		   sqlstate_is_conflict(err->sqlstate)) {
 		take_conflict(pump, connection, turn, err);
 	} else {
 		pump_fail(pump, connection, err);

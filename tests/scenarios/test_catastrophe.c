@@ -127,7 +127,7 @@ static void a_claim_whose_every_commit_fails_is_tried_more_and_more_seldom(void 
 
 	add_handlers(s);
 	daemon = scenario_start(s, "one", "ping_interval = \"2s\" ping_death_interval = \"10s\"");
-	relay_set(relay, &(struct relay_rule){ .trigger = "job_claim", .times = RELAY_ALWAYS });
+	relay_set(relay, &(struct relay_rule){ .trigger = "job_claim", .harm = RELAY_CUT_REQUEST });
 	scenario_submit(s, 1, "answer");
 	while (relay_hits(relay) < CUTS) {
 		assert_true(scenario_pause(deadline_ms));
@@ -136,7 +136,7 @@ static void a_claim_whose_every_commit_fails_is_tried_more_and_more_seldom(void 
 	}
 	assert_in_range(clock_monotonic_ms() - first_ms, CUTS_LEAST_MS, INT64_MAX);
 	assert_int_equal(scenario_logged(s, daemon, "connection to the database lost"), 1);
-	relay_set(relay, &(struct relay_rule){ .trigger = "" });
+	relay_set(relay, &DETOUR_PASS);
 	scenario_await_finished(s, 1, "completed");
 	assert_int_equal(scenario_logged(s, daemon, "connected to the database again"), 1);
 	scenario_drain(s, daemon);

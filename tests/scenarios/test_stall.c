@@ -111,9 +111,11 @@ static void assert_a_lock_kills_nobody(struct scenario *s, const char *lock)
 	scenario_let(s, "gate", JOBS);
 	scenario_await_finished(s, JOBS, "completed");
 	scenario_assert_done_once(s, JOBS);
-	assert_sql(s->database, "1|0|0",
-		   "select max(interruptions), max(recoveries), (select count(*) from locum.death) "
-		   "from locum.finished");
+	/* On a busy machine a ping may be late once more. */
+	assert_sql(
+		s->database, "t|0|0",
+		"select min(interruptions) > 0, max(recoveries), (select count(*) from locum.death) "
+		"from locum.finished");
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(scenario_logged(s, fleet[i], "dispatcher registered"), 1);
 		scenario_drain(s, fleet[i]);
@@ -139,19 +141,17 @@ static void locked_rows_of_pings_kill_nobody(void **state)
 /* As when there are too many clients: who has a connection keeps it. */
 static void pingers_that_cannot_connect_kill_nobody(void **state)
 {
-	static const struct relay_rule NO_PING = { .trigger = "",
-						   .role = "locum/pinger",
-						   .times = RELAY_ALWAYS };
+	static const struct relay_rule NO_PING = { .client = "locum/pinger", .harm = RELAY_RESET };
 	struct scenario *s = *state;
 	struct scenario_daemon *fleet[2];
 	PGconn *holder = database_connection(s->database);
 
 	scenario_relay(s);
 	start_pair(s, fleet);
-	relay_set(&s->relay, &NO_PING);
+	relay_set(s->detour.relay, &NO_PING);
 	PQclear(PQexec(holder, "begin"));
 	await_three_death_intervals(s, holder);
-	relay_set(&s->relay, &(struct relay_rule){ .trigger = "" });
+	relay_set(s->detour.relay, &DETOUR_PASS);
 	PQfinish(holder);
 	scenario_await_noted(s, 2 * JOBS, "start ");
 	scenario_let(s, "gate", JOBS);
