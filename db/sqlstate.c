@@ -37,3 +37,8 @@ enum error_kind sqlstate_kind(const char *sqlstate)
 		i++;
 	return RULES[i].kind;
 }
+
+bool sqlstate_is_conflict(const char *sqlstate)
+{
+	return strcmp(sqlstate, "40001") == 0 || strcmp(sqlstate, "40P01") == 0;
+}

@@ -9,6 +9,7 @@
 #include "db/dispatcher.h"
 #include "db/house.h"
 #include "db/job.h"
+#include "db/sqlstate.h"
 #include "dispatcher/completer.h"
 #include "dispatcher/intake.h"
 #include "dispatcher/probation.h"
@@ -305,11 +306,6 @@ static void hold_up(struct pump *pump, const struct turn *turn, const struct err
 		pump->due_due_ms = 0;
 }
 
-static bool is_conflict(const struct error *err)
-{
-	return strcmp(err->sqlstate, "40001") == 0 || strcmp(err->sqlstate, "40P01") == 0;
-}
-
 /* A single job waits alone, whatever else there is goes on. */
 static void take_conflict(struct pump *pump, struct connection *connection, struct turn *turn,
 			  const struct error *err)
@@ -339,7 +335,8 @@ static void fail_turn(struct pump *pump, struct connection *connection, struct t
 		pump->careful = true;
 	} else if (!lost && strcmp(err->sqlstate, LOCK_NOT_AVAILABLE) == 0) {
 		hold_up(pump, turn, err);
-	} else if (!lost && turn->place[PART_COMPLETE] >= 0 && is_conflict(err)) {
+	} else if (!lost && turn->place[PART_COMPLETE] >= 0 &&
+		   sqlstate_is_conflict(err->sqlstate)) {
 		take_conflict(pump, connection, turn, err);
 	} else {
 		pump_fail(pump, connection, err);
