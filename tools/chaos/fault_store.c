@@ -12,7 +12,13 @@
 #include "tools/chaos/load.h"
 #include "tools/chaos/stage.h"
 
-enum { REFUSAL_MS = 15000, INIT_MS = 30000, PATH_SIZE = 512, ANSWER_MS = 30000 };
+enum {
+	REFUSAL_MS = 15000,
+	INIT_MS = 30000,
+	PATH_SIZE = 512,
+	ANSWER_MS = 30000,
+	FINISHED_LEAST = 50
+};
 
 static const char REFUSAL[] = "install a newer locum";
 
@@ -220,6 +226,16 @@ static int kill_one(struct bout *bout, struct error *err)
 	return status;
 }
 
+/* Something to sweep. */
+static bool has_finished(struct bout *bout)
+{
+	struct error err;
+	int64_t count = 0;
+
+	return server_run(bout->stage->server, "finished_count", NULL, 0, &count, &err) == 0 &&
+	       count >= FINISHED_LEAST;
+}
+
 static int inject_sweeps(struct bout *bout, struct error *err)
 {
 	struct server *server = bout->stage->server;
@@ -228,6 +244,8 @@ static int inject_sweeps(struct bout *bout, struct error *err)
 	int started = 0;
 	int status;
 
+	if (bout_await(bout, has_finished, ANSWER_MS / 3, "the end of some jobs", err) != 0)
+		return -1;
 	if (server_script(server, "queue_forget", err) != 0 || open_transaction(bout, err) != 0 ||
 	    server_run(server, "finished_lock", NULL, 0, NULL, err) != 0)
 		return -1;

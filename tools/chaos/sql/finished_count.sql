@@ -1,0 +1,2 @@
+-- finished_count() -> count
+select count(*) as count from locum.finished
