@@ -14,14 +14,14 @@ enum { BITE_MS = 30000, UNSEEN = 20, POSITION_SIZE = 64 };
 
 #define FAILED_OVER "the database failed over timeline="
 #define LOST "acknowledged completion was lost by a failover"
-#define PASSED_OVER "the first host that answers is passed over"
+#define LEFT_BEHIND "this primary was left behind by a failover"
 
 struct failover {
 	char position[POSITION_SIZE];
 	int64_t ended; /* jobs, so far */
 	int logged;    /* lines of the dispatchers' logs, so far */
 	int lost;
-	int passed_over;
+	int refused;
 	int64_t timeline;
 	int64_t written; /* by dispatchers on the former server */
 	bool former;     /* it runs */
@@ -47,7 +47,7 @@ static struct failover *begin(struct bout *bout, struct error *err)
 	}
 	own->logged = all_logged(bout, FAILED_OVER);
 	own->lost = all_logged(bout, LOST);
-	own->passed_over = all_logged(bout, PASSED_OVER);
+	own->refused = all_logged(bout, LEFT_BEHIND);
 	return own;
 }
 
@@ -103,11 +103,11 @@ static bool is_noticed(struct bout *bout)
 	return all_logged(bout, FAILED_OVER) > own->logged;
 }
 
-static bool is_passed_over(struct bout *bout)
+static bool is_refused(struct bout *bout)
 {
 	const struct failover *own = bout->own;
 
-	return all_logged(bout, PASSED_OVER) > own->passed_over;
+	return all_logged(bout, LEFT_BEHIND) > own->refused;
 }
 
 /* --- steps -------------------------------------------------------------------------------------- */
@@ -245,45 +245,34 @@ static int judge_told(struct bout *bout, struct error *err)
 
 /* --- two primaries ------------------------------------------------------------------------------ */
 
-/* The dispatchers ask the server that was made first before the other. */
-static bool is_asked_first(const struct server *server)
-{
-	return strcmp(strrchr(server_folder(server), '/'), "/server") == 0;
-}
-
 /* Everything that is written is with the standby when it takes over: nothing is lost by that. */
 static int return_former(struct bout *bout, struct error *err)
 {
 	struct stage *stage = bout->stage;
-	struct failover *own = bout->own;
+	struct failover *own = begin(bout, err);
 
-	if (switch_over(bout, SIGINT, err) != 0)
-		return -1;
-	if (!is_asked_first(stage->standby))
-		return 1;
-	own = bout->own;
-	if (server_start(stage->standby, err) != 0 ||
+	if (own == NULL || follow(bout, err) != 0 || fail_over(bout, SIGINT, err) != 0 ||
+	    server_start(stage->standby, err) != 0 ||
 	    server_run(stage->standby, "failover_written", NULL, 0, &own->written, err) != 0)
 		return -1;
 	own->former = true;
-	own->passed_over = all_logged(bout, PASSED_OVER);
-	if (server_run(stage->server, "failover_cut", NULL, 0, NULL, err) != 0)
-		return -1;
-	return bout_await(bout, is_passed_over, BITE_MS, "a dispatcher that passes it over", err);
+	own->refused = all_logged(bout, LEFT_BEHIND);
+	return 0;
 }
 
+/* For a moment the former one is all that answers. */
 static int inject_split(struct bout *bout, struct error *err)
 {
-	int status = return_former(bout, err);
+	struct server *server;
 
-	if (status > 0) {
-		free(bout->own);
-		bout->own = NULL;
-		status = stage_follow(bout->stage, err) != 0 ? -1 : return_former(bout, err);
-	}
-	if (status != 0)
+	if (return_former(bout, err) != 0)
 		return -1;
-	bout_witness(bout, "the former primary takes writes, and dispatchers passed it over");
+	server = bout->stage->server;
+	if (server_stop(server, SIGQUIT, err) != 0 ||
+	    bout_await(bout, is_refused, BITE_MS, "a dispatcher that refuses it", err) != 0 ||
+	    server_start(server, err) != 0)
+		return -1;
+	bout_witness(bout, "the former primary takes writes, and dispatchers refused it");
 	return 0;
 }
 
@@ -383,10 +372,9 @@ const struct fault fault_failover[] = {
 		.stage = STAGE_REPLICA,
 		.demands = FAULT_MAY_LOSE,
 		.what = "after the promotion of its standby the former server comes back and takes "
-			"writes, first in the connection string; dispatchers are cut off and connect "
-			"anew",
-		.tool = "pg_promote",
-		.witness = "a dispatcher logged that it passed the former server over",
+			"writes, while the new one is gone for a moment",
+		.tool = "pg_promote, SIGQUIT",
+		.witness = "a dispatcher logged that it refuses the former server",
 		.heals = "the former server becomes the standby",
 		.pass = "no dispatcher does anything there",
 		.inject = inject_split,

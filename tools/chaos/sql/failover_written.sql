@@ -1,3 +1,5 @@
 -- failover_written() -> count bigint
--- What was done to jobs on this server by dispatchers.
-select count(*) from locum_chaos.event where kind in ('claim', 'start', 'back', 'end')
+-- What dispatchers did to jobs on this server; clients cancel what nobody has claimed.
+select count(*)
+from locum_chaos.event
+where kind in ('claim', 'start', 'back', 'end') and incarnation is not null
