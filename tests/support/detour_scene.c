@@ -35,6 +35,7 @@ PGconn *detour_scene_connect(struct detour_scene *scene, const char *name, bool 
 void detour_scene_open(struct detour_scene *scene, struct database *d)
 {
 	*scene = (struct detour_scene){ .d = d };
+	detour_scene_await(scene, DETOUR_SCENE_GONE); /* of the scene before */
 	database_do(d, "drop table if exists public.mark; create table public.mark (note text)");
 	detour_open(&scene->detour, d->sql);
 	scene->conn = detour_scene_connect(scene, "victim/one", false);
