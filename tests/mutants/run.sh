@@ -86,7 +86,7 @@ judge() {
 }
 
 try() {
-	if ! patch -s -p1 -d "$work/tree" < "$root/tests/mutants/$1.patch" || ! build; then
+	if ! patch -s -F0 -p1 -d "$work/tree" < "$root/tests/mutants/$1.patch" || ! build; then
 		echo "BROKEN  $1: does not apply or does not build"
 		tail -n 5 "$work/build.log" | sed 's/^/  | /'
 		alive=$((alive + 1))

@@ -218,11 +218,66 @@ static void an_agent_that_was_frozen_kills_before_anything_else(void **state)
 		scenario_fail(s, "first runs lived on for %lld ms", (long long)shortest_ms);
 }
 
+/* --- from when ---------------------------------------------------------------------------------- */
+
+enum { SLOW_MS = 800, SLOW_DEATH_MS = 10000, SLOW_MARGIN_MS = 2000 };
+
+/* Of the only ping row. */
+static int64_t ping_seq(struct scenario *s)
+{
+	return database_int(s->database, "select seq from locum.dispatcher_ping");
+}
+
+/* Requests take so long to the server, and answers as long back: by its clock a ping that is counted from when it was
+ * sent is over so much sooner, and one that is counted from its answer so much later. */
+static void the_fence_counts_from_when_the_last_acknowledged_ping_was_sent(void **state)
+{
+	static const struct relay_rule SLOW = { .client = "locum/pinger",
+						.harm = RELAY_DELAY,
+						.delay_ms = SLOW_MS };
+	static const struct relay_rule SILENT = { .client = "locum/pinger",
+						  .harm = RELAY_DROP_REQUESTS };
+	struct scenario *s = *state;
+	struct scenario_daemon *one;
+	int64_t seq;
+
+	scenario_gated(s);
+	scenario_relay(s);
+	one = scenario_start(
+		s, "one",
+		"ping_interval = \"2s\" ping_death_interval = \"%dms\" fence_margin = \"%dms\"",
+		SLOW_DEATH_MS, SLOW_MARGIN_MS);
+	scenario_submit(s, 1, "gated");
+	scenario_await_noted(s, 1, "start ");
+	relay_set(s->detour.relay, &SLOW);
+	seq = ping_seq(s);
+	while (ping_seq(s) < seq + 2)
+		assert_true(scenario_pause(scenario_deadline_ms()));
+	/* Its answer has arrived, and the next one has not been sent. */
+	scenario_await(s,
+		       "select clock_timestamp() - pinged_at > interval '%d ms' "
+		       "from locum.dispatcher_ping",
+		       SLOW_MS + 200);
+	relay_set(s->detour.relay, &SILENT);
+	scenario_await_first_runs_gone(s, 1, 1);
+	assert_in_range(
+		database_int(
+			s->database,
+			"select (extract(epoch from clock_timestamp() - pinged_at) * 1000)::bigint "
+			"from locum.dispatcher_ping"),
+		0, SLOW_DEATH_MS - SLOW_MARGIN_MS);
+	relay_set(s->detour.relay, &DETOUR_PASS);
+	scenario_let(s, "gate", 1);
+	scenario_await_finished(s, 1, "completed");
+	scenario_drain(s, one);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		SCENARIO_TEST(no_second_run_begins_while_the_first_lives_in_200_stops),
 		SCENARIO_TEST(an_agent_that_was_frozen_kills_before_anything_else),
+		SCENARIO_TEST(the_fence_counts_from_when_the_last_acknowledged_ping_was_sent),
 	};
 
 	return cmocka_run_group_tests(tests, database_open, database_close);
