@@ -261,6 +261,43 @@ static void a_drain_waits_for_a_running_plugin(void **state)
 	assert_sql(s->database, "completed|0", "select state, interruptions from locum.finished");
 }
 
+enum { ROWS = 1000, BAD_ROW = 613 };
+
+/* What is refused is the value, by a data exception, as a damaged one would be. */
+static void refuse_one_row(struct scenario *s)
+{
+	database_do(
+		s->database,
+		"create or replace function public.refuse() returns trigger language plpgsql as "
+		"$$ begin if new.id = %d and new.state = 'completed' then raise 'no' "
+		"using errcode = '22023'; end if; return new; end $$",
+		BAD_ROW);
+	database_do(s->database, "create trigger refuse before insert on locum.finished "
+				 "for each row execute function public.refuse()");
+}
+
+static void a_row_that_the_server_refuses_fails_alone_among_a_thousand(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *daemon;
+
+	set_up(s);
+	refuse_one_row(s);
+	scenario_submit(s, ROWS, "done");
+	daemon = scenario_start(s, "one", "%s", "");
+	scenario_await_finished(s, ROWS - 1, "completed");
+	scenario_await_finished(s, 1, "failed");
+	assert_int_equal(
+		database_int(s->database, "select id from locum.finished where state = 'failed'"),
+		BAD_ROW);
+	/* The others were taken apart from it, not tried again. */
+	assert_sql(s->database, "1|0",
+		   "select distinct claim_seq, interruptions from locum.finished "
+		   "where state = 'completed'");
+	scenario_drain(s, daemon);
+	database_do(s->database, "drop trigger refuse on locum.finished");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -274,6 +311,7 @@ int main(void)
 		SCENARIO_TEST(a_silent_fleets_gate_does_not_keep_its_job_for_ever),
 		SCENARIO_TEST(a_plugin_that_crashes_harms_no_other_job),
 		SCENARIO_TEST(a_drain_waits_for_a_running_plugin),
+		SCENARIO_TEST(a_row_that_the_server_refuses_fails_alone_among_a_thousand),
 	};
 
 	return cmocka_run_group_tests(tests, database_open, database_close);
