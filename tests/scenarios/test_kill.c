@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -215,6 +217,39 @@ static void a_killed_agents_jobs_are_handed_back_without_a_death(void **state)
 	scenario_drain(s, daemon);
 }
 
+enum { LATE_MS = 700 };
+
+/* The answer to a claim comes when the agent that it is for is gone, and no other one can be started. */
+static void what_was_claimed_for_an_agent_that_died_before_the_answer_is_given_back(void **state)
+{
+	static const struct relay_rule LATE = { .client = "locum/pump",
+						.harm = RELAY_DELAY,
+						.delay_ms = LATE_MS };
+	struct scenario *s = *state;
+	struct scenario_daemon *daemon;
+	char program[SCENARIO_PATH];
+	char real[SCENARIO_PATH * 2];
+
+	scenario_gated(s);
+	scenario_relay(s);
+	snprintf(program, sizeof(program), "%s/agent", s->directory);
+	snprintf(real, sizeof(real), "%s/locum-agent", getenv("LOCUM_TEST_BIN"));
+	assert_int_equal(symlink(real, program), 0);
+	daemon = scenario_start(s, "one", "agent_program = \"%s\" ping_death_interval = \"1h\"",
+				program);
+	relay_set(s->detour.relay, &LATE);
+	scenario_submit(s, 1, "quick");
+	scenario_await(s, "select state = 'assigned' from locum.job");
+	assert_int_equal(unlink(program), 0);
+	kill(scenario_agent(s, daemon), SIGKILL);
+	scenario_await(s, "select state = 'pending' from locum.job");
+	relay_set(s->detour.relay, &DETOUR_PASS);
+	assert_int_equal(symlink(real, program), 0);
+	scenario_await_finished(s, 1, "completed");
+	assert_int_equal(scenario_noted(s, "run "), 1);
+	scenario_drain(s, daemon);
+}
+
 /* Its dispatcher is well, so that no sibling takes them. */
 static void a_stopped_agents_jobs_are_handed_back_by_its_dispatcher(void **state)
 {
@@ -407,6 +442,8 @@ int main(void)
 		SCENARIO_TEST(a_restarted_dispatcher_takes_its_own_jobs_back_at_once),
 		SCENARIO_TEST(a_restarted_dispatcher_waits_for_no_request_of_its_former_life),
 		SCENARIO_TEST(a_killed_agents_jobs_are_handed_back_without_a_death),
+		SCENARIO_TEST(
+			what_was_claimed_for_an_agent_that_died_before_the_answer_is_given_back),
 		SCENARIO_TEST(a_stopped_agents_jobs_are_handed_back_by_its_dispatcher),
 		SCENARIO_TEST(an_agent_that_is_stopped_for_a_moment_lives_on),
 		SCENARIO_TEST(a_poison_job_is_found_out_and_its_neighbours_are_done_unharmed),
