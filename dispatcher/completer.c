@@ -134,6 +134,7 @@ static void accept(struct pump *pump, const struct ended *ended, const char *sta
 	const struct holding *holding = ledger_find(pump->ledger, ended->id, ended->claim_id);
 
 	pump->counts.completed++;
+	outbox_accepted(pump->outbox);
 	if (pump->draining && is_hand_back(ended))
 		pump->counts.handed_back++;
 	if (holding != NULL && is_end(state))

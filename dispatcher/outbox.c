@@ -14,6 +14,7 @@ struct outbox {
 	size_t count;
 	struct outbox_batch *batches; /* the oldest first */
 	struct ended *held_up;        /* not in line until they are due */
+	uint64_t accepted;            /* how many the database took, ever */
 };
 
 struct outbox *outbox_open(void)
@@ -376,11 +377,11 @@ int outbox_bisect(struct outbox *outbox, struct outbox_batch *batch, const char 
 	return blame(batch->ended[0], reason, err);
 }
 
-/* The one job of a batch that met too many conflicts. What failed is sent on: nothing else can become of it. */
-static void give_up(struct ended *ended, const char *reason)
+/* The one job of a batch that failed too often. What failed is sent on: nothing else can become of it. */
+static void give_up(struct ended *ended, const char *why, const char *reason)
 {
 	if (strcmp(ended->outcome, "completed") == 0 &&
-	    replace_texts(ended, "its completion met too many conflicts: ", reason, NULL) == 0)
+	    replace_texts(ended, why, reason, NULL) == 0)
 		ended->outcome = ended->unstored;
 }
 
@@ -400,14 +401,15 @@ static void take_apart(struct outbox *outbox, struct outbox_batch *batch)
 	halve(outbox, batch);
 }
 
-void outbox_conflict(struct outbox *outbox, struct outbox_batch *batch, const char *reason,
-		     int64_t now_ms)
+static void try_again(struct outbox *outbox, struct outbox_batch *batch, const char *why,
+		      const char *reason, int64_t now_ms)
 {
 	bool enough;
 
 	batch->sent = false;
 	for (size_t i = 0; i < batch->count; i++)
-		batch->ended[i]->conflicts++;
+		if (batch->ended[i]->conflicts++ == 0)
+			batch->ended[i]->accepted = outbox->accepted;
 	enough = batch->ended[0]->conflicts > LIMIT_CONFLICTS;
 	if (batch->count > 1) {
 		if (enough)
@@ -415,10 +417,30 @@ void outbox_conflict(struct outbox *outbox, struct outbox_batch *batch, const ch
 		return;
 	}
 	batch->ended[0]->alone = true;
-	if (enough)
-		give_up(batch->ended[0], reason);
+	if (enough && why != NULL)
+		give_up(batch->ended[0], why, reason);
 	outbox_again(outbox, batch, 0, now_ms);
 	outbox_settle(outbox, batch);
+}
+
+void outbox_conflict(struct outbox *outbox, struct outbox_batch *batch, const char *reason,
+		     int64_t now_ms)
+{
+	try_again(outbox, batch, "its completion met too many conflicts: ", reason, now_ms);
+}
+
+void outbox_failed(struct outbox *outbox, struct outbox_batch *batch, const char *reason,
+		   int64_t now_ms)
+{
+	bool others = outbox->accepted > batch->ended[0]->accepted;
+
+	try_again(outbox, batch, others ? "the database fails at its completion: " : NULL, reason,
+		  now_ms);
+}
+
+void outbox_accepted(struct outbox *outbox)
+{
+	outbox->accepted++;
 }
 
 bool outbox_is_suspect(const struct outbox_batch *batch)

@@ -30,7 +30,8 @@ struct ended {
 	int64_t delay_ms;          /* of a retry or a snooze; -1: the job's policy says */
 	bool blamed;               /* a value was refused, and all were replaced */
 	const char *unstored;      /* the outcome if it completed and that cannot be stored */
-	int conflicts;             /* that its transactions met */
+	int conflicts;             /* that its transactions met, or failures of the server */
+	uint64_t accepted;         /* how many were before the first of them */
 	bool alone;                /* it shares none any more, for they do */
 	struct uuid completion_id; /* that it was sent with before; none: it was not */
 	int held_up;               /* how often somebody held the job locked */
@@ -96,6 +97,14 @@ void outbox_hold_up(struct outbox *outbox, struct outbox_batch *batch, int64_t n
  * it has not completed but failed, this time or for good as the job's policy says, for this reason. */
 void outbox_conflict(struct outbox *outbox, struct outbox_batch *batch, const char *reason,
 		     int64_t now_ms);
+
+/* Its transaction failed inside the server for a reason that may be one row's or everybody's, as a damaged one or a
+ * trigger (XX, P0): as after a conflict, but a batch of one has not failed before another job was accepted meanwhile. */
+void outbox_failed(struct outbox *outbox, struct outbox_batch *batch, const char *reason,
+		   int64_t now_ms);
+
+/* The database took a job. */
+void outbox_accepted(struct outbox *outbox);
 
 /* Whether the batch met a conflict: it goes with nothing else then, to show whose fault it is. */
 bool outbox_is_suspect(const struct outbox_batch *batch);

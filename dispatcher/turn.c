@@ -310,13 +310,17 @@ static void hold_up(struct pump *pump, const struct turn *turn, const struct err
 static void take_conflict(struct pump *pump, struct connection *connection, struct turn *turn,
 			  const struct error *err)
 {
+	bool conflict = sqlstate_is_conflict(err->sqlstate);
+
 	if (turn->batch->count > 1)
 		pump_fail(pump, connection, err);
 	else
-		log_warning("a completion met a conflict and comes again",
+		log_warning(conflict ? "a completion met a conflict and comes again"
+				     : "a completion failed and comes again",
 			    log_number("job", turn->batch->ended[0]->id), log_err(err),
 			    log_text("sqlstate", err->sqlstate));
-	outbox_conflict(pump->outbox, turn->batch, err->text, clock_monotonic_ms());
+	(conflict ? outbox_conflict : outbox_failed)(pump->outbox, turn->batch, err->text,
+						     clock_monotonic_ms());
 }
 
 static void fail_turn(struct pump *pump, struct connection *connection, struct turn *turn,
@@ -336,7 +340,7 @@ static void fail_turn(struct pump *pump, struct connection *connection, struct t
 	} else if (!lost && strcmp(err->sqlstate, LOCK_NOT_AVAILABLE) == 0) {
 		hold_up(pump, turn, err);
 	} else if (!lost && turn->place[PART_COMPLETE] >= 0 &&
-		   sqlstate_is_conflict(err->sqlstate)) {
+		   (err->kind == ERROR_FATAL || sqlstate_is_conflict(err->sqlstate))) {
 		take_conflict(pump, connection, turn, err);
 	} else {
 		pump_fail(pump, connection, err);

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "base/limits.h"
 #include "tests/support/database.h"
 #include "tests/support/hosts.h"
 #include "tests/support/scenario.h"
@@ -263,27 +264,27 @@ static void a_drain_waits_for_a_running_plugin(void **state)
 
 enum { ROWS = 1000, BAD_ROW = 613 };
 
-/* What is refused is the value, by a data exception, as a damaged one would be. */
-static void refuse_one_row(struct scenario *s)
+static void refuse_one_row(struct scenario *s, const char *sqlstate)
 {
 	database_do(
 		s->database,
 		"create or replace function public.refuse() returns trigger language plpgsql as "
 		"$$ begin if new.id = %d and new.state = 'completed' then raise 'no' "
-		"using errcode = '22023'; end if; return new; end $$",
-		BAD_ROW);
+		"using errcode = '%s'; end if; return new; end $$",
+		BAD_ROW, sqlstate);
 	database_do(s->database, "create trigger refuse before insert on locum.finished "
 				 "for each row execute function public.refuse()");
 }
 
-static void a_row_that_the_server_refuses_fails_alone_among_a_thousand(void **state)
+static void assert_one_row_fails_alone(struct scenario *s, const char *sqlstate)
 {
-	struct scenario *s = *state;
 	struct scenario_daemon *daemon;
 
 	set_up(s);
-	refuse_one_row(s);
-	scenario_submit(s, ROWS, "done");
+	refuse_one_row(s, sqlstate);
+	database_do(s->database,
+		    "select locum.submit('done', max_attempts => 1) from generate_series(1, %d)",
+		    ROWS);
 	daemon = scenario_start(s, "one", "%s", "");
 	scenario_await_finished(s, ROWS - 1, "completed");
 	scenario_await_finished(s, 1, "failed");
@@ -296,6 +297,38 @@ static void a_row_that_the_server_refuses_fails_alone_among_a_thousand(void **st
 		   "where state = 'completed'");
 	scenario_drain(s, daemon);
 	database_do(s->database, "drop trigger refuse on locum.finished");
+}
+
+static void a_value_that_the_server_refuses_fails_alone_among_a_thousand(void **state)
+{
+	assert_one_row_fails_alone(*state, "22023");
+}
+
+/* As a damaged row, or a trigger of somebody's. */
+static void a_row_that_the_server_fails_at_fails_alone_among_a_thousand(void **state)
+{
+	assert_one_row_fails_alone(*state, "XX001");
+}
+
+/* Whose fault it is shows when others are accepted: none is. */
+static void what_no_completion_can_be_stored_for_is_stored_when_one_can(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *daemon;
+
+	set_up(s);
+	database_do(s->database,
+		    "create or replace function public.refuse() returns trigger language "
+		    "plpgsql as $$ begin raise 'no'; end $$; create trigger refuse before "
+		    "insert on locum.finished for each row execute function public.refuse()");
+	database_do(s->database, "select locum.submit('done', max_attempts => 1)");
+	daemon = scenario_start(s, "one", "%s", "");
+	scenario_await_logged(s, daemon, LIMIT_CONFLICTS + 2,
+			      "a completion failed and comes again");
+	database_do(s->database, "drop trigger refuse on locum.finished");
+	scenario_await_finished(s, 1, "completed");
+	assert_sql(s->database, "1|0", "select claim_seq, interruptions from locum.finished");
+	scenario_drain(s, daemon);
 }
 
 int main(void)
@@ -311,7 +344,9 @@ int main(void)
 		SCENARIO_TEST(a_silent_fleets_gate_does_not_keep_its_job_for_ever),
 		SCENARIO_TEST(a_plugin_that_crashes_harms_no_other_job),
 		SCENARIO_TEST(a_drain_waits_for_a_running_plugin),
-		SCENARIO_TEST(a_row_that_the_server_refuses_fails_alone_among_a_thousand),
+		SCENARIO_TEST(a_value_that_the_server_refuses_fails_alone_among_a_thousand),
+		SCENARIO_TEST(a_row_that_the_server_fails_at_fails_alone_among_a_thousand),
+		SCENARIO_TEST(what_no_completion_can_be_stored_for_is_stored_when_one_can),
 	};
 
 	return cmocka_run_group_tests(tests, database_open, database_close);
