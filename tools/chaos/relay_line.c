@@ -29,7 +29,7 @@ struct relay_line *relay_line_open(struct relay_order *order, int epoll, int cli
 	return line;
 }
 
-/* Closing takes it out of epoll, too. */
+/* Closing alone leaves it in epoll as long as a child that was just forked has it, too. */
 static void close_end(struct relay_end *end, bool reset)
 {
 	struct linger linger = { .l_onoff = 1, .l_linger = 0 };
@@ -38,6 +38,7 @@ static void close_end(struct relay_end *end, bool reset)
 		return;
 	if (reset)
 		setsockopt(end->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+	epoll_ctl(end->line->epoll, EPOLL_CTL_DEL, end->fd, NULL);
 	close(end->fd);
 	end->fd = -1;
 	end->armed = 0;
