@@ -18,6 +18,7 @@ $$;
 
 create trigger chaos_hold_pings before update on locum.dispatcher_ping
 	for each statement execute function locum_chaos.hold('pings');
+
 -- Of statements that claimed something.
 create function locum_chaos.hold_claimed() returns trigger language plpgsql security definer
 	set search_path = pg_catalog, pg_temp as $$
