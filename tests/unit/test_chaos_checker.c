@@ -48,6 +48,29 @@ static void a_victim_that_lives_and_abandons_is_right(void **state)
 	assert_int_equal(verdict->conflicts, 1);
 }
 
+/* One thread learns of the death, another one has a completion on its way. */
+static void an_answer_behind_the_news_of_the_own_death_is_right(void **state)
+{
+	ADD(A, "4000000 complete k3 2:completed:c2");
+	ADD(A, "4000500 dead A");
+	ADD(A, "4001000 answer k3 2:lost");
+	ADD(A, "4003000 register C dA 100");
+	ADD(A, "4500000 stop C");
+	CHANGE(DATABASE, "3800000 end", "3750000 alive C dA\n3800000 end");
+	assert_int_equal(chaos_history_accepted(*state)->conflicts, 1);
+}
+
+static void what_a_life_had_on_its_way_is_not_asked_about_by_the_next(void **state)
+{
+	ADD(A, "4000000 complete k3 2:completed:c2");
+	ADD(A, "4000400 unknown k3");
+	ADD(A, "4000500 dead A");
+	ADD(A, "4003000 register C dA 100");
+	ADD(A, "4500000 stop C");
+	CHANGE(DATABASE, "3800000 end", "3750000 alive C dA\n3800000 end");
+	assert_int_equal(chaos_history_accepted(*state)->unresolved, 1);
+}
+
 static void a_lost_answer_that_is_resolved_is_right(void **state)
 {
 	const struct verdict *verdict;
@@ -299,6 +322,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CHAOS_HISTORY_TEST(a_good_history_is_valid),
 		CHAOS_HISTORY_TEST(a_victim_that_lives_and_abandons_is_right),
+		CHAOS_HISTORY_TEST(an_answer_behind_the_news_of_the_own_death_is_right),
+		CHAOS_HISTORY_TEST(what_a_life_had_on_its_way_is_not_asked_about_by_the_next),
 		CHAOS_HISTORY_TEST(a_lost_answer_that_is_resolved_is_right),
 		CHAOS_HISTORY_TEST(a_completion_that_died_with_its_worker_is_unresolved),
 		CHAOS_HISTORY_TEST(a_retried_job_is_right),

@@ -108,6 +108,16 @@ static void an_acceptance_that_the_database_does_not_know_breaks_s5(void **state
 	REJECTED(S5);
 }
 
+static void an_acceptance_behind_the_news_of_the_own_death_is_judged_too(void **state)
+{
+	ADD(A, "3900000 complete k3 2:completed:c2");
+	ADD(A, "3900500 dead A");
+	ADD(A, "3901000 answer k3 2:accepted");
+	ADD(A, "3903000 register C dA 100");
+	CHANGE(DATABASE, "3800000 end", "3750000 alive C dA\n3800000 end");
+	REJECTED(S5);
+}
+
 static void a_loss_of_what_was_accepted_breaks_s5(void **state)
 {
 	CHANGE(B, "2:accepted", "2:lost");
@@ -409,6 +419,7 @@ int main(void)
 		CHAOS_HISTORY_TEST(a_run_of_a_job_that_does_not_exist_breaks_s4),
 		CHAOS_HISTORY_TEST(one_job_for_two_submissions_breaks_s4),
 		CHAOS_HISTORY_TEST(an_acceptance_that_the_database_does_not_know_breaks_s5),
+		CHAOS_HISTORY_TEST(an_acceptance_behind_the_news_of_the_own_death_is_judged_too),
 		CHAOS_HISTORY_TEST(a_loss_of_what_was_accepted_breaks_s5),
 		CHAOS_HISTORY_TEST(a_completion_stored_as_failed_breaks_s5),
 		CHAOS_HISTORY_TEST(a_claim_that_the_database_does_not_know_breaks_s5),

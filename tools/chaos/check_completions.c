@@ -22,12 +22,20 @@ void check_completions_forget(struct check *check)
 	worker->completion_count = 0;
 }
 
+void check_completions_abandon(struct check *check)
+{
+	struct check_worker *worker = check->own;
+
+	for (size_t i = 0; i < worker->completion_count; i++)
+		worker->completions[i].abandoned = true;
+}
+
 void check_completions_stop(struct check *check)
 {
 	const struct check_worker *worker = check->own;
 
 	for (size_t i = 0; i < worker->completion_count; i++)
-		if (worker->completions[i].unknown)
+		if (worker->completions[i].unknown && !worker->completions[i].abandoned)
 			VIOLATE(S5, worker->completions[i].items[0].job,
 				"its worker stopped without having asked what became of its "
 				"completion");

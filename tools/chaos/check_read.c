@@ -99,8 +99,9 @@ void check_read(struct check *check, const char *name, const struct check_read_k
 	       (status = history_reader_next(reader, &at_us, &words, &count, &err)) == 1) {
 		check->line = history_reader_line(reader);
 		if (!take(check, kinds, at_us, words, count)) {
-			error_set(&err, ERROR_INPUT, "%s:%" PRId64 ": not a record of this history",
-				  name, check->line);
+			error_set(&err, ERROR_INPUT,
+				  "%s:%" PRId64 ": %s: not a record of this history", name,
+				  check->line, words[0]);
 			status = -1;
 			break;
 		}

@@ -22,6 +22,7 @@ struct check_completion {
 	size_t count;
 	size_t open;
 	bool unknown;
+	bool abandoned; /* with the life that sent it; an answer may be on its way all the same */
 };
 
 struct check_worker {
@@ -46,8 +47,11 @@ void check_workers_learn_lost(struct check *check, int64_t at_us, int64_t job, u
 check_read_take check_completions_complete, check_completions_unknown, check_completions_answer,
 	check_completions_settled;
 
-/* What a process or a life that is over had on its way stays unknown. */
+/* What a process that is over had on its way stays unknown. */
 void check_completions_forget(struct check *check);
+
+/* The process goes on with another life, and does not ask what became of the former one's. */
+void check_completions_abandon(struct check *check);
 
 /* The process ends in peace: it has asked what became of all. */
 void check_completions_stop(struct check *check);

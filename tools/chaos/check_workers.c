@@ -106,7 +106,7 @@ static bool take_dead(struct check *check, int64_t at_us, char **words, size_t c
 	(void)words;
 	(void)count;
 	check_workers_note_life(check, at_us);
-	check_completions_forget(check);
+	check_completions_abandon(check);
 	return true;
 }
 
