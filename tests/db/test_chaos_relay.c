@@ -100,6 +100,24 @@ static void a_cancel_request_passes(void **state)
 
 /* --- slow --------------------------------------------------------------------------------------- */
 
+/* The quickest of some answers: who is delayed has none that is quick, however busy the machine is. */
+static int64_t quickest_ms(struct detour_scene *scene, PGconn *conn)
+{
+	int64_t quickest = INT64_MAX;
+
+	for (int i = 0; i < 20; i++) {
+		int64_t began_ms = clock_monotonic_ms();
+		int64_t took_ms;
+
+		assert_string_equal(detour_scene_ask(conn, "select 1"), "1");
+		took_ms = clock_monotonic_ms() - began_ms;
+		if (took_ms < quickest)
+			quickest = took_ms;
+	}
+	assert_int_equal(relay_hits(scene->detour.relay), 0);
+	return quickest;
+}
+
 static void delay_is_added_both_ways_to_those_it_is_meant_for(void **state)
 {
 	struct detour_scene scene;
@@ -112,9 +130,7 @@ static void delay_is_added_both_ways_to_those_it_is_meant_for(void **state)
 							.client = "victim",
 							.delay_ms = DETOUR_SCENE_BRIEF_MS,
 							.jitter_ms = DETOUR_SCENE_BRIEF_MS / 3 });
-	began_ms = clock_monotonic_ms();
-	assert_string_equal(detour_scene_ask(other, "select 1"), "1");
-	assert_true(clock_monotonic_ms() - began_ms < DETOUR_SCENE_BRIEF_MS);
+	assert_true(quickest_ms(&scene, other) < DETOUR_SCENE_BRIEF_MS);
 	began_ms = clock_monotonic_ms();
 	assert_string_equal(detour_scene_ask(scene.conn, "select 2"), "2");
 	assert_true(clock_monotonic_ms() - began_ms >=
