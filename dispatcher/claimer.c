@@ -115,6 +115,8 @@ void claimer_restart(struct claimer *claimer)
 {
 	for (int i = 0; i < claimer->agent->queue_count; i++)
 		memset(claimer->queues[i].cursors, 0, sizeof(claimer->queues[i].cursors));
+	claimer->rescan_due_ms = 0;
+	claimer->slow = false;
 	claimer_wake(claimer);
 }
 
@@ -366,6 +368,8 @@ void claimer_take(struct claimer *claimer, const struct job_claimed *jobs, size_
 		claimer->rescan_due_ms = now_ms + took_ms * CLAIMER_RESCAN_SHARE;
 		if (claimer->rescan_due_ms < began_ms + CLAIMER_RESCAN_MS)
 			claimer->rescan_due_ms = began_ms + CLAIMER_RESCAN_MS;
+		if (claimer->rescan_due_ms > now_ms + CLAIMER_RESCAN_MOST_MS)
+			claimer->rescan_due_ms = now_ms + CLAIMER_RESCAN_MOST_MS;
 		claimer->rescanning = false;
 	}
 	schedule(claimer, count, now_ms);

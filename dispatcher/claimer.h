@@ -3,7 +3,8 @@
  *
  * It keeps a cursor per queue and priority, the lowest id worth looking at in the lane of new jobs: a hint,
  * in memory only. What commits late below a cursor is found by a rescan from the head, which takes at most
- * one part in CLAIMER_RESCAN_SHARE of the time. Requeued jobs are always scanned from their head. Owned by
+ * one part in CLAIMER_RESCAN_SHARE of the time, and is due CLAIMER_RESCAN_MOST_MS after the last at the latest: what took
+ * so long may have been a process or a server that stood still. Requeued jobs are always scanned from their head. Owned by
  * the pump's thread.
  */
 #ifndef LOCUM_DISPATCHER_CLAIMER_H
@@ -18,7 +19,12 @@
 #include "db/queue.h"
 #include "dispatcher/config.h"
 
-enum { CLAIMER_RESCAN_SHARE = 20, CLAIMER_RESCAN_MS = 1000, CLAIMER_HOLD_MS = 250 };
+enum {
+	CLAIMER_RESCAN_SHARE = 20,
+	CLAIMER_RESCAN_MS = 1000,
+	CLAIMER_RESCAN_MOST_MS = 20000,
+	CLAIMER_HOLD_MS = 250,
+};
 
 struct claimer;
 

@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@
 #include "dispatcher/imprint.h"
 #include "dispatcher/obituary.h"
 #include "dispatcher/policy.h"
+#include "dispatcher/signals.h"
 
 /* A life of so many death intervals ends a series of deaths. */
 enum { LONG_LIFE_INTERVALS = 10, WAIT_MOST_MS = 60000, HURRY_MS = 20 /* between pings */ };
@@ -34,9 +36,8 @@ struct pinger {
 	bool evicts;  /* what the former life left in the server may keep the next from its birth */
 	int64_t feed_due_ms; /* next time for the watchdog */
 	_Atomic int64_t ack_boot_ms;
-	_Atomic bool hasty;     /* its leave is not worth a new connection */
-	struct signal *signals; /* that came last, to be acknowledged */
-	size_t signal_count;
+	_Atomic bool hasty; /* its leave is not worth a new connection */
+	struct signals signals;
 	pthread_t thread;
 	pthread_mutex_t lock; /* guards stopping, dropped and hurried */
 	pthread_cond_t changed;
@@ -56,21 +57,21 @@ static void post(struct pinger *pinger, enum mail_kind kind)
 	mailbox_post(pinger->options.pump, &mail);
 }
 
+/* The server gives a statement up before we give up the connection. */
 static int connect_db(struct pinger *pinger, struct error *err)
 {
 	const struct config *config = pinger->options.config;
+	int64_t answer_ms = config->ping_interval_ms > 1000 ? config->ping_interval_ms : 1000;
 	struct db_options options = {
 		.conninfo = config->database,
 		.role = "pinger",
 		.incarnation = pinger->incarnation,
 		.prepared = config->prepared != 0,
 		.pinned = false,
-		.answer_ms = config->ping_interval_ms > 1000 ? config->ping_interval_ms : 1000,
-		.statement_ms = config->prepared != 0 ? config->ping_interval_ms : 0,
+		.answer_ms = answer_ms,
+		.statement_ms = config->prepared != 0 ? answer_ms * 3 / 4 : 0,
 	};
 
-	if (options.statement_ms > 0 && options.statement_ms < 1000)
-		options.statement_ms = 1000;
 	return primary_connect(pinger->options.primary, &pinger->db, &options, &pinger->timeline,
 			       err);
 }
@@ -177,36 +178,6 @@ static int ping_once(struct pinger *pinger, struct error *err)
 	return 1;
 }
 
-static void wake(int eventfd)
-{
-	uint64_t one = 1;
-	ssize_t written = write(eventfd, &one, sizeof(one));
-
-	(void)written; /* it cannot be full: its reader reads it to zero */
-}
-
-static int take_signals(struct pinger *pinger, struct error *err)
-{
-	struct signal *signals;
-	size_t count;
-
-	if (signal_take(pinger->db, pinger->incarnation, pinger->signals, pinger->signal_count,
-			&signals, &count, err) != 0)
-		return -1;
-	for (size_t i = 0; i < count; i++) {
-		struct mail mail = { .kind = MAIL_SIGNAL, .signal = signals[i] };
-
-		if (signals[i].kind == SIGNAL_DRAIN)
-			wake(pinger->options.drain_fd);
-		else
-			mailbox_post(pinger->options.pump, &mail);
-	}
-	free(pinger->signals);
-	pinger->signals = signals;
-	pinger->signal_count = count;
-	return 0;
-}
-
 /* The end of a life: nothing runs on, the pump drops what it holds, and the next life begins after a pause
  * that grows when deaths follow each other. Returns whether to go on. */
 static bool end_life(struct pinger *pinger, int64_t born_ms)
@@ -257,7 +228,7 @@ enum birth { BORN, IN_THE_WAY, TWIN, FAILED };
  * does: there are two of us, and this one goes. */
 static void give_up(struct pinger *pinger, const struct dispatcher_twin *twin)
 {
-	wake(pinger->options.gone_fd);
+	eventfd_write(pinger->options.gone_fd, 1);
 	log_error(
 		"another dispatcher runs under this id; every dispatcher needs a state folder of its own",
 		log_uuid("dispatcher", pinger->options.identity->id), log_text("host", twin->host),
@@ -335,14 +306,16 @@ static int live_once(struct pinger *pinger)
 		log_info("pings are answered again", log_number("failed", pinger->failures));
 	pinger->failures = 0;
 	imprint(pinger->options.identity, pinger->incarnation, pinger->timeline, &pinger->unsaved);
-	if (take_signals(pinger, &err) == 0)
-		return 1;
+	signals_take(&pinger->signals, pinger->db, pinger->incarnation, pinger->options.pump,
+		     pinger->options.drain_fd);
+	if (db_is_lost(pinger->db))
+		hang_up(pinger);
+	return 1;
 failed:
 	if (pinger->failures++ == 0)
 		log_warning("ping failed", log_err(&err));
-	if (pinger->db != NULL && (db_is_lost(pinger->db) || alive < 0))
-		hang_up(pinger);
-	return alive == 1 ? 1 : -1;
+	hang_up(pinger);
+	return -1;
 }
 
 /* Pings until death or the end. Returns true after a death. */
@@ -467,7 +440,7 @@ void pinger_stop(struct pinger *pinger, bool hurried)
 	pthread_join(pinger->thread, NULL);
 	fence_set_ms(pinger->options.fence, FENCE_DOWN);
 	db_close(pinger->db);
-	free(pinger->signals);
+	signals_fini(&pinger->signals);
 	pthread_cond_destroy(&pinger->changed);
 	pthread_mutex_destroy(&pinger->lock);
 	free(pinger);

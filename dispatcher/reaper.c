@@ -65,23 +65,24 @@ static bool is_locked(const struct error *err)
 }
 
 /* 1: declared by us; 0: not any more; -1: failed. A silent victim may hold the locks that its own death
- * needs: its connections are ended then. */
+ * needs: its connections are ended then. Where it has none, somebody else holds them, and the next scan tries
+ * again. */
 static int declare(struct db *db, const struct observer_suspect *suspect, struct uuid self,
 		   struct error *err)
 {
 	char evidence[512];
 	int declared;
+	int ended = 1;
 
 	observer_write_evidence(suspect, evidence, sizeof(evidence));
-	for (int i = 0; i < TERMINATE_TRIES; i++) {
+	for (int i = 0; i < TERMINATE_TRIES && ended > 0; i++) {
 		declared = dispatcher_death(db, suspect->incarnation, suspect->seq, self, evidence,
 					    err);
 		if (declared >= 0 || !is_locked(err))
 			return declared;
-		if (backend_terminate(db, suspect->incarnation, err) < 0)
-			return -1;
+		ended = backend_terminate(db, suspect->incarnation, err);
 	}
-	return error_set(err, ERROR_RETRY, "its rows stay locked");
+	return ended < 0 ? -1 : error_set(err, ERROR_RETRY, "its rows stay locked");
 }
 
 static bool is_stopping(struct reaper *reaper)

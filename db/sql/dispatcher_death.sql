@@ -1,7 +1,8 @@
 -- dispatcher_death(victim uuid, seq bigint, declared_by uuid, evidence text) -> id
 -- Declares an incarnation dead whose last ping is the one observed, and writes the certificate. The ping's
 -- row goes first, so that no ping can be acknowledged during a death. No row: it pinged meanwhile, or
--- somebody else declared it. 55P03: its locks are held (backend_terminate). The sequence -1 stands for a row that is
+-- somebody else declared it. 55P03: its locks are held (backend_terminate); a claim's FOR SHARE is one, somebody's FOR
+-- KEY SHARE is none, for the row's keys stay. The sequence -1 stands for a row that is
 -- missing, and will be: only a birth makes one.
 with observed as materialized (
 	select incarnation, pinged_at
@@ -19,7 +20,7 @@ with observed as materialized (
 	from seen
 	join locum.dispatcher using (incarnation)
 	where dispatcher.state in ('running', 'draining')
-	for update of dispatcher nowait
+	for no key update of dispatcher nowait
 ), unpinged as (
 	delete from locum.dispatcher_ping where incarnation in (select incarnation from locked)
 	returning incarnation, pinged_at

@@ -9,7 +9,7 @@ with alive as materialized (
 	select incarnation, dispatcher.host, dispatcher.pid, dispatcher.machine_id
 	from locum.dispatcher
 	where id = $1::uuid and state in ('running', 'draining')
-	for update
+	for no key update
 ), corpse as materialized (
 	select incarnation from alive where incarnation = $3::uuid and machine_id = $6::text
 ), unpinged as (

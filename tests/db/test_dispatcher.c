@@ -254,6 +254,28 @@ static void a_death_does_not_wait_for_the_victims_locks(void **state)
 	assert_sql(d, "running", "select state from locum.dispatcher");
 }
 
+/* As a reference to the row holds it: neither a death nor a birth changes its keys. */
+static void somebodys_key_share_lock_delays_no_death_and_no_birth(void **state)
+{
+	struct database *d = *state;
+	struct fleet_birth birth = { .id = uuid_make(), .incarnation = uuid_make() };
+	PGconn *other = database_connection(d);
+	struct uuid victim = fleet_dispatcher(d);
+	struct args args;
+
+	PQclear(fleet_register(d, &birth));
+	database_do(d, "set lock_timeout = '10 s'");
+	PQclear(PQexec(other, "begin; select from locum.dispatcher for key share"));
+	assert_int_equal(
+		database_count(d, "dispatcher_death", death_of(&args, victim, 0, uuid_make())), 1);
+	birth.former = birth.incarnation;
+	birth.incarnation = uuid_make();
+	PQclear(fleet_register(d, &birth));
+	PQfinish(other);
+	assert_sql(d, "dead\ndead\nrunning",
+		   "select state from locum.dispatcher order by ended_at");
+}
+
 static void a_victim_that_returns_is_recorded(void **state)
 {
 	struct database *d = *state;
@@ -437,6 +459,7 @@ int main(void)
 		DATABASE_TEST(one_that_pinged_meanwhile_is_not_declared_dead),
 		DATABASE_TEST(nobody_dies_twice),
 		DATABASE_TEST(a_death_does_not_wait_for_the_victims_locks),
+		DATABASE_TEST(somebodys_key_share_lock_delays_no_death_and_no_birth),
 		DATABASE_TEST(a_victim_that_returns_is_recorded),
 		DATABASE_TEST(only_the_victims_connections_are_ended),
 		DATABASE_TEST(a_second_process_with_the_same_id_is_refused_by_name),

@@ -7,6 +7,7 @@
 
 #include "base/limits.h"
 #include "db/job.h"
+#include "db/rows.h"
 #include "tests/support/database.h"
 #include "tests/support/fleet.h"
 
@@ -106,6 +107,32 @@ static void a_queue_that_is_not_as_known_shows(void **state)
 	assert_true(look_knowing(d, 1).changed);
 }
 
+static int64_t horizon(struct database *d)
+{
+	struct db_call call = { .statement = "job_horizon" };
+	PGresult *rows = NULL;
+	int64_t id;
+
+	args_init(&call.args);
+	if (db_run(d->db, &call, 1, &rows, &d->err) != 0)
+		fail_msg("%s", d->err.text);
+	id = rows_int(rows, 0, 0);
+	PQclear(rows);
+	return id;
+}
+
+/* Whoever skips to it would pass over the first job of all. */
+static void the_horizon_is_the_last_id_and_before_the_first_job_there_is_none(void **state)
+{
+	struct database *d = *state;
+
+	assert_int_equal(horizon(d), 0);
+	fleet_submit(d, "'h'");
+	assert_int_equal(horizon(d), 1);
+	fleet_submit(d, "'h'");
+	assert_int_equal(horizon(d), 2);
+}
+
 /* It has no transaction id, so that its end waits for no disk. */
 static void a_look_only_reads(void **state)
 {
@@ -125,6 +152,7 @@ int main(void)
 		DATABASE_TEST(what_came_back_into_line_shows),
 		DATABASE_TEST(what_has_become_due_or_expired_shows),
 		DATABASE_TEST(a_queue_that_is_not_as_known_shows),
+		DATABASE_TEST(the_horizon_is_the_last_id_and_before_the_first_job_there_is_none),
 		DATABASE_TEST(a_look_only_reads),
 	};
 

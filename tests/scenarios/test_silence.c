@@ -158,6 +158,28 @@ static void who_dies_again_soon_pauses_before_it_takes_jobs_again(void **state)
 	scenario_drain(s, slow);
 }
 
+/* It has nobody to blame and says so. */
+static void who_lost_the_row_of_its_pings_begins_a_new_life_and_accuses_nobody(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *one;
+
+	scenario_gated(s);
+	one = scenario_start(s, "one", "ping_death_interval = \"1h\"");
+	scenario_submit(s, 1, "gated");
+	scenario_await_active(s, 1);
+	database_do(s->database, "delete from locum.dispatcher_ping");
+	scenario_await_logged(s, one, 2, "dispatcher registered");
+	assert_int_equal(scenario_logged(s, one, "pings is gone, though nobody declared it dead"),
+			 1);
+	assert_int_equal(scenario_logged(s, one, "was declared dead"), 0);
+	scenario_await_noted(s, 2, "start ");
+	scenario_let(s, "gate", 1);
+	scenario_await_finished(s, 1, "completed");
+	scenario_assert_done_once(s, 1);
+	scenario_drain(s, one);
+}
+
 /* --- dispatcher and agent ----------------------------------------------------------------------- */
 
 /* As with a machine that stood still: the agent's first act is the kill. */
@@ -250,6 +272,7 @@ int main(void)
 		SCENARIO_TEST(a_slow_dispatcher_abandons_what_nobody_has_claimed_yet),
 		SCENARIO_TEST(a_handler_that_may_finish_is_refused_its_late_result),
 		SCENARIO_TEST(who_dies_again_soon_pauses_before_it_takes_jobs_again),
+		SCENARIO_TEST(who_lost_the_row_of_its_pings_begins_a_new_life_and_accuses_nobody),
 		SCENARIO_TEST(an_agent_that_stood_still_with_its_dispatcher_kills_first),
 		SCENARIO_TEST(a_short_silence_changes_nothing),
 		SCENARIO_TEST(a_fenced_job_of_a_living_dispatcher_is_handed_back_as_interrupted),

@@ -138,6 +138,29 @@ static void locked_rows_of_pings_kill_nobody(void **state)
 	assert_a_lock_kills_nobody(*state, "select from locum.dispatcher_ping for update");
 }
 
+/* They are no part of it, and are read again when they can be. */
+static void signals_that_cannot_be_read_make_no_ping_fail(void **state)
+{
+	struct scenario *s = *state;
+	PGconn *holder = database_connection(s->database);
+	struct scenario_daemon *one;
+	int64_t seq;
+
+	scenario_gated(s);
+	one = scenario_start(s, "one", "ping_death_interval = \"1h\"");
+	scenario_submit(s, 1, "gated");
+	scenario_await_active(s, 1);
+	PQclear(PQexec(holder, "begin; lock table locum.signal"));
+	scenario_await_logged(s, one, 1, "signals cannot be read; pings go on");
+	seq = database_int(s->database, "select seq from locum.dispatcher_ping");
+	scenario_await(s, "select seq >= %lld from locum.dispatcher_ping", (long long)seq + 2);
+	PQfinish(holder);
+	scenario_await_logged(s, one, 1, "signals are read again");
+	database_do(s->database, "select locum.cancel(id) from locum.job");
+	scenario_await_finished(s, 1, "cancelled");
+	scenario_drain(s, one);
+}
+
 /* As when there are too many clients: who has a connection keeps it. */
 static void pingers_that_cannot_connect_kill_nobody(void **state)
 {
@@ -167,6 +190,7 @@ int main(void)
 		SCENARIO_TEST(a_lock_on_the_pings_fences_all_and_kills_nobody),
 		SCENARIO_TEST(a_lock_that_lets_pings_be_read_kills_nobody),
 		SCENARIO_TEST(locked_rows_of_pings_kill_nobody),
+		SCENARIO_TEST(signals_that_cannot_be_read_make_no_ping_fail),
 		SCENARIO_TEST(pingers_that_cannot_connect_kill_nobody),
 		SCENARIO_TEST(a_disk_that_stands_still_keeps_no_ping_from_arriving),
 	};

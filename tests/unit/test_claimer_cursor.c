@@ -106,6 +106,34 @@ static void a_slow_rescan_takes_its_share_of_the_time_and_no_more(void **state)
 		lowest(bench, 11, 5, JOB_LANE_NEW, BENCH_NOW + TOOK * CLAIMER_RESCAN_SHARE), 0);
 }
 
+/* As when this process was stopped in the middle of one. */
+static void a_rescan_that_took_for_ever_is_repeated_soon_all_the_same(void **state)
+{
+	struct claimer_bench *bench = *state;
+	struct job_claimed job = claimer_bench_job(11, 5, 100);
+
+	claimer_bench_scan(bench, BENCH_NOW - 600000);
+	claimer_bench_take_slowly(bench, &job, 1, 5, BENCH_NOW - 600000, BENCH_NOW);
+	assert_int_equal(lowest(bench, 11, 5, JOB_LANE_NEW, BENCH_NOW + CLAIMER_RESCAN_MOST_MS - 1),
+			 101);
+	assert_int_equal(lowest(bench, 11, 5, JOB_LANE_NEW, BENCH_NOW + CLAIMER_RESCAN_MOST_MS), 0);
+}
+
+/* What was measured on the former connection says nothing of the next. */
+static void a_new_connection_begins_with_a_rescan_and_skips_nothing(void **state)
+{
+	struct claimer_bench *bench = *state;
+
+	claimer_bench_scan(bench, BENCH_NOW - 600000);
+	claimer_bench_take_slowly(bench, NULL, 0, 5, BENCH_NOW - 600000, BENCH_NOW);
+	assert_true(claimer_wants_horizon(bench->claimer));
+	claimer_restart(bench->claimer);
+	assert_false(claimer_wants_horizon(bench->claimer));
+	claimer_bench_scan(bench, BENCH_NOW);
+	claimer_bench_take(bench, NULL, 0, 5, BENCH_NOW);
+	assert_true(claimer_looks(bench->claimer, BENCH_NOW + CLAIMER_RESCAN_MS));
+}
+
 /* A late commit lies at 10, more of them behind it; the claim has room for one. */
 static void a_full_rescan_goes_on_behind_what_it_took(void **state)
 {
@@ -245,6 +273,8 @@ int main(void)
 		BENCH_TEST(a_requeued_job_never_moves_a_cursor_and_is_scanned_from_the_head),
 		BENCH_TEST(a_rescan_looks_from_the_head_at_least_a_second_apart),
 		BENCH_TEST(a_slow_rescan_takes_its_share_of_the_time_and_no_more),
+		BENCH_TEST(a_rescan_that_took_for_ever_is_repeated_soon_all_the_same),
+		BENCH_TEST(a_new_connection_begins_with_a_rescan_and_skips_nothing),
 		BENCH_TEST(a_full_rescan_goes_on_behind_what_it_took),
 		BENCH_TEST(a_rescan_that_was_not_full_keeps_the_cursor),
 		BENCH_TEST(a_slow_claim_that_finds_little_asks_for_the_horizon_and_skips_to_it),
