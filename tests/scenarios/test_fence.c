@@ -3,19 +3,17 @@
  * run lives. Each run holds a lock on a file of its job, and so does whatever it started; a run that finds the
  * lock taken notes an overlap.
  */
-#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-#include "base/clock.h"
+#include "tests/support/acts.h"
 #include "tests/support/database.h"
 #include "tests/support/scenario.h"
 
@@ -26,7 +24,6 @@ enum {
 	ROUNDS_SANITIZED = 3, /* everything is slow then */
 	FROZEN_ROUNDS = 3,
 	FROZEN_JOBS = 3,
-	OVERLAP_MS = 100,
 };
 
 /* A second to live, of which handlers have 800 ms. */
@@ -146,76 +143,47 @@ static void no_second_run_begins_while_the_first_lives_in_200_stops(void **state
 
 /* --- the agent, too ----------------------------------------------------------------------------- */
 
-/* How long it takes until a process is gone, from that time on. */
-static int64_t gone_after_ms(struct scenario *s, int pidfd, int64_t since_ms)
+/* Dispatcher and agent stand still until the sibling runs the jobs as well; when both go on, the agent ends the first
+ * runs before it does anything else. */
+static void freeze_both(struct scenario *s, struct scenario_daemon *victim, int first)
 {
-	struct pollfd ended = { .fd = pidfd, .events = POLLIN };
-
-	if (poll(&ended, 1, SCENARIO_PATIENCE_MS) != 1)
-		scenario_fail(s, "a run lives on");
-	close(pidfd);
-	return clock_monotonic_ms() - since_ms;
-}
-
-/* Dispatcher and agent stand still until the sibling runs the jobs as well; returns how long the first runs lived
- * on when both went on. */
-static int64_t overlap_ms(struct scenario *s, struct scenario_daemon *victim, int first)
-{
-	int pidfds[FROZEN_JOBS];
 	pid_t agent = scenario_agent(s, victim);
-	int64_t longest_ms = 0;
-	int64_t thawed_ms;
+	struct acts acts;
 
+	acts_watch(&acts, s, agent);
 	scenario_freeze(s, victim);
 	kill(agent, SIGSTOP);
-	for (int i = 0; i < FROZEN_JOBS; i++) {
-		char start[32];
-
-		snprintf(start, sizeof(start), "start %d 1 ", first + i);
-		pidfds[i] = (int)syscall(SYS_pidfd_open, scenario_noted_pid(s, start), 0);
-		assert_true(pidfds[i] >= 0);
+	for (int i = 0; i < FROZEN_JOBS; i++)
 		scenario_await_noted(s, 1, "start %d 2 ", first + i);
-	}
-	thawed_ms = clock_monotonic_ms();
 	kill(agent, SIGCONT);
 	scenario_thaw(s, victim);
-	for (int i = 0; i < FROZEN_JOBS; i++) {
-		int64_t lived_ms = gone_after_ms(s, pidfds[i], thawed_ms);
-
-		longest_ms = lived_ms > longest_ms ? lived_ms : longest_ms;
-	}
-	return longest_ms;
+	scenario_await_first_runs_gone(s, first, first + FROZEN_JOBS - 1);
+	acts_assert_kills_first(&acts, s, FROZEN_JOBS);
 }
 
 static void an_agent_that_was_frozen_kills_before_anything_else(void **state)
 {
 	struct scenario *s = *state;
 	struct scenario_daemon *victim;
-	int64_t shortest_ms = INT64_MAX;
 
 	scenario_gated(s);
 	victim = scenario_start(s, "victim", BRIEF);
 	for (int i = 0; i < FROZEN_ROUNDS; i++) {
 		char name[32];
 		struct scenario_daemon *sibling;
-		int64_t lived_ms;
 
 		await_running(s, victim, true);
 		scenario_submit(s, FROZEN_JOBS, "gated");
 		scenario_await_noted(s, 2 * FROZEN_JOBS * i + FROZEN_JOBS, "start ");
 		snprintf(name, sizeof(name), "sibling%d", i);
 		sibling = scenario_start(s, name, "%s", "");
-		lived_ms = overlap_ms(s, victim, FROZEN_JOBS * i + 1);
-		shortest_ms = lived_ms < shortest_ms ? lived_ms : shortest_ms;
+		freeze_both(s, victim, FROZEN_JOBS * i + 1);
 		scenario_let(s, "gate", FROZEN_JOBS);
 		scenario_await_finished(s, FROZEN_JOBS * (i + 1), "completed");
 		scenario_drain(s, sibling);
 	}
 	assert_sql(s->database, "2",
 		   "select distinct claim_seq from locum.finished where state = 'completed'");
-	/* The shortest, for a machine that is busy lets everybody wait. */
-	if (shortest_ms > OVERLAP_MS)
-		scenario_fail(s, "first runs lived on for %lld ms", (long long)shortest_ms);
 }
 
 /* --- from when ---------------------------------------------------------------------------------- */

@@ -205,6 +205,37 @@ static void a_copied_state_beside_the_living_is_refused_with_its_host_and_pid(vo
 	scenario_drain(s, one);
 }
 
+/* It slept, was declared dead, and another process lives under its id by now. */
+static void one_that_wakes_and_finds_another_under_its_id_goes(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *one;
+	struct scenario_daemon *copy;
+	char words[SCENARIO_PATH];
+
+	scenario_gated(s);
+	one = scenario_start(s, "one", "%s", "");
+	scenario_submit(s, 1, "gated");
+	scenario_await_active(s, 1);
+	copy = scenario_daemon(s, "copy", "ping_death_interval = \"1h\"");
+	copy_file(one->state_dir, copy->state_dir);
+	scenario_freeze(s, one);
+	scenario_launch(s, copy, NULL);
+	scenario_await_logged(s, copy, 1, "dispatcher registered");
+	scenario_thaw(s, one);
+	assert_int_equal(scenario_exit(s, one), EX_CONFIG);
+	assert_int_equal(scenario_logged(s, one, "this dispatcher was declared dead"), 1);
+	assert_int_equal(scenario_logged(s, one, "another dispatcher runs under this id"), 1);
+	snprintf(words, sizeof(words), " pid=%d", (int)copy->pid);
+	assert_non_null(strstr(s->text, words));
+	scenario_await_noted(s, 2, "start ");
+	scenario_let(s, "gate", 1);
+	scenario_await_finished(s, 1, "completed");
+	scenario_assert_done_once(s, 1);
+	assert_int_equal(database_int(s->database, "select count(*) from locum.death"), 1);
+	scenario_drain(s, copy);
+}
+
 static void a_copied_state_waits_for_the_death_of_the_other(void **state)
 {
 	struct scenario *s = *state;
@@ -333,6 +364,7 @@ int main(void)
 		SCENARIO_TEST(a_second_dispatcher_is_refused_before_the_first_is_registered),
 		SCENARIO_TEST(a_state_folder_that_is_full_costs_no_further_life),
 		SCENARIO_TEST(a_copied_state_beside_the_living_is_refused_with_its_host_and_pid),
+		SCENARIO_TEST(one_that_wakes_and_finds_another_under_its_id_goes),
 		SCENARIO_TEST(a_copied_state_waits_for_the_death_of_the_other),
 		SCENARIO_TEST(a_copied_state_that_is_alone_waits_for_the_death_of_the_other),
 		SCENARIO_TEST(a_wrong_setting_is_refused_with_its_place),
