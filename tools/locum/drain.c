@@ -186,7 +186,9 @@ static int check(struct options *options, struct error *err)
 		return 0;
 	if (!options->wait)
 		return cli_usage(options->cli, err, "--timeout goes with --wait");
-	return duration_read(options->timeout_text, &options->timeout_ms, err);
+	if (duration_read(options->timeout_text, &options->timeout_ms, err) != 0)
+		return error_prefix(err, "--timeout");
+	return 0;
 }
 
 static int drain(struct options *options, struct db *db, struct error *err)

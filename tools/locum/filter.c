@@ -134,14 +134,22 @@ static int make_labels(struct filter *filter, struct cli *cli, struct error *err
 	return 0;
 }
 
+#define STATE(constant, name, class) " " name
+#define EDGE(from, event, to)
+static const char STATES[] =
+#include "db/states.def"
+	;
+#undef STATE
+#undef EDGE
+
 int filter_check(struct filter *filter, struct cli *cli, struct error *err)
 {
 	enum state state;
 
 	for (size_t i = 0; i < filter->states.count; i++)
 		if (state_read(filter->states.values[i], &state) != 0)
-			return cli_usage(cli, err, "there is no state \"%.60s\"",
-					 filter->states.values[i]);
+			return cli_usage(cli, err, "there is no state \"%.60s\"; the states are%s",
+					 filter->states.values[i], STATES);
 	if (filter->by_end && filter->since == NULL && filter->until == NULL)
 		return cli_usage(cli, err, "--time goes with --since or --until");
 	return make_labels(filter, cli, err);

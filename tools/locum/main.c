@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/signalfd.h>
 
+#include "base/nearest.h"
 #include "base/version.h"
 #include "tools/locum/cli.h"
 #include "tools/locum/verb.h"
@@ -80,7 +81,24 @@ static void ignore_pipes(void)
 
 static int unknown_verb(const char *name)
 {
-	cli_say("there is no verb \"%.60s\"; \"locum help\" lists them", name);
+	const struct verb *near = NULL;
+	char typed[VERB_NAME_SIZE];
+
+	for (size_t i = 0; i < VERB_COUNT; i++) {
+		const char *best = near == NULL ? NULL : near->name;
+
+		if (nearest_of(name, best, TABLE[i].name) != best)
+			near = &TABLE[i];
+	}
+	if (name[0] == '-')
+		cli_say("the verb comes first, then its options such as %.60s; \"locum help\" lists "
+			"the verbs",
+			name);
+	else if (near == NULL)
+		cli_say("there is no verb \"%.60s\"; \"locum help\" lists them", name);
+	else
+		cli_say("there is no verb \"%.60s\"; did you mean \"%s\"?", name,
+			typed_name(near, typed));
 	return CLI_USAGE;
 }
 

@@ -194,7 +194,7 @@ static int prepare(struct options *options, struct error *err)
 {
 	if (options->timeout_text != NULL &&
 	    duration_read(options->timeout_text, &options->timeout_ms, err) != 0)
-		return -1;
+		return error_prefix(err, "--timeout");
 	if (cli_jobs(options->cli, options->texts, options->count, &options->ids, err) != 0)
 		return -1;
 	options->jobs = calloc(options->count, sizeof(*options->jobs));
