@@ -69,17 +69,38 @@ static int allow_descriptors(pid_t pid, rlim_t count, struct error *err)
 	return 0;
 }
 
-/* What it has open stays open. It needs more for another agent. */
+/* The first that it does not have. A limit below those that it has would keep it from waiting for them, too. */
+static rlim_t free_descriptor(pid_t pid)
+{
+	char path[64];
+	rlim_t number = 0;
+
+	do
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)pid, (int)number);
+	while (faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0 && ++number > 0);
+	return number;
+}
+
+/* An agent that was killed more than once comes back later each time. */
+static bool has_agent(struct bout *bout)
+{
+	return fleet_agent(bout->stage->fleet, bout->target) > 0;
+}
+
+/* What it has open stays open. It needs more for another agent than the former one leaves. */
 static int take_descriptors(struct bout *bout, struct error *err)
 {
 	const struct squeeze *squeeze = begin(bout, DESCRIPTORS, err);
-	pid_t agent = squeeze == NULL ? 0 : fleet_agent(bout->stage->fleet, bout->target);
+	pid_t pid = squeeze == NULL ? 0 : squeeze->victim.pid;
+	pid_t agent;
 
-	if (squeeze == NULL || allow_descriptors(squeeze->victim.pid, 1, err) != 0)
+	if (squeeze == NULL || bout_await(bout, has_agent, BITE_MS, "an agent", err) != 0)
 		return -1;
-	if (agent <= 0)
-		return error_set(err, ERROR_RETRY, "dispatcher %d has no agent", bout->target);
-	kill(agent, SIGKILL);
+	agent = fleet_agent(bout->stage->fleet, bout->target);
+	if (allow_descriptors(pid, free_descriptor(pid), err) != 0)
+		return -1;
+	if (agent > 0)
+		kill(agent, SIGKILL);
 	if (bout_await(bout, misses_descriptors, BITE_MS, "a want of descriptors", err) != 0)
 		return -1;
 	bout_witness(bout, "process %d logged \"%s\"", (int)squeeze->victim.pid, DESCRIPTORS);

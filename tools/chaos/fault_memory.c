@@ -1,8 +1,10 @@
 /* Memory that ends: for a dispatcher, and for a handler. */
+#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 
 #include "tools/chaos/jail.h"
@@ -11,7 +13,7 @@
 #include "tools/chaos/stage.h"
 #include "tools/chaos/victim.h"
 
-enum { BITE_MS = 30000 };
+enum { BITE_MS = 30000, LARGE_MOST = 64, LARGE_SIZE = 1000000, PAYLOAD_SIZE = LARGE_SIZE + 64 };
 static const char DISPATCHER_LIMIT[] = "131072";
 static const char HANDLER_LIMIT[] = "67108864"; /* a quarter of what "swell" takes */
 
@@ -21,11 +23,14 @@ static const char HANDLER_LIMIT[] = "67108864"; /* a quarter of what "swell" tak
 struct starveling {
 	struct victim victim;
 	int complaints; /* that its log held before */
+	int large;      /* jobs with a large payload that were submitted meanwhile */
 };
 
-/* What it has mapped now, in bytes; 0 when it is gone. */
-static rlim_t mapped_bytes(pid_t pid)
+/* How much data it has now, in bytes; 0 when it is gone. What it may map is not limited: that would let it use what it has
+ * mapped and not touched. */
+static rlim_t data_bytes(pid_t pid)
 {
+	static const char NAME[] = "VmData:";
 	char path[64];
 	unsigned long long kilobytes = 0;
 	char line[128];
@@ -34,8 +39,8 @@ static rlim_t mapped_bytes(pid_t pid)
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
 	file = fopen(path, "re");
 	while (file != NULL && kilobytes == 0 && fgets(line, sizeof(line), file) != NULL)
-		if (sscanf(line, "VmSize: %llu", &kilobytes) != 1)
-			kilobytes = 0;
+		if (strncmp(line, NAME, strlen(NAME)) == 0)
+			kilobytes = strtoull(line + strlen(NAME), NULL, 10);
 	if (file != NULL)
 		fclose(file);
 	return (rlim_t)kilobytes * 1024;
@@ -45,8 +50,9 @@ static int limit(pid_t pid, rlim_t bytes, struct error *err)
 {
 	const struct rlimit limit = { bytes, RLIM_INFINITY };
 
-	if (prlimit(pid, RLIMIT_AS, &limit, NULL) != 0)
-		return error_set(err, ERROR_FATAL, "cannot limit the memory of %d", (int)pid);
+	if (prlimit(pid, RLIMIT_DATA, &limit, NULL) != 0)
+		return error_set_errno(err, ERROR_FATAL, errno, "cannot limit the memory of %d",
+				       (int)pid);
 	return 0;
 }
 
@@ -56,11 +62,31 @@ static int complaints(const struct bout *bout)
 	       fleet_logged(bout->stage->fleet, bout->target, "Cannot allocate memory");
 }
 
+/* Whoever runs it needs room for its payload. */
+static void submit_large(struct bout *bout)
+{
+	char *payload = malloc(PAYLOAD_SIZE);
+	struct error err;
+	int64_t job;
+
+	if (payload != NULL) {
+		snprintf(payload, PAYLOAD_SIZE, "{\"work_us\":100,\"pad\":\"%0*d\"}", LARGE_SIZE,
+			 0);
+		load_submit(bout->stage->load, "plugin", payload, &job, &err);
+	}
+	free(payload);
+}
+
+/* The memory of a corpse's reaper may be there already, from another's. */
 static bool has_felt_it(struct bout *bout)
 {
-	const struct starveling *starveling = bout->own;
+	struct starveling *starveling = bout->own;
 
-	return complaints(bout) > starveling->complaints || !process_lives(starveling->victim.pid);
+	if (complaints(bout) > starveling->complaints || !process_lives(starveling->victim.pid))
+		return true;
+	if (starveling->large++ < LARGE_MOST)
+		submit_large(bout);
+	return false;
 }
 
 /* A corpse makes work that needs memory: a thread with a connection of its own. */
@@ -77,14 +103,27 @@ static int kill_another(struct bout *bout, struct error *err)
 	return fleet_await_end(fleet, another, BITE_MS, &status, err);
 }
 
+/* One that has just begun has nothing to spare. */
+static int renew(struct bout *bout, struct error *err)
+{
+	struct fleet *fleet = bout->stage->fleet;
+	int status;
+
+	if (fleet_signal(fleet, bout->target, SIGTERM, err) != 0 ||
+	    fleet_await_end(fleet, bout->target, BITE_MS, &status, err) != 0 ||
+	    fleet_start(fleet, bout->target, err) != 0 || victim_await_return(bout, err) != 0)
+		return -1;
+	return victim_look(bout, err);
+}
+
 static int give_no_memory(struct bout *bout, struct error *err)
 {
 	struct starveling *starveling = victim_take(bout, sizeof(*starveling), err);
 
-	if (starveling == NULL)
+	if (starveling == NULL || renew(bout, err) != 0)
 		return -1;
 	starveling->complaints = complaints(bout);
-	if (limit(starveling->victim.pid, mapped_bytes(starveling->victim.pid), err) != 0 ||
+	if (limit(starveling->victim.pid, data_bytes(starveling->victim.pid), err) != 0 ||
 	    kill_another(bout, err) != 0 ||
 	    bout_await(bout, has_felt_it, BITE_MS, "a want of memory", err) != 0)
 		return -1;
@@ -208,7 +247,8 @@ const struct fault fault_memory[] = {
 		.name = "memory-limited",
 		.stage = STAGE_PLAIN,
 		.demands = FAULT_NO_OVERLAP,
-		.what = "a dispatcher can have no more memory than it has, while another is killed",
+		.what = "a dispatcher can have no more memory than it has, while another is killed "
+			"and large jobs come",
 		.tool = "prlimit",
 		.witness = "its log says that memory ended, or it ends",
 		.heals = "it can have memory again",
