@@ -69,7 +69,7 @@ PROGRAMS := $(foreach main,$(MAINS),$(B)/bin/$(NAME_$(patsubst %/main.c,%,$(main
 TEST_KINDS := unit db scenarios
 tests_of = $(patsubst %.c,$(B)/%,$(wildcard tests/$(1)/test_*.c))
 TESTS := $(foreach kind,$(TEST_KINDS),$(call tests_of,$(kind)))
-BENCH_SQL := $(sort $(wildcard tools/bench/sql/bare_*.sql))
+BENCH_SQL := $(sort $(wildcard tools/bench/sql/bare_*.sql tools/bench/sql/pgq_*.sql))
 BENCH_SOURCES := $(wildcard tools/bench/*.c) $(if $(BENCH_SQL),$(B)/gen/bench/embedded_sql.c)
 FORMATTED = $(shell find . -path ./build -prune -o -name '*.[ch]' -print)
 

@@ -22,14 +22,6 @@ struct bare {
 
 static const int BINARY[ARGS_MAX] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 };
 
-static const char *sql_text(const char *name)
-{
-	for (const struct embedded_sql *sql = EMBEDDED_BENCH; sql->name != NULL; sql++)
-		if (strcmp(sql->name, name) == 0)
-			return sql->text;
-	return "";
-}
-
 static int fail(const struct bare *bare, struct error *err)
 {
 	return error_set(err, ERROR_FATAL, "bare: %s", PQerrorMessage(bare->conn));
@@ -52,7 +44,7 @@ static void bare_close(void *loop)
 	free(bare);
 }
 
-static int bare_open(void **loop, const struct race *race, struct error *err)
+static int open_with(const char *complete, void **loop, const struct race *race, struct error *err)
 {
 	struct bare *bare = calloc(1, sizeof(*bare));
 
@@ -67,8 +59,7 @@ static int bare_open(void **loop, const struct race *race, struct error *err)
 	else if (succeed(bare, PQexec(bare->conn, sql_text("bare_pin")), err) == 0 &&
 		 succeed(bare, PQprepare(bare->conn, "claim", sql_text("bare_claim"), 0, NULL),
 			 err) == 0 &&
-		 succeed(bare,
-			 PQprepare(bare->conn, "complete", sql_text("bare_complete"), 0, NULL),
+		 succeed(bare, PQprepare(bare->conn, "complete", sql_text(complete), 0, NULL),
 			 err) == 0 &&
 		 PQenterPipelineMode(bare->conn) == 1) {
 		*loop = bare;
@@ -76,6 +67,16 @@ static int bare_open(void **loop, const struct race *race, struct error *err)
 	}
 	bare_close(bare);
 	return -1;
+}
+
+static int open_kept(void **loop, const struct race *race, struct error *err)
+{
+	return open_with("bare_complete", loop, race, err);
+}
+
+static int open_none(void **loop, const struct race *race, struct error *err)
+{
+	return open_with("bare_forget", loop, race, err);
 }
 
 static int send(struct bare *bare, const char *statement, struct args *args, struct error *err)
@@ -166,4 +167,5 @@ static int bare_turn(void *loop, size_t *claimed, size_t *completed, struct erro
 	return completing ? 0 : fail(bare, err);
 }
 
-const struct contestant BARE_CONTESTANT = { "bare", bare_open, bare_turn, bare_close };
+const struct contestant BARE_CONTESTANT = { "bare", open_kept, bare_turn, bare_close };
+const struct contestant BARE_NONE_CONTESTANT = { "bare_none", open_none, bare_turn, bare_close };

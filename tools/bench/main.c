@@ -22,10 +22,10 @@ static const struct option OPTIONS[] = {
 };
 
 static const char USAGE[] =
-	"usage: locum-bench -d CONNINFO [--connections N] [--batch N] bare|locum\n"
+	"usage: locum-bench -d CONNINFO [--connections N] [--batch N] bare|bare_none|locum|pgq\n"
 	"       locum-bench -d CONNINFO [--dispatchers N] [--workers N] [--seconds N] [--bare] fleet\n"
 	"       locum-bench -d CONNINFO [--pings N] ping\n"
-	"bare, locum: prints the jobs it completed and the seconds it took.\n"
+	"bare, bare_none, locum, pgq: prints the jobs it completed and the seconds it took.\n"
 	"fleet, ping: prints \"running\", then \"over\", and how often a fleet did what.\n";
 
 enum {
@@ -108,7 +108,8 @@ static int run_race(const struct race *race, const struct contestant *contestant
 /* 1: there is no such thing to do. */
 static int run(const struct arguments *arguments, struct error *err)
 {
-	static const struct contestant *const ALL[] = { &BARE_CONTESTANT, &LOCUM_CONTESTANT };
+	static const struct contestant *const ALL[] = { &BARE_CONTESTANT, &BARE_NONE_CONTESTANT,
+							&LOCUM_CONTESTANT, &PGQ_CONTESTANT };
 
 	if (strcmp(arguments->what, "fleet") == 0)
 		return fleet_run(&arguments->fleet, err);

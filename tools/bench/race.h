@@ -32,6 +32,12 @@ struct contestant {
 /* The prototype: a table with what a claim needs and nothing else, by libpq alone. */
 extern const struct contestant BARE_CONTESTANT;
 
+/* The same, but it keeps no history. */
+extern const struct contestant BARE_NONE_CONTESTANT;
+
+/* A consumer of PgQ, which gets batches as its ticker cut them: one connection, `batch` does not count. */
+extern const struct contestant PGQ_CONTESTANT;
+
 /* The statements that a dispatcher runs. */
 extern const struct contestant LOCUM_CONTESTANT;
 

@@ -7,4 +7,7 @@
 /* As in db/embedded.h. */
 extern const struct embedded_sql EMBEDDED_BENCH[];
 
+/* The text of tools/bench/sql/NAME.sql, static; empty when there is none. Any thread. */
+const char *sql_text(const char *name);
+
 #endif

@@ -27,7 +27,7 @@ function permitted(name) {
 function check_call(name) {
 	if (name in reason && !permitted(name))
 		violation("call", name "(): " reason[name])
-	if (name ~ /^PQ(exec|send|prepare)/ && FILENAME !~ /^(db|tests|examples)\/|^tools\/bench\/bare\.c$|^tools\/chaos\/(recorder|server|grip)\.c$/)
+	if (name ~ /^PQ(exec|send|prepare)/ && FILENAME !~ /^(db|tests|examples)\/|^tools\/bench\/(bare|pgq)\.c$|^tools\/chaos\/(recorder|server|grip)\.c$/)
 		violation("call", name "(): only db talks to the database")
 }
 

@@ -1,5 +1,6 @@
 #!/bin/sh
-# deps.sh run|all: installs what is missing on Debian 12 to build and run locum, or to test it too.
+# deps.sh run|all|bench: installs what is missing on Debian 12 to build and run locum, to test it too, or
+# what its benchmark compares with and draws by.
 #
 # Nothing that is there is upgraded, no database cluster is made, and when nothing is missing apt is
 # not called at all.
@@ -10,12 +11,16 @@ run_packages='gcc make pkg-config libc6-dev libpq-dev uuid-dev libuv1-dev libcon
 libjansson-dev libsmartcols-dev postgresql-15 util-linux procps scdoc'
 test_packages='libcmocka-dev git clang clang-format libclang-rt-14-dev shellcheck spin
 python3-minimal nodejs pgbouncer strace nftables iproute2'
+bench_packages='gnuplot-nox postgresql-15-pgq3'
+# Node.js from elsewhere brings npm along, and Debian's package would fight with it.
+command -v npm > /dev/null || bench_packages="$bench_packages npm"
 
 case ${1:-} in
 run) wanted=$run_packages ;;
 all) wanted="$run_packages $test_packages" ;;
+bench) wanted=$bench_packages ;;
 *)
-	sed -n '2,5s/^# \{0,1\}//p' "$0" >&2
+	sed -n '2,6s/^# \{0,1\}//p' "$0" >&2
 	exit 64
 	;;
 esac

@@ -1,0 +1,11 @@
+#!/bin/sh
+# pgboss.sh prepare | submit N | drain N | latency N [load]: measures pg-boss
+#
+# The environment is what peer.sh says. Prints "pgboss<TAB>figure": the settings in words; jobs per second;
+# p50, p99 and most in microseconds. Exit 77: it cannot be installed or run here.
+set -eu
+cd "$(dirname "$0")/../../.."
+name=pgboss
+
+. tools/bench/peers/peer.sh
+node_peer "$@"
