@@ -20,6 +20,7 @@
 #include "dispatcher/imprint.h"
 #include "dispatcher/obituary.h"
 #include "dispatcher/policy.h"
+#include "dispatcher/reserve.h"
 #include "dispatcher/signals.h"
 
 /* A life of so many death intervals ends a series of deaths. */
@@ -38,6 +39,7 @@ struct pinger {
 	_Atomic int64_t ack_boot_ms;
 	_Atomic bool hasty; /* its leave is not worth a new connection */
 	struct signals signals;
+	struct reserve reserve; /* for the next connection */
 	pthread_t thread;
 	pthread_mutex_t lock; /* guards stopping, dropped and hurried */
 	pthread_cond_t changed;
@@ -71,15 +73,20 @@ static int connect_db(struct pinger *pinger, struct error *err)
 		.answer_ms = answer_ms,
 		.statement_ms = config->prepared != 0 ? answer_ms * 3 / 4 : 0,
 	};
+	int status;
 
-	return primary_connect(pinger->options.primary, &pinger->db, &options, &pinger->timeline,
-			       err);
+	reserve_release(&pinger->reserve);
+	status = primary_connect(pinger->options.primary, &pinger->db, &options, &pinger->timeline,
+				 err);
+	reserve_fill(&pinger->reserve);
+	return status;
 }
 
 static void hang_up(struct pinger *pinger)
 {
 	db_close(pinger->db);
 	pinger->db = NULL;
+	reserve_fill(&pinger->reserve);
 }
 
 /* Waits until the time, the event (NULL: none; guarded by the lock), or until told to stop. Returns whether
@@ -424,6 +431,7 @@ int pinger_start(struct pinger **pinger, const struct pinger_options *options, s
 	error_set_errno(err, ERROR_FATAL, failed, "cannot start the pinger");
 fail:
 	db_close(started->db);
+	reserve_release(&started->reserve);
 	free(started);
 	return -1;
 }
@@ -440,6 +448,7 @@ void pinger_stop(struct pinger *pinger, bool hurried)
 	pthread_join(pinger->thread, NULL);
 	fence_set_ms(pinger->options.fence, FENCE_DOWN);
 	db_close(pinger->db);
+	reserve_release(&pinger->reserve);
 	signals_fini(&pinger->signals);
 	pthread_cond_destroy(&pinger->changed);
 	pthread_mutex_destroy(&pinger->lock);

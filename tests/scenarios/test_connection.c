@@ -1,8 +1,13 @@
 /* Connections that break in the middle of work, and being woken. */
+#include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -87,6 +92,49 @@ static void a_pinger_that_loses_its_connection_pings_on(void **state)
 	scenario_drain(s, two);
 }
 
+/* The lowest descriptor that is not open; below it the process can open none. */
+static rlim_t lowest_free(pid_t pid)
+{
+	char path[64];
+	int fd = 0;
+
+	do
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)pid, ++fd);
+	while (faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0);
+	return (rlim_t)fd;
+}
+
+static void a_dispatcher_without_descriptors_pings_on(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *one;
+	struct rlimit limit;
+	rlim_t former;
+
+	scenario_gated(s);
+	one = scenario_start(s, "one", "ping_death_interval = \"1m\"");
+	assert_int_equal(prlimit(one->pid, RLIMIT_NOFILE, NULL, &limit), 0);
+	former = limit.rlim_cur;
+	limit.rlim_cur = lowest_free(one->pid);
+	assert_int_equal(prlimit(one->pid, RLIMIT_NOFILE, &limit, NULL), 0);
+	/* Another one wants what becomes free. */
+	kill(scenario_agent(s, one), SIGKILL);
+	scenario_await_logged(s, one, 1, "Too many open files");
+	for (int i = 0; i < 5; i++) {
+		int64_t seq = database_int(s->database, "select seq from locum.dispatcher_ping");
+
+		terminate(s, "pinger");
+		scenario_await(s, "select seq > %lld from locum.dispatcher_ping",
+			       (long long)seq + 2);
+	}
+	limit.rlim_cur = former;
+	assert_int_equal(prlimit(one->pid, RLIMIT_NOFILE, &limit, NULL), 0);
+	scenario_submit(s, 1, "quick");
+	scenario_await_finished(s, 1, "completed");
+	assert_int_equal(scenario_logged(s, one, "dispatcher registered"), 1);
+	scenario_drain(s, one);
+}
+
 /* --- woken ------------------------------------------------------------------------------------- */
 
 /* Asleep: nothing has been asked for a second, so that the next poll is far away. */
@@ -140,6 +188,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		SCENARIO_TEST(a_lost_reply_loses_no_job_and_repeats_none),
 		SCENARIO_TEST(a_pinger_that_loses_its_connection_pings_on),
+		SCENARIO_TEST(a_dispatcher_without_descriptors_pings_on),
 		SCENARIO_TEST(a_submission_wakes_an_idle_dispatcher),
 		SCENARIO_TEST(polling_alone_is_enough),
 	};
