@@ -173,26 +173,29 @@ static void clear_away(int base)
 		closedir(listed);
 }
 
-/* Waits until nothing lives in a group whose processes were killed. */
-static void await_empty(int base, const char *group)
+/* Waits until nothing lives in a group, for so many rounds at most. Returns whether that is so. */
+static bool await_empty(int base, const char *group, int rounds)
 {
 	char path[NAME_SIZE * 5];
 	char events[256];
 	struct pollfd changed = { .events = POLLPRI };
-	int tries = 0;
+	bool empty = false;
 	ssize_t length;
 
 	snprintf(path, sizeof(path), "%s/cgroup.events", group);
 	changed.fd = openat(base, path, O_RDONLY | O_CLOEXEC);
-	while (changed.fd >= 0 && tries++ < EMPTY_TRIES) {
+	if (changed.fd < 0)
+		return true;
+	for (;;) {
 		length = pread(changed.fd, events, sizeof(events) - 1, 0);
 		events[length < 0 ? 0 : length] = '\0';
-		if (strstr(events, "populated 1") == NULL)
+		empty = strstr(events, "populated 1") == NULL;
+		if (empty || rounds-- == 0)
 			break;
 		poll(&changed, 1, EMPTY_WAIT_MS);
 	}
-	if (changed.fd >= 0)
-		close(changed.fd);
+	close(changed.fd);
+	return empty;
 }
 
 /* What stands in the name of a group after the agent's pid: whose lock the agent held. */
@@ -213,7 +216,7 @@ static bool has_mark(const char *name, const char *mark)
 	return found != NULL && strcmp(found, mark) == 0;
 }
 
-void cgroup_end_left(int lock_fd)
+int cgroup_end_left(int lock_fd)
 {
 	char base_path[CGROUP_PATH_SIZE];
 	char mark[NAME_SIZE];
@@ -222,19 +225,21 @@ void cgroup_end_left(int lock_fd)
 	struct dirent *entry;
 	int base = open_base(base_path, &err);
 	DIR *listed = base < 0 ? NULL : list(base, ".");
+	int left = 0;
 
 	write_mark(lock_fd, mark);
 	while (listed != NULL && (entry = readdir(listed)) != NULL) {
 		if (!is_left(entry->d_name) || !has_mark(entry->d_name, mark))
 			continue;
 		snprintf(path, sizeof(path), "%s/cgroup.kill", entry->d_name);
-		if (write_to(base, path, "1"))
-			await_empty(base, entry->d_name);
+		left += !await_empty(base, entry->d_name,
+				     write_to(base, path, "1") ? EMPTY_TRIES : 0);
 	}
 	if (listed != NULL)
 		closedir(listed);
 	if (base >= 0)
 		close(base);
+	return left;
 }
 
 /* --- opening and closing ----------------------------------------------------------------------- */

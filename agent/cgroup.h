@@ -24,9 +24,9 @@ struct cgroup {
 	char path[CGROUP_PATH_SIZE];
 };
 
-/* Kills what agents that held the lock behind this descriptor have left and waits until it is gone, for two seconds at
- * most: who has the lock knows that they are dead. */
-void cgroup_end_left(int lock_fd);
+/* Kills what agents that held the lock behind this descriptor have left and waits until it is gone, for two seconds each
+ * at most: who has the lock knows that they are dead. Returns how many of them have still left something. */
+int cgroup_end_left(int lock_fd);
 
 /* Makes the directory of an agent with this lock (-1: none) and clears away what a killed agent left of its own. Returns -1 with the reason when
  * groups cannot be used; *cgroup is good for all the others then, which do nothing. */

@@ -17,8 +17,11 @@
 #include "base/error.h"
 #include "base/fence.h"
 #include "base/log.h"
+#include "base/priority.h"
 #include "base/version.h"
 #include "base/wire.h"
+
+enum { LEFT_TRIES = 4 };
 
 /* What a terminal or a shell sends to a whole group is the dispatcher's to decide about. */
 static const int IGNORED[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGPIPE };
@@ -127,6 +130,21 @@ static void become_subreaper(void)
 	stop_with(&err);
 }
 
+/* Before the dispatcher knows that we are there: it takes nothing back until then. */
+static void end_left(void)
+{
+	int left = cgroup_end_left(WIRE_LOCK_FD);
+
+	if (left > 0)
+		log_warning("what a former agent left does not end; trying again",
+			    log_number("agents", left));
+	for (int i = 0; left > 0 && i < LEFT_TRIES; i++)
+		left = cgroup_end_left(WIRE_LOCK_FD);
+	if (left > 0)
+		log_error("what a former agent left cannot be ended; its jobs may run twice",
+			  log_number("agents", left));
+}
+
 int main(int argc, char **argv)
 {
 	struct agent *agent;
@@ -141,7 +159,8 @@ int main(int argc, char **argv)
 	set_up_log();
 	set_up_descriptors();
 	become_subreaper();
-	cgroup_end_left(WIRE_LOCK_FD);
+	priority_raise();
+	end_left();
 	deaths_fd = set_up_signals();
 	if (fence_attach(&fence, WIRE_FENCE_FD, &err) != 0 ||
 	    agent_open(&agent, WIRE_SOCKET_FD, fence, deaths_fd, &err) != 0)

@@ -84,6 +84,7 @@ static void take_ready(struct pump *pump, int agent, const struct wire_frame *fr
 	if (!link->greeted)
 		log_info("agent ready", log_text("agent", name), log_number("pid", ready.pid));
 	link->greeted = true;
+	pinger_met(pump->options.pinger);
 	if (link->awaited > 0)
 		link->awaited--;
 	claimer_wake(pump->claimers[agent]);

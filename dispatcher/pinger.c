@@ -5,17 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/priority.h"
 #include "base/probe.h"
 #include "base/version.h"
 #include "db/db.h"
 #include "db/dispatcher.h"
 #include "db/house.h"
 #include "db/schema.h"
+#include "dispatcher/bell.h"
 #include "dispatcher/heir.h"
 #include "dispatcher/imprint.h"
 #include "dispatcher/obituary.h"
@@ -41,11 +42,7 @@ struct pinger {
 	struct signals signals;
 	struct reserve reserve; /* for the next connection */
 	pthread_t thread;
-	pthread_mutex_t lock; /* guards stopping, dropped and hurried */
-	pthread_cond_t changed;
-	bool stopping;
-	bool dropped; /* the pump holds nothing of the life that is over */
-	bool hurried; /* there is a signal to be taken with a ping */
+	struct bell bell;
 };
 
 static void post(struct pinger *pinger, enum mail_kind kind)
@@ -89,38 +86,28 @@ static void hang_up(struct pinger *pinger)
 	reserve_fill(&pinger->reserve);
 }
 
-/* Waits until the time, the event (NULL: none; guarded by the lock), or until told to stop. Returns whether
- * to go on. */
-static bool wait_for(struct pinger *pinger, int64_t monotonic_ms, const bool *event)
+/* Waits until the time, the event (BELL_NONE: none), or until told to stop. Returns whether to go on. */
+static bool wait_for(struct pinger *pinger, int64_t monotonic_ms, enum bell_event event)
 {
-	bool go_on;
-	bool over;
+	enum bell_event heard;
 
 	do {
 		int64_t until_ms = clock_monotonic_ms() + WAIT_MOST_MS;
-		struct timespec until;
 
 		notify_feed(pinger->options.notify, &pinger->feed_due_ms);
 		if (pinger->options.notify->watchdog_ms > 0 && pinger->feed_due_ms < until_ms)
 			until_ms = pinger->feed_due_ms;
 		if (monotonic_ms < until_ms)
 			until_ms = monotonic_ms;
-		until = (struct timespec){ until_ms / 1000, (until_ms % 1000) * 1000000 };
-		pthread_mutex_lock(&pinger->lock);
-		if (!pinger->stopping && (event == NULL || !*event) &&
-		    clock_monotonic_ms() < until_ms)
-			pthread_cond_timedwait(&pinger->changed, &pinger->lock, &until);
-		go_on = !pinger->stopping;
-		over = event != NULL && *event;
-		pthread_mutex_unlock(&pinger->lock);
-	} while (go_on && !over && clock_monotonic_ms() < monotonic_ms);
-	return go_on;
+		heard = bell_wait(&pinger->bell, until_ms, event);
+	} while (heard == BELL_NONE && clock_monotonic_ms() < monotonic_ms);
+	return heard != BELL_STOP;
 }
 
 /* Waits until the time or until told to stop. Returns whether to go on. */
 static bool wait_until(struct pinger *pinger, int64_t monotonic_ms)
 {
-	return wait_for(pinger, monotonic_ms, NULL);
+	return wait_for(pinger, monotonic_ms, BELL_NONE);
 }
 
 /* Waits until the next ping is due, or there is a signal. Returns whether to go on. */
@@ -128,12 +115,10 @@ static bool wait_for_ping(struct pinger *pinger, int64_t began_ms, int64_t due_m
 {
 	int64_t soonest_ms = began_ms + HURRY_MS;
 
-	if (!wait_for(pinger, due_ms, &pinger->hurried) ||
+	if (!wait_for(pinger, due_ms, BELL_HURRIED) ||
 	    !wait_until(pinger, soonest_ms < due_ms ? soonest_ms : due_ms))
 		return false;
-	pthread_mutex_lock(&pinger->lock);
-	pinger->hurried = false;
-	pthread_mutex_unlock(&pinger->lock);
+	bell_mute(&pinger->bell, BELL_HURRIED);
 	return true;
 }
 
@@ -194,15 +179,13 @@ static bool end_life(struct pinger *pinger, int64_t born_ms)
 
 	fence_end_life(pinger->options.fence);
 	PROBE(life_ended);
-	pthread_mutex_lock(&pinger->lock);
-	pinger->dropped = false;
-	pthread_mutex_unlock(&pinger->lock);
+	bell_mute(&pinger->bell, BELL_DROPPED);
 	trace_dead(pinger->options.trace, pinger->incarnation);
 	post(pinger, MAIL_DEAD);
 	obituary_write(pinger->db, pinger->incarnation, pinger_ack_boot_ms(pinger));
 	hang_up(pinger);
 	/* Until the pump holds nothing of the life that is over. */
-	if (!wait_for(pinger, INT64_MAX, &pinger->dropped))
+	if (!wait_for(pinger, INT64_MAX, BELL_DROPPED))
 		return false;
 	if (clock_monotonic_ms() - born_ms > LONG_LIFE_INTERVALS * death_interval_ms)
 		pinger->deaths = 0;
@@ -380,11 +363,30 @@ static void leave(struct pinger *pinger)
 		trace_stop(pinger->options.trace, pinger->incarnation);
 }
 
+/* Whoever takes its former life's claims back hands them to all: what ran them must be gone, and an agent ends that before
+ * it is ready. After a death interval siblings take them anyway. Returns whether to go on. */
+static bool await_agent(struct pinger *pinger)
+{
+	const struct config *config = pinger->options.config;
+	int64_t due_ms = clock_monotonic_ms() + config->ping_death_interval_ms;
+
+	if (uuid_is_none(pinger->options.identity->former) || config->agent_count == 0)
+		return true;
+	if (!wait_for(pinger, due_ms, BELL_MET))
+		return false;
+	if (clock_monotonic_ms() >= due_ms)
+		log_warning("no agent is ready; what a former one left may be there still");
+	return true;
+}
+
 static void *run(void *context)
 {
 	struct pinger *pinger = context;
+	bool go_on;
 
-	while (begin_life(pinger)) {
+	priority_raise();
+	go_on = await_agent(pinger);
+	while (go_on && begin_life(pinger)) {
 		int64_t born_ms = clock_monotonic_ms();
 
 		if (!live(pinger)) {
@@ -408,7 +410,6 @@ static int start_life(struct pinger *pinger, struct error *err)
 int pinger_start(struct pinger **pinger, const struct pinger_options *options, struct error *err)
 {
 	struct pinger *started = calloc(1, sizeof(*started));
-	pthread_condattr_t attributes;
 	int failed;
 
 	if (started == NULL)
@@ -416,11 +417,7 @@ int pinger_start(struct pinger **pinger, const struct pinger_options *options, s
 	started->options = *options;
 	started->incarnation = uuid_make();
 	started->evicts = true;
-	pthread_mutex_init(&started->lock, NULL);
-	pthread_condattr_init(&attributes);
-	pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-	pthread_cond_init(&started->changed, &attributes);
-	pthread_condattr_destroy(&attributes);
+	bell_init(&started->bell);
 	if (start_life(started, err) != 0)
 		goto fail;
 	failed = pthread_create(&started->thread, NULL, run, started);
@@ -430,6 +427,7 @@ int pinger_start(struct pinger **pinger, const struct pinger_options *options, s
 	}
 	error_set_errno(err, ERROR_FATAL, failed, "cannot start the pinger");
 fail:
+	bell_fini(&started->bell);
 	db_close(started->db);
 	reserve_release(&started->reserve);
 	free(started);
@@ -441,17 +439,13 @@ void pinger_stop(struct pinger *pinger, bool hurried)
 	if (pinger == NULL)
 		return;
 	pinger->hasty = hurried;
-	pthread_mutex_lock(&pinger->lock);
-	pinger->stopping = true;
-	pthread_cond_signal(&pinger->changed);
-	pthread_mutex_unlock(&pinger->lock);
+	bell_ring(&pinger->bell, BELL_STOP);
 	pthread_join(pinger->thread, NULL);
 	fence_set_ms(pinger->options.fence, FENCE_DOWN);
 	db_close(pinger->db);
 	reserve_release(&pinger->reserve);
 	signals_fini(&pinger->signals);
-	pthread_cond_destroy(&pinger->changed);
-	pthread_mutex_destroy(&pinger->lock);
+	bell_fini(&pinger->bell);
 	free(pinger);
 }
 
@@ -462,16 +456,16 @@ int64_t pinger_ack_boot_ms(const struct pinger *pinger)
 
 void pinger_hurry(struct pinger *pinger)
 {
-	pthread_mutex_lock(&pinger->lock);
-	pinger->hurried = true;
-	pthread_cond_signal(&pinger->changed);
-	pthread_mutex_unlock(&pinger->lock);
+	bell_ring(&pinger->bell, BELL_HURRIED);
+}
+
+void pinger_met(struct pinger *pinger)
+{
+	if (pinger != NULL)
+		bell_ring(&pinger->bell, BELL_MET);
 }
 
 void pinger_dropped(struct pinger *pinger)
 {
-	pthread_mutex_lock(&pinger->lock);
-	pinger->dropped = true;
-	pthread_cond_signal(&pinger->changed);
-	pthread_mutex_unlock(&pinger->lock);
+	bell_ring(&pinger->bell, BELL_DROPPED);
 }

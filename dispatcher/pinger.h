@@ -49,6 +49,9 @@ int64_t pinger_ack_boot_ms(const struct pinger *pinger);
 /* There is a signal for this incarnation: pings soon and takes it. Any thread. */
 void pinger_hurry(struct pinger *pinger);
 
+/* An agent is ready, and has ended what a former one left. NULL: nobody wants to know. */
+void pinger_met(struct pinger *pinger);
+
 /* The pump has dropped what it held under a life that is over; the next may begin. */
 void pinger_dropped(struct pinger *pinger);
 

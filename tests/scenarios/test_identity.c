@@ -279,6 +279,57 @@ static void a_copied_state_that_is_alone_waits_for_the_death_of_the_other(void *
 	scenario_drain(s, copy);
 }
 
+/* --- one's own ---------------------------------------------------------------------------------- */
+
+/* An agent program that waits at the gate "agent" first. */
+static void write_agent(struct scenario *s, char path[static SCENARIO_PATH * 2])
+{
+	FILE *script;
+
+	snprintf(path, SCENARIO_PATH * 2, "%s/late-agent", s->directory);
+	script = fopen(path, "we");
+	assert_non_null(script);
+	fprintf(script, "#!/bin/sh\nread -r pass < %s/agent\nexec %s/locum-agent\n", s->directory,
+		getenv("LOCUM_TEST_BIN"));
+	assert_int_equal(fchmod(fileno(script), 0755), 0);
+	fclose(script);
+}
+
+/* The sibling would have room for them. */
+static void a_restart_takes_nothing_back_before_an_agent_has_ended_what_was_left(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *one;
+	char agent[SCENARIO_PATH * 2];
+	int64_t pings;
+
+	scenario_gated(s);
+	scenario_gate(s, "agent");
+	write_agent(s, agent);
+	one = scenario_daemon(s, "one", "ping_death_interval = \"1h\" agent_program = \"%s\"",
+			      agent);
+	scenario_let(s, "agent", 1);
+	scenario_run(s, one);
+	scenario_submit(s, 1, "gated");
+	scenario_await_active(s, 1);
+	scenario_start(s, "sibling", "ping_death_interval = \"1h\"");
+	scenario_kill(s, one);
+	scenario_launch(s, one, NULL);
+	scenario_await(s, "select count(*) = 2 from pg_stat_activity where datname = "
+			  "current_database() and application_name like 'locum/pinger/%%'");
+	pings = database_int(s->database, "select sum(seq) from locum.dispatcher_ping");
+	scenario_await(s, "select sum(seq) > %lld from locum.dispatcher_ping",
+		       (long long)pings + 5);
+	assert_sql(s->database, "active|0",
+		   "select state, (select count(*) from locum.death) from locum.job");
+	scenario_let(s, "agent", 1);
+	scenario_await_noted(s, 2, "start ");
+	scenario_let(s, "gate", 1);
+	scenario_await_finished(s, 1, "completed");
+	scenario_assert_done_once(s, 1);
+	scenario_drain(s, one);
+}
+
 /* --- the door ---------------------------------------------------------------------------------- */
 
 /* It ends with this exit code and one sentence on stderr, which holds these words, and leaves no trace. */
@@ -367,6 +418,7 @@ int main(void)
 		SCENARIO_TEST(one_that_wakes_and_finds_another_under_its_id_goes),
 		SCENARIO_TEST(a_copied_state_waits_for_the_death_of_the_other),
 		SCENARIO_TEST(a_copied_state_that_is_alone_waits_for_the_death_of_the_other),
+		SCENARIO_TEST(a_restart_takes_nothing_back_before_an_agent_has_ended_what_was_left),
 		SCENARIO_TEST(a_wrong_setting_is_refused_with_its_place),
 		SCENARIO_TEST(a_wrong_option_is_a_wrong_usage),
 		SCENARIO_TEST(a_database_that_does_not_answer_is_unavailable),

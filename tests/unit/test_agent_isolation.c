@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -37,6 +38,18 @@ static struct wire_outcome assert_bites(struct agent_fixture *agent, const char 
 	agent_fixture_start(agent);
 	assert_int_equal(agent_fixture_finish(agent, 1, "free", "{}").verdict, VERDICT_DONE);
 	return agent_fixture_finish(agent, 2, "limited", "{}");
+}
+
+/* The agent goes before others, so that its kill is not late; what it runs does not. */
+static void a_handler_has_the_priority_that_the_dispatcher_has(void **state)
+{
+	struct agent_fixture *agent = *state;
+	char script[64];
+
+	snprintf(script, sizeof(script), "test \"$(nice)\" -eq %d", getpriority(PRIO_PROCESS, 0));
+	agent_fixture_script(agent, "nice", script);
+	agent_fixture_start(agent);
+	assert_int_equal(agent_fixture_finish(agent, 1, "nice", "{}").verdict, VERDICT_DONE);
 }
 
 static void a_handler_gets_no_more_memory_than_its_limit(void **state)
@@ -241,6 +254,7 @@ static void a_handler_cannot_look_into_a_plugin_host_of_its_user(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(a_handler_has_the_priority_that_the_dispatcher_has),
 		TEST(a_handler_gets_no_more_memory_than_its_limit),
 		TEST(a_handler_opens_no_more_files_than_its_limit),
 		TEST(a_handler_starts_no_more_processes_than_its_limit),

@@ -212,7 +212,7 @@ static void control_groups_of_a_killed_agent_are_ended_and_cleared_away(void **s
 	snprintf(path, sizeof(path), "%.200s/lock", agent->directory);
 	lock_fd = open(path, O_RDONLY | O_CLOEXEC);
 	assert_int_equal(fstat(lock_fd, &lock), 0);
-	cgroup_end_left(lock_fd);
+	assert_int_equal(cgroup_end_left(lock_fd), 0);
 	close(lock_fd);
 	assert_int_equal(cgroup_open(&cgroup, -1, NULL), 0);
 	snprintf(path, sizeof(path), "%.*s/locum-agent-%d-%llx-%llx",
