@@ -100,7 +100,7 @@ PKG_tests := $(PACKAGES) cmocka
 	bench install clean format states-diagram FORCE
 
 plugins_of = $(patsubst $(1)/%.c,$(B)/plugins/%.so,$(wildcard $(1)/*.c))
-PLUGINS := $(call plugins_of,examples/plugins)
+PLUGINS := $(call plugins_of,examples/plugins) $(call plugins_of,tools/bench/plugins)
 TEST_PLUGINS := $(call plugins_of,tests/plugins)
 
 VERSION := $(shell sed -n 's/.*LOCUM_VERSION "\(.*\)"/\1/p' base/version.h)
@@ -284,7 +284,7 @@ $(B)/lib/liblocum.a: $(call archives,client db base) $(EXPORTS) $(B)/flags
 	@rm -f $@
 	$(Q)ar rcs $@ $(B)/lib/liblocum.o
 
-$(B)/bin/locum-bench: $(call object,$(BENCH_SOURCES)) $(call archives,db base) $(B)/files
+$(B)/bin/locum-bench: $(call object,$(BENCH_SOURCES)) $(call archives,client db base) $(B)/files
 	$(call link,$(PKG_locum-bench))
 
 $(B)/bin/locum-chaos: $(B)/obj/tools/chaos/main.o $(call archives,chaos tools db base)
@@ -322,6 +322,9 @@ $(B)/plugins/%.so: examples/plugins/%.c $(HEADERS) $(B)/flags
 	$(plugin)
 
 $(B)/plugins/%.so: tests/plugins/%.c $(HEADERS) $(B)/flags
+	$(plugin)
+
+$(B)/plugins/%.so: tools/bench/plugins/%.c $(HEADERS) $(B)/flags
 	$(plugin)
 
 $(B)/handlers/%: examples/handlers/%.c $(B)/flags

@@ -1,55 +1,77 @@
 # shellcheck shell=sh
 # Dispatchers for the benchmark: sourced by run.sh, which sets these.
-: "${build:?}" "${top:=}" "${conninfo:=}" "${daemons:=}"
+: "${home:?}" "${bin:?}" "${plugins:?}" "${stamp:?}" "${services:?}" "${service_c:?}" "${top=}" "${conninfo=}"
 
-# The intervals: death after 2 s of silence, looked for every 200 ms.
-write_config() {
-	mkdir -p "$top/$1"
-	cat > "$top/$1/locumd.conf" <<CONF
-database = "$conninfo"
-state_dir = "$top/$1"
-log_level = "warning"
-root_handlers = true
+daemons=
+
+# Death after 2 s of silence, looked for every 200 ms: what a section takes that measures deaths or starts many
+# dispatchers. Without them the defaults are in force.
+quick_intervals() {
+	cat <<'CONF'
 poll_interval = "200ms"
 ping_interval = "300ms"
 ping_death_interval = "2s"
 kill_grace = "500ms"
 fence_margin = "300ms"
 scan_interval = "200ms"
-agent "main" { size = $2 }
+CONF
+}
+
+# handlers: all that a section may want
+handlers() {
+	cat <<CONF
 handler "true" { kind = "command" argv = {"/bin/true"} }
 handler "nap" { kind = "command" argv = {"/bin/sleep", "0.2"} }
 handler "hold" { kind = "command" argv = {"/bin/sleep", "5"} }
-handler "noop" { kind = "plugin" path = "$build/plugins/noop.so" }
-handler "service_c" { kind = "service" argv = {"$build/handlers/service"} concurrency = 1000 }
-handler "service_python" { kind = "service" argv = {"$PWD/examples/handlers/service.py"} concurrency = 1000 }
-handler "service_node" { kind = "service" argv = {"$PWD/examples/handlers/service.js"} concurrency = 1000 }
+handler "noop" { kind = "plugin" path = "$plugins/noop.so" }
+handler "stamp" { kind = "plugin" path = "$stamp" }
+handler "sql" { kind = "sql" function = "bench.nothing" }
+handler "service_python" { kind = "service" argv = {"$services/service.py"} concurrency = 1000 }
+handler "service_node" { kind = "service" argv = {"$services/service.js"} concurrency = 1000 }
 handler "flood" { kind = "command" argv = {"/usr/bin/head", "-c", "1073741824", "/dev/zero"} }
 CONF
+	[ ! -x "$service_c" ] ||
+		echo "handler \"service_c\" { kind = \"service\" argv = {\"$service_c\"} concurrency = 1000 }"
 }
 
-# start_dispatcher NAME SIZE: sets dispatcher to its pid
-start_dispatcher() {
-	write_config "$1" "$2"
-	"$build/bin/locumd" -c "$top/$1/locumd.conf" 2> "$top/$1/log" &
-	dispatcher=$!
-	daemons="$daemons $dispatcher"
-}
-
-# start_default NAME: one with every setting as it is by default, and a handler that nobody calls
-start_default() {
+# begin_config NAME: the folder of a dispatcher, its configuration up to agents and handlers, which follow on stdin
+begin_config() {
 	mkdir -p "$top/$1"
-	cat > "$top/$1/locumd.conf" <<CONF
-database = "$conninfo"
+	{
+		cat <<CONF
+database = "$conninfo${extra:-}"
 state_dir = "$top/$1"
 log_level = "warning"
 root_handlers = true
-agent "main" { size = 4 }
-handler "true" { kind = "command" argv = {"/bin/true"} }
 CONF
-	"$build/bin/locumd" -c "$top/$1/locumd.conf" 2> "$top/$1/log" &
+		cat
+	} > "$top/$1/locumd.conf"
+}
+
+# launch NAME: sets dispatcher to its pid
+launch() {
+	"$bin/locumd" -c "$top/$1/locumd.conf" 2> "$top/$1/log" &
 	dispatcher=$!
 	daemons="$daemons $dispatcher"
+}
+
+# start_dispatcher NAME SIZE: with quick intervals
+start_dispatcher() {
+	begin_config "$1" <<CONF
+$(quick_intervals)
+agent "main" { size = $2 }
+$(handlers)
+CONF
+	launch "$1"
+}
+
+# start_default NAME SIZE: every other setting is as it is by default
+start_default() {
+	begin_config "$1" <<CONF
+agent "main" { size = $2 }
+$(handlers)
+CONF
+	launch "$1"
 }
 
 stop_dispatcher() {
@@ -64,6 +86,15 @@ stop_all() {
 		wait "$pid" || :
 	done
 	daemons=
+}
+
+# end_dispatchers STATUS: when a section ends, with that; after a failure it says what they logged last
+end_dispatchers() {
+	[ "$1" -eq 0 ] || find "$top" -maxdepth 2 -name log -size +0 -exec tail -n 3 {} + >&2
+	for pid in $daemons; do
+		kill -KILL "$pid" 2> /dev/null || :
+		wait "$pid" 2> /dev/null || :
+	done
 }
 
 # agent_of PID: the agent of a dispatcher
@@ -81,7 +112,12 @@ host_of() {
 	done
 }
 
+# peak PID: the most memory that it ever held, in MB
+peak() {
+	awk '/^VmHWM:/ { printf "%.1f\n", $2 / 1024 }' "/proc/$1/status"
+}
+
 # submit COUNT HANDLER
 submit() {
-	sql -v count="$1" -v handler="$2" -f tools/bench/sql/submit.sql > /dev/null
+	sql -v count="$1" -v handler="$2" -f "$home/sql/submit.sql" > /dev/null
 }

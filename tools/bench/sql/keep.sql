@@ -1,0 +1,2 @@
+-- Keeps finished jobs of the default queue for :'time', for psql.
+select locum.queue_create('default'), locum.queue_set('default', :'time')
