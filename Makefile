@@ -97,11 +97,13 @@ PKG_tests := $(PACKAGES) cmocka
 # --- targets -------------------------------------------------------------------------------------
 
 .PHONY: all tests unit-tests db-tests scenarios-tests help deps deps-run run test check \
-	bench install clean format states-diagram FORCE
+	bench bench-readme install clean format states-diagram FORCE
 
 plugins_of = $(patsubst $(1)/%.c,$(B)/plugins/%.so,$(wildcard $(1)/*.c))
 PLUGINS := $(call plugins_of,examples/plugins) $(call plugins_of,tools/bench/plugins)
 TEST_PLUGINS := $(call plugins_of,tests/plugins)
+
+HANDLERS := $(patsubst examples/handlers/%.c,$(B)/handlers/%,$(wildcard examples/handlers/*.c))
 
 VERSION := $(shell sed -n 's/.*LOCUM_VERSION "\(.*\)"/\1/p' base/version.h)
 LIBRARY := $(B)/lib/liblocum.so $(B)/lib/liblocum.a
@@ -109,8 +111,7 @@ LIBRARY := $(B)/lib/liblocum.so $(B)/lib/liblocum.a
 # What the failure harness gives to those whom it watches: its handlers, and a clock that is wrong.
 CHAOS_SUPPORT := $(B)/harness/witness $(B)/harness/witness.so $(B)/harness/skew.so
 
-all: $(PROGRAMS) $(PLUGINS) $(LIBRARY) $(CHAOS_SUPPORT) $(call archives,$(filter-out support,$(LIBS))) ## build everything but the tests (the default)
-HANDLERS := $(patsubst examples/handlers/%.c,$(B)/handlers/%,$(wildcard examples/handlers/*.c))
+all: $(PROGRAMS) $(PLUGINS) $(HANDLERS) $(LIBRARY) $(CHAOS_SUPPORT) $(call archives,$(filter-out support,$(LIBS))) ## build everything but the tests (the default)
 tests: $(TESTS) $(TEST_PLUGINS) $(HANDLERS) $(CHAOS_SUPPORT)
 unit-tests: $(call tests_of,unit) $(TEST_PLUGINS) $(HANDLERS) $(CHAOS_SUPPORT)
 db-tests: $(call tests_of,db) $(TEST_PLUGINS)
@@ -139,8 +140,12 @@ test: deps ## run every check and every test
 check: ## check the rules of the house (seconds, needs no database)
 	@tools/house/check.sh '$(B)'
 
-bench: all $(HANDLERS) ## measure
-	@B='$(B)' tools/bench/run.sh
+bench: all ## measure, 25 minutes (FULL=1: two hours); report and plots: build/bench
+	@tools/house/deps.sh bench || echo 'bench: what is missing is not measured' >&2
+	@B='$(B)' FULL='$(FULL)' tools/bench/run.sh
+
+bench-readme: ## put the table of the last benchmark's report into README.md
+	@tools/bench/readme.sh '$(B)/bench' README.md
 
 format: ## let clang-format lay out every C file
 	clang-format -i $(FORMATTED)

@@ -3,12 +3,14 @@
 : "${home:?}" "${out:?}"
 
 form=markdown
+quiet=
+list=
 full=${FULL:-}
 sections=
 
 usage() {
 	echo "bench: $*" >&2
-	echo 'usage: run.sh [--full] [--json] [-o FOLDER] [SECTION...]' >&2
+	echo 'usage: run.sh [--full] [--json] [--quiet] [-o FOLDER] [SECTION...] | --list' >&2
 	exit 64
 }
 
@@ -18,11 +20,23 @@ add_section() {
 	sections="${sections:+$sections }$1"
 }
 
+# With their names only when --quiet is given.
+list_sections() {
+	if [ -n "$quiet" ]; then
+		cut -f 1 "$home/sections.tsv"
+	else
+		awk -F '\t' '{ printf "%-10s about %4d s  %s\n", $1, $2, $4 }' "$home/sections.tsv"
+	fi
+	exit 0
+}
+
 read_options() {
 	while [ $# -gt 0 ]; do
 		case $1 in
 		--full) full=1 ;;
 		--json) form=json ;;
+		-q | --quiet) quiet=1 ;;
+		--list) list=1 ;;
 		-o | --output)
 			[ $# -gt 1 ] || usage "$1 needs a folder"
 			out=$2
@@ -33,5 +47,6 @@ read_options() {
 		esac
 		shift
 	done
+	[ -z "$list" ] || list_sections
 	set_sizes
 }

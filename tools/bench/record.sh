@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # What is written down, and the progress that is shown: sourced by run.sh, which sets these.
-: "${out:?}" "${home:?}" "${section=}" "${sections=}" "${full=}"
+: "${out:?}" "${home:?}" "${section=}" "${sections=}" "${full=}" "${quiet=}"
 
 # record FIGURE UNIT VALUE: of this section and round
 record() {
@@ -96,6 +96,7 @@ begin_section() {
 
 # step WHAT: is being done
 step() {
+	[ -z "$quiet" ] || return 0
 	if [ ! -t 2 ]; then
 		echo "bench: $section: $*" >&2
 		return

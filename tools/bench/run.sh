@@ -1,5 +1,5 @@
 #!/bin/sh
-# run.sh [--full] [--json] [-o FOLDER] [SECTION…]: measures locum, and what it is compared with, on a durable cluster of
+# run.sh [--full] [--json] [--quiet] [-o FOLDER] [SECTION…] | --list: measures locum, and what it is compared with, on a durable cluster of
 # its own; without a SECTION all of them (sections.tsv says what each is).
 #
 # FOLDER (build/bench) gets report.md, report.json, a plot for each series (SVG, if gnuplot is there) and results.tsv
@@ -48,7 +48,10 @@ run_sections() {
 
 failed=
 read_options "$@"
-mkdir -p "$out"
+mkdir -p "$out" 2> /dev/null || {
+	echo "bench: cannot make the folder $out" >&2
+	exit 65
+}
 out=$(cd "$out" && pwd)
 for file in results skipped series peers; do
 	: > "$out/$file.tsv"

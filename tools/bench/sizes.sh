@@ -20,11 +20,11 @@ size() {
 set_sizes() {
 	size RUNS 5 15 1                              # of each side of a comparison
 	size RUNS_LEAST 3 5 1                         # of these even when the section's time is over
-	size JOBS 200000 400000 3000                  # in a table that is emptied
+	size JOBS 120000 400000 3000                  # in a table that is emptied
 	size SQL_JOBS 20000 60000 500                 # of an SQL function, each in a transaction of its own
 	size TRUES 3000 6000 100                      # runs of /bin/true
 	size SUBMIT_JOBS 200000 1000000 3000          # of a bulk submission
-	size SUBMIT_SECONDS 3 10 1                    # of single submissions
+	size SUBMIT_SECONDS 2 10 1                    # of single submissions
 	size SUBMIT_CLIENTS '1 4 16' '1 4 16' '1 4 16'
 	size LATENCY_JOBS 300 1000 20                 # in one run
 	size MIXED_SECONDS 300 600 6                  # at least two minutes; TRIAL counts a second as one
@@ -35,7 +35,7 @@ set_sizes() {
 	size PINNED_JOBS 200000 1000000 4000
 	size KILLS 50 100 2                           # of a dispatcher
 	size IDLE_ROUNDS 3 5 1                        # of idle and fleet
-	size WINDOW 20 60 2                           # seconds of these
+	size WINDOW 15 60 2                           # seconds of these
 	size PINGS 10000 20000 200                    # whose WAL is read
 	size FLEETS 1000 '10 100 1000' 20
 	size PREFETCHED 100000 100000 2000

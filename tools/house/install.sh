@@ -7,10 +7,7 @@ prefix=$2$3
 
 install -d "$prefix/bin"
 for program in "$build"/bin/*; do
-	case $program in
-	*/locum-bench) ;; # measures the source tree it was built in
-	*) install -m 755 "$program" "$prefix/bin/" ;;
-	esac
+	install -m 755 "$program" "$prefix/bin/"
 done
 
 install -d "$prefix/share/bash-completion/completions"
@@ -42,6 +39,18 @@ done
 
 install -d "$prefix/lib/locum/chaos"
 install -m 755 "$build"/harness/* "$prefix/lib/locum/chaos/"
+
+# The benchmark, laid out as in the source tree, with what it takes from there.
+bench=$prefix/lib/locum/bench
+install -d "$bench/tools/bench/peers" "$bench/tools/bench/sections" "$bench/tools/bench/sql" "$bench/tests/support"
+for file in tools/bench/*.sh tools/bench/peers/*.sh tests/support/cluster.sh; do
+	install -m 755 "$file" "$bench/$file"
+done
+for file in tools/bench/*.tsv tools/bench/*.awk tools/bench/settings tools/bench/sections/*.sh tools/bench/sql/*.sql \
+	tools/bench/peers/*.js tools/bench/peers/*.json tools/bench/peers/*.sql; do
+	install -m 644 "$file" "$bench/$file"
+done
+install -m 755 "$build/plugins/stamp.so" "$build/handlers/service" "$bench/"
 
 install -d "$prefix/include/locum" "$prefix/lib/pkgconfig"
 install -m 644 include/locum.h "$prefix/include/"

@@ -30,6 +30,7 @@ static const struct {
 	{ "FILE", "files" },
 	{ "COLUMN", "columns" },
 	{ "FAULT", "faults" },
+	{ "[SECTION...]", "sections" },
 	{ "SCENARIO", "files" },
 	{ "FOLDER", "files" },
 	{ "PROGRAM", "files" },
@@ -187,7 +188,8 @@ static const char HEAD[] = "# bash completion for locum, made by \"locum complet
 			   "_locum_queues() { _locum_known queue list -q; }\n"
 			   "_locum_dispatchers() { _locum_known workers -q; }\n"
 			   "_locum_handlers() { _locum_known workers --handlers; }\n"
-			   "_locum_faults() { _locum_known chaos list -q; }\n";
+			   "_locum_faults() { _locum_known chaos list -q; }\n"
+			   "_locum_sections() { _locum_known bench --list -q; }\n";
 
 /* Readline takes "--option=value" and "success=handler" for three words. */
 static const char MIDDLE[] =

@@ -27,6 +27,7 @@ typedef int verb_run(struct cli *cli, int argc, char **argv, struct error *err);
 	X(drain, "let dispatchers finish what they have and end")                                  \
 	X(handler_test, "check which rules of the protocol a service keeps")                       \
 	X(chaos, "do a fleet harm and prove what became of its jobs")                              \
+	X(bench, "measure locum on this machine")                                                  \
 	X(completion, "print a script that completes command lines")
 
 #define VERB_DECLARE(name, help)                                                                   \

@@ -20,7 +20,7 @@ run_latency() {
 	"$measurer" -d "$conninfo" --jobs "$LATENCY_JOBS" --batch 1 --every 10 --jitter 20 --handler stamp submit > /dev/null
 	if [ -n "$load" ]; then
 		kill "$load"
-		wait "$load" || :
+		wait "$load" 2> /dev/null || :
 		daemons=${daemons% *}
 	fi
 	sql -c "call bench.until('not exists (select from locum.job)', 60)"

@@ -28,7 +28,6 @@ run_handlers() {
 run_prefetched() {
 	step "$PREFETCHED jobs prefetched"
 	fill "$PREFETCHED" wait
-	sql -c "update locum.job set queue_id = queue_id" > /dev/null
 	begin_config prefetched <<CONF
 $(quick_intervals)
 $(for agent in $(seq 10); do echo "agent \"agent$agent\" { size = $((PREFETCHED / 10)) }"; done)
@@ -50,8 +49,9 @@ CONF
 run_stream() {
 	step "$STREAM_MB MB streamed in"
 	awk -v lines="$((STREAM_MB * 1024 / 10))" 'BEGIN {
-		text = sprintf("%10200s", "")
-		gsub(/ /, "x", text)
+		for (text = "xxxxxxxxxx"; length(text) < 10200; text = text text)
+			;
+		text = substr(text, 1, 10200)
 		for (i = 0; i < lines; i++)
 			print "{\"handler\": \"noop\", \"payload\": {\"n\": " i ", \"text\": \"" text "\"}}"
 	}' > "$top/lines"

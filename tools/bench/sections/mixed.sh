@@ -54,7 +54,7 @@ measure_mixed() {
 		fi
 	done
 	kill "$source"
-	wait "$source" || :
+	wait "$source" 2> /dev/null || :
 	daemons=${daemons% *}
 	round=1
 	record claims_logged_in_the_last_minute claims "$claims"

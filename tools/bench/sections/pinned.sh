@@ -29,7 +29,7 @@ run_pinned() {
 		point 'pinned, by tenths of the jobs' 'jobs/s' "$decile" "$rate"
 	done < "$top/deciles"
 	sql -c "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'bench/pin'" > /dev/null
-	wait "$pin" || :
+	wait "$pin" 2> /dev/null || :
 }
 
 measure_pinned() {

@@ -24,7 +24,7 @@ measure_reclaim() {
 	keep all
 	empty_tables
 	start_dispatcher survivor 4
-	start_rounds "$KILLS" 100
+	start_rounds "$KILLS" 1000
 	while more_rounds; do
 		step "kill $round of $rounds"
 		run_kill
