@@ -37,11 +37,13 @@ CONF
 	sql -c "call bench.until('(select count(*) from locum.job where incarnation is not null) >= $PREFETCHED', 60)" ||
 		not_measured memory prefetched "$(sql -c 'select count(*) from locum.job where incarnation is not null') of $PREFETCHED jobs were claimed"
 	record prefetched jobs "$(sql -c 'select count(*) from locum.job where incarnation is not null')"
-	total=$(peak "$dispatcher")
+	agents=0
 	for child in $(tr ' ' '\n' < "/proc/$dispatcher/task/$dispatcher/children"); do
-		[ "$(cat "/proc/$child/comm")" != locum-agent ] || total=$(add "$total" "$(peak "$child")")
+		[ "$(cat "/proc/$child/comm")" != locum-agent ] || agents=$(add "$agents" "$(peak "$child")")
 	done
-	record all_prefetched MB "$total"
+	record locumd_prefetched MB "$(peak "$dispatcher")"
+	record agents_prefetched MB "$agents"
+	record all_prefetched MB "$(add "$(peak "$dispatcher")" "$agents")"
 	stop_dispatcher
 }
 
