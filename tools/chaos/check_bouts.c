@@ -67,6 +67,7 @@ static bool take_inject(struct check *check, int64_t at_us, char **words, size_t
 				     .demands = demands_of(check, words[2]),
 				     .injected_us = at_us,
 				     .settled_us = INT64_MAX };
+	check_latency_expect(check, bout);
 	check->verdict->faults[bout->fault].injected++;
 	if ((bout->demands & FAULT_MAY_LOSE) != 0)
 		check->may_lose = true;
