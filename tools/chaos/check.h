@@ -25,6 +25,7 @@ enum {
 	CHECK_NO_LIFE = UINT16_MAX,  /* nobody that is known */
 	CHECK_CLAIMS_MAX = 1000,     /* of one job; more is a circle */
 	CHECK_BUCKET_US = 100000,    /* ends of jobs are counted by these spans */
+	CHECK_CLOCKS_BACK = 256,     /* readings of the clock within which a transaction ends */
 	CHECK_LATENCY_PLACES = 320,  /* of a distribution of waits */
 };
 
@@ -145,6 +146,7 @@ struct check {
 	size_t clock_count, clock_room, clock_at;
 	bool ended, may_lose;
 	int64_t undrained; /* -1: it did not say */
+	int64_t ended_us;  /* when the database's record was collected */
 
 	/* the database */
 	struct check_job **pages;

@@ -164,10 +164,10 @@ static bool take_undrained(struct check *check, int64_t at_us, char **words, siz
 
 static bool take_end(struct check *check, int64_t at_us, char **words, size_t count)
 {
-	(void)at_us;
 	(void)words;
 	(void)count;
 	check->ended = true;
+	check->ended_us = at_us;
 	return true;
 }
 
@@ -204,11 +204,32 @@ static int64_t far_from(int64_t value, int64_t low, int64_t high)
 	return value > high ? value - high : 0;
 }
 
-/* Between two readings of the clock it may have jumped: the offset that puts the moment between them is right. */
+/* Whether the database can have said so between this reading of its clock and the next, and when that was. */
+static bool explains(const struct check *check, size_t place, int64_t database_us, int64_t *at_us)
+{
+	const struct check_clock *clock = &check->clocks[place];
+	int64_t until_us = place + 1 == check->clock_count ? INT64_MAX : clock[1].at_us;
+
+	*at_us = database_us + clock->offset_us;
+	if (far_from(*at_us, clock->at_us, until_us) == 0)
+		return true;
+	if (until_us == INT64_MAX)
+		return false;
+	*at_us = database_us + clock[1].offset_us;
+	return far_from(*at_us, clock->at_us, until_us) == 0;
+}
+
+/* Between two readings of the clock it may have jumped: the offset that puts the moment between them is right. What was
+ * stored before a jump may be committed after it. */
 int64_t check_bouts_time(struct check *check, int64_t database_us)
 {
+	int64_t at_us;
+
 	if (check->clock_count == 0)
 		return database_us - check->began_real_us + check->began_us;
+	for (size_t i = 0; i <= check->clock_at && i < CHECK_CLOCKS_BACK; i++)
+		if (explains(check, check->clock_at - i, database_us, &at_us))
+			return at_us;
 	for (;;) {
 		const struct check_clock *clock = &check->clocks[check->clock_at];
 		int64_t now_us = database_us + clock->offset_us;
