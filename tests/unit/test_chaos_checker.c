@@ -161,6 +161,20 @@ static void a_jump_of_the_databases_clock_is_seen_through(void **state)
 	assert_int_equal(chaos_history_accepted(*state)->reclaim_max_ms, 2119);
 }
 
+static void a_record_from_before_a_jump_may_be_committed_behind_it(void **state)
+{
+	ADD(NEMESIS, "5000002 note the rest of the clock");
+	CHANGE(NEMESIS, "3900000 heal",
+	       "3650000 clock 77 3603650000\n3850000 clock 77 3850000\n3900000 heal");
+	CHANGE(DATABASE, "3720000 claim", "3603720000 claim");
+	CHANGE(DATABASE, "3800000 end", "3855000 submit 3 20 pending\n3603840000 end");
+	ADD(DATABASE, "3860000 end 3 21 - 0 - cancelled");
+	ADD(CLIENT, "3854000 submit Q 1");
+	ADD(CLIENT, "3856000 ok Q 3");
+	ADD(FINAL, "0 job 3 cancelled - 0 0 0 0");
+	chaos_history_accepted(*state);
+}
+
 /* --- histories that prove nothing --------------------------------------------------------------- */
 
 static void a_bout_without_a_witness_is_unknown(void **state)
@@ -173,6 +187,16 @@ static void a_bout_that_did_not_settle_is_unknown(void **state)
 {
 	CHANGE(NEMESIS, "4400000 settled 1\n", "");
 	chaos_history_unknown(*state, "did not settle");
+}
+
+static void an_answer_behind_the_record_of_an_incomplete_drain_proves_nothing(void **state)
+{
+	CHANGE(NEMESIS, "5000000 drained 2", "5000000 undrained 1");
+	CHANGE(DATABASE, "3800000 end 2 18 c3 2 B completed\n", "");
+	CHANGE(B, "3799000 complete", "5100000 complete");
+	CHANGE(B, "3801000 answer", "5101000 answer");
+	CHANGE(FINAL, "2 completed c3 2 1 1 1", "2 active c3 2 1 1 1");
+	chaos_history_unknown(*state, "the drain is incomplete");
 }
 
 static void an_incomplete_drain_is_unknown(void **state)
@@ -333,8 +357,11 @@ int main(void)
 		CHAOS_HISTORY_TEST(a_corpse_may_be_buried_behind_the_birth_that_buries_it),
 		CHAOS_HISTORY_TEST(a_frozen_agent_may_run_on_shortly_after_the_thaw),
 		CHAOS_HISTORY_TEST(a_jump_of_the_databases_clock_is_seen_through),
+		CHAOS_HISTORY_TEST(a_record_from_before_a_jump_may_be_committed_behind_it),
 		CHAOS_HISTORY_TEST(a_bout_without_a_witness_is_unknown),
 		CHAOS_HISTORY_TEST(a_bout_that_did_not_settle_is_unknown),
+		CHAOS_HISTORY_TEST(
+			an_answer_behind_the_record_of_an_incomplete_drain_proves_nothing),
 		CHAOS_HISTORY_TEST(an_incomplete_drain_is_unknown),
 		CHAOS_HISTORY_TEST(a_job_that_has_not_ended_is_unknown),
 		CHAOS_HISTORY_TEST(a_file_that_lacks_its_end_is_unknown),

@@ -25,6 +25,17 @@ enum {
 	CHECK_NO_LIFE = UINT16_MAX,  /* nobody that is known */
 	CHECK_CLAIMS_MAX = 1000,     /* of one job; more is a circle */
 	CHECK_BUCKET_US = 100000,    /* ends of jobs are counted by these spans */
+	CHECK_CLOCKS_BACK = 256,     /* readings of the clock within which a transaction ends */
+	CHECK_LATENCY_PLACES = 320,  /* of a distribution of waits */
+};
+
+/* From sending to answer; from being ready to the first claim, and to the end if that was the only one. */
+enum check_latency_kind { CHECK_PING, CHECK_CLAIM, CHECK_END, CHECK_LATENCIES };
+
+/* How many took how long. */
+struct check_latency {
+	uint32_t counts[CHECK_LATENCY_PLACES];
+	uint32_t count;
 };
 
 /* Where a job stands by the database's witness. */
@@ -94,6 +105,7 @@ struct check_bout {
 	int64_t healed_us;
 	int64_t settled_us; /* INT64_MAX while it is not */
 	int witnesses;
+	struct check_latency *latencies[CHECK_LATENCIES]; /* while it was on; NULL: not demanded */
 };
 
 struct check_reclaim {
@@ -134,6 +146,7 @@ struct check {
 	size_t clock_count, clock_room, clock_at;
 	bool ended, may_lose;
 	int64_t undrained; /* -1: it did not say */
+	int64_t ended_us;  /* when the database's record was collected */
 
 	/* the database */
 	struct check_job **pages;
@@ -154,6 +167,11 @@ struct check {
 	/* workers */
 	struct check_times conflicts;
 	struct check_times attempts;
+
+	/* waits */
+	bool has_latencies;                         /* a bout demands some */
+	struct check_latency calm[CHECK_LATENCIES]; /* while none was on */
+	size_t latency_at;
 };
 
 /* --- reading (checker.c's helpers, check_read.c) ------------------------------------------------ */
@@ -236,6 +254,15 @@ void check_final(struct check *check);
 
 /* Deaths, and what the faults demand. */
 void check_demands(struct check *check);
+
+/* How long something took; a bout that demands something of that is told so when it is injected. Whether a bout met those of
+ * these demands: false says in `why` what it did not. */
+void check_latency_expect(struct check *check, struct check_bout *bout);
+void check_latency(struct check *check, enum check_latency_kind kind, int64_t from_us,
+		   int64_t to_us);
+bool check_latency_is_met(const struct check *check, const struct check_bout *bout,
+			  unsigned demands, char *why, size_t size);
+void check_latency_fini(struct check *check);
 
 /* How soon work went on after each heal. */
 void check_pace(struct check *check);

@@ -67,6 +67,7 @@ static bool take_inject(struct check *check, int64_t at_us, char **words, size_t
 				     .demands = demands_of(check, words[2]),
 				     .injected_us = at_us,
 				     .settled_us = INT64_MAX };
+	check_latency_expect(check, bout);
 	check->verdict->faults[bout->fault].injected++;
 	if ((bout->demands & FAULT_MAY_LOSE) != 0)
 		check->may_lose = true;
@@ -163,10 +164,10 @@ static bool take_undrained(struct check *check, int64_t at_us, char **words, siz
 
 static bool take_end(struct check *check, int64_t at_us, char **words, size_t count)
 {
-	(void)at_us;
 	(void)words;
 	(void)count;
 	check->ended = true;
+	check->ended_us = at_us;
 	return true;
 }
 
@@ -203,26 +204,57 @@ static int64_t far_from(int64_t value, int64_t low, int64_t high)
 	return value > high ? value - high : 0;
 }
 
-/* Between two readings of the clock it may have jumped: the offset that puts the moment between them is right. */
+/* Whether the database can have said so between this reading of its clock and the next, and when that was. */
+static bool explains(const struct check *check, size_t place, int64_t database_us, int64_t *at_us)
+{
+	const struct check_clock *clock = &check->clocks[place];
+	int64_t until_us = place + 1 == check->clock_count ? INT64_MAX : clock[1].at_us;
+
+	*at_us = database_us + clock->offset_us;
+	if (far_from(*at_us, clock->at_us, until_us) == 0)
+		return true;
+	if (until_us == INT64_MAX)
+		return false;
+	*at_us = database_us + clock[1].offset_us;
+	return far_from(*at_us, clock->at_us, until_us) == 0;
+}
+
+/* Where no reading explains it: the one, of those about now, that comes nearest. A process may notice a jump a little late. */
+static int64_t nearest(const struct check *check, int64_t database_us)
+{
+	size_t first = check->clock_at == 0 ? 0 : check->clock_at - 1;
+	size_t last = check->clock_at + 1 < check->clock_count ? check->clock_at + 1
+							       : check->clock_at;
+	int64_t low_us = check->clocks[check->clock_at].at_us;
+	int64_t high_us = check->clocks[last].at_us;
+	int64_t best_us = database_us + check->clocks[first].offset_us;
+
+	for (size_t i = first + 1; i <= last; i++) {
+		int64_t at_us = database_us + check->clocks[i].offset_us;
+
+		if (far_from(at_us, low_us, high_us) < far_from(best_us, low_us, high_us))
+			best_us = at_us;
+	}
+	return best_us;
+}
+
+/* Between two readings of the clock it may have jumped: the offset that puts the moment between them is right. What was
+ * stored before a jump may be committed after it. */
 int64_t check_bouts_time(struct check *check, int64_t database_us)
 {
+	int64_t at_us;
+
 	if (check->clock_count == 0)
 		return database_us - check->began_real_us + check->began_us;
-	for (;;) {
-		const struct check_clock *clock = &check->clocks[check->clock_at];
-		int64_t now_us = database_us + clock->offset_us;
-		int64_t then_us;
-
-		if (check->clock_at + 1 == check->clock_count)
-			return now_us;
-		then_us = database_us + clock[1].offset_us;
-		if (then_us < clock[1].at_us || far_from(now_us, clock->at_us, clock[1].at_us) == 0)
-			return far_from(now_us, clock->at_us, clock[1].at_us) <=
-					       far_from(then_us, clock->at_us, clock[1].at_us)
-				       ? now_us
-				       : then_us;
-		check->clock_at++;
-	}
+	for (size_t i = 0; i <= check->clock_at && i < CHECK_CLOCKS_BACK; i++)
+		if (explains(check, check->clock_at - i, database_us, &at_us))
+			return at_us;
+	for (size_t i = check->clock_at + 1; i < check->clock_count; i++)
+		if (explains(check, i, database_us, &at_us)) {
+			check->clock_at = i;
+			return at_us;
+		}
+	return nearest(check, database_us);
 }
 
 /* --- which bouts were on ------------------------------------------------------------------------ */

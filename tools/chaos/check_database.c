@@ -109,6 +109,7 @@ static void judge_wait(struct check *check, const struct event *event)
 	int64_t overtaken_us = ((int64_t)check->newest_ready_ms - event->job->ready_ms) *
 			       INT64_C(1000);
 
+	check_latency(check, CHECK_CLAIM, ready_us, event->at_us);
 	if (overtaken_us > CHECK_STARVED_US + check->death_us)
 		VIOLATE(L5, event, "was passed over while jobs %" PRId64 " ms younger were taken",
 			overtaken_us / 1000);
@@ -310,6 +311,9 @@ static bool take_end(struct check *check, int64_t at_us, char **words, size_t co
 	if (end == CHECK_NO_END && !unkept)
 		VIOLATE(S12, &event, "ended as %s", words[6]);
 	judge_end(check, &event, end);
+	if (is_held(event.job) && event.job->claims == 1)
+		check_latency(check, CHECK_END,
+			      check->began_us + event.job->ready_ms * INT64_C(1000), event.at_us);
 	if (is_held(event.job))
 		let_go(check, &event);
 	event.job->step = CHECK_ENDED;

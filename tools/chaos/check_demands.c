@@ -230,6 +230,7 @@ static void judge_bout(struct check *check, const struct check_bout *bout)
 {
 	unsigned demands = check_bouts_all(check, bout->injected_us, bout->settled_us);
 	int deaths = deaths_in(check, bout);
+	char why[VERDICT_TEXT];
 
 	check->verdict->faults[bout->fault].deaths += deaths;
 	if ((demands & FAULT_NO_DEATH) != 0 && deaths > 0)
@@ -240,6 +241,8 @@ static void judge_bout(struct check *check, const struct check_bout *bout)
 	if ((demands & FAULT_NO_ATTEMPT) != 0 &&
 	    check_read_any(&check->attempts, bout->injected_us, bout->settled_us))
 		break_bout(check, bout, "a run was counted against a job");
+	if (!check_latency_is_met(check, bout, demands, why, sizeof(why)))
+		break_bout(check, bout, why);
 }
 
 void check_demands(struct check *check)

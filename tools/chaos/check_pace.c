@@ -4,7 +4,7 @@
 
 #include "tools/chaos/check.h"
 
-enum { WINDOW_SPANS = 10, SPANS_MAX = 1 << 24 };
+enum { WINDOW_SPANS = 10, PATIENCE_SPANS = 100, SPANS_MAX = 1 << 24 };
 
 void check_pace_end(struct check *check, int64_t at_us)
 {
@@ -53,15 +53,40 @@ static int64_t usual(const struct check *check)
 	return last == first ? 0 : count(check, first, last) * WINDOW_SPANS / (last - first);
 }
 
-/* From the heal until a second begins in which 90 % of the usual jobs ended, in whole spans; -1: it was not seen. */
+/* When all is healed that overlapped with it. */
+static int64_t healed_us(const struct check *check, const struct check_bout *bout)
+{
+	int64_t others_us = check_bouts_heal(check, bout->injected_us, bout->settled_us);
+
+	return others_us > bout->healed_us ? others_us : bout->healed_us;
+}
+
+/* When the next harm is done; what work does from then on says nothing of this one. */
+static int64_t next_us(const struct check *check, int64_t after_us)
+{
+	int64_t next_us = INT64_MAX;
+
+	for (size_t i = 0; i < check->bout_count; i++)
+		if (check->bouts[i].injected_us > after_us && check->bouts[i].injected_us < next_us)
+			next_us = check->bouts[i].injected_us;
+	return next_us;
+}
+
+/* From the heal until a second begins in which 90 % of the usual jobs ended, in whole spans. One in which the next fault
+ * came first is at least so long, if that is longer than the nemesis waits; else -1: it was not seen. */
 static int64_t back_ms(const struct check *check, const struct check_bout *bout, int64_t base)
 {
-	int64_t healed = span_of(check, bout->healed_us);
+	int64_t from_us = healed_us(check, bout);
+	int64_t until_us = next_us(check, from_us);
+	int64_t healed = span_of(check, from_us);
+	int64_t until = until_us == INT64_MAX ? (int64_t)check->end_room : span_of(check, until_us);
 
-	for (int64_t at = healed; at + WINDOW_SPANS <= (int64_t)check->end_room; at++)
+	for (int64_t at = healed; at <= until && at < (int64_t)check->end_room; at++)
 		if (count(check, at, at + WINDOW_SPANS) * 10 >= base * 9)
 			return (at - healed + 1) * CHECK_BUCKET_US / 1000;
-	return -1;
+	return until_us != INT64_MAX && until - healed >= PATIENCE_SPANS
+		       ? (until - healed) * CHECK_BUCKET_US / 1000
+		       : -1;
 }
 
 void check_pace(struct check *check)

@@ -31,6 +31,7 @@ struct check_worker {
 	size_t completion_count, completion_room;
 	size_t life; /* its present one; CHECK_NO_LIFE before it has one */
 	int64_t ping_sent_us;
+	bool pinging; /* it was not answered yet */
 };
 
 /* --- check_workers.c ---------------------------------------------------------------------------- */

@@ -53,6 +53,7 @@ static bool take_register(struct check *check, int64_t at_us, char **words, size
 		check_completions_forget(check);
 	else
 		check_workers_note_life(check, at_us);
+	worker->pinging = false;
 	worker->life = CHECK_NO_LIFE;
 	if (life == NULL) {
 		if (!check->may_lose)
@@ -76,6 +77,10 @@ static bool take_ping(struct check *check, int64_t at_us, char **words, size_t c
 
 	(void)words;
 	(void)count;
+	/* One that was never answered took at least so long. */
+	if (worker->pinging)
+		check_latency(check, CHECK_PING, worker->ping_sent_us, at_us);
+	worker->pinging = true;
 	worker->ping_sent_us = at_us;
 	check_workers_note_life(check, at_us);
 	return true;
@@ -83,11 +88,14 @@ static bool take_ping(struct check *check, int64_t at_us, char **words, size_t c
 
 static bool take_acked(struct check *check, int64_t at_us, char **words, size_t count)
 {
-	const struct check_worker *worker = check->own;
+	struct check_worker *worker = check->own;
 	struct check_life *life = life_of(check);
 
 	(void)words;
 	(void)count;
+	if (worker->pinging)
+		check_latency(check, CHECK_PING, worker->ping_sent_us, at_us);
+	worker->pinging = false;
 	check_workers_note_contact(check, at_us);
 	if (life == NULL)
 		return true;

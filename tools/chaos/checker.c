@@ -161,6 +161,7 @@ static void fini(struct check *check)
 	check_map_fini(&check->demands);
 	check_map_fini(&check->life_by_key);
 	check_map_fini(&check->backs);
+	check_latency_fini(check);
 	free(check->bouts);
 	free(check->clocks);
 	free(check->lives);

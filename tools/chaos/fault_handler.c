@@ -291,8 +291,10 @@ static int needs_namespaces(struct error *err)
 
 #define QUIET (FAULT_NO_DEATH | FAULT_NO_CONFLICT | FAULT_NO_OVERLAP)
 #define MISBEHAVES(number, name_, what_, pass_, possible_)                                         \
+	HURTS(number, name_, QUIET, what_, pass_, possible_)
+#define HURTS(number, name_, demands_, what_, pass_, possible_)                                    \
 	{                                                                                          \
-		.row = (number), .name = (name_), .stage = STAGE_PLAIN, .demands = QUIET,          \
+		.row = (number), .name = (name_), .stage = STAGE_PLAIN, .demands = (demands_),     \
 		.what = (what_), .tool = "a handler of the harness",                               \
 		.witness = "the run's own note, and its process in /proc",                         \
 		.heals = "the agent ends it", .pass = (pass_), .untargeted = true,                 \
@@ -322,10 +324,14 @@ const struct fault fault_handler[] = {
 	MISBEHAVES(73, "handler-kills-all",
 		   "a run sends SIGKILL to all that it can reach, in a namespace of its own",
 		   "the agents live on; the job is completed", needs_namespaces),
-	MISBEHAVES(76, "handler-hogs-memory", "a run takes memory until it is refused more",
-		   "the agents live on; the next attempt completes the job", NULL),
-	MISBEHAVES(76, "handler-spins", "a run takes all the processor time that it gets",
-		   "it is dead soon after its limit; the next attempt completes the job", NULL),
+	HURTS(76, "handler-hogs-memory", QUIET | FAULT_QUICK_ENDS,
+	      "a run takes memory until it is refused more",
+	      "the agents live on, and other jobs take at most twice as long; the next attempt completes the job",
+	      NULL),
+	HURTS(76, "handler-spins", QUIET | FAULT_QUICK_ENDS,
+	      "a run takes all the processor time that it gets",
+	      "it is dead soon after its limit, and other jobs take at most twice as long; the next attempt completes the job",
+	      NULL),
 	{
 		.row = 77,
 		.name = "handler-unkillable",

@@ -59,7 +59,7 @@ static int limit(pid_t pid, rlim_t bytes, struct error *err)
 static int complaints(const struct bout *bout)
 {
 	return fleet_logged(bout->stage->fleet, bout->target, "out of memory") +
-	       fleet_logged(bout->stage->fleet, bout->target, "Cannot allocate memory");
+	       fleet_logged(bout->stage->fleet, bout->target, "annot allocate memory");
 }
 
 /* Whoever runs it needs room for its payload. */

@@ -10,7 +10,15 @@
 #include "tools/chaos/fault.h"
 #include "tools/chaos/load.h"
 
-enum { SETTLE_LEAST_MS = 60000, WORK_MS = 20000, LOOK_MS = 20, BOUT_MOST = 2, TRIES = 3 };
+enum {
+	SETTLE_LEAST_MS = 60000,
+	WORK_MS = 20000,
+	PACE_MS = 12000,
+	WINDOW_MS = 1000,
+	LOOK_MS = 20,
+	BOUT_MOST = 2,
+	TRIES = 3
+};
 
 struct nemesis {
 	struct stage *stage;
@@ -19,8 +27,9 @@ struct nemesis {
 	void *to;
 	uint64_t seed;
 	int64_t began_ms;
-	int number; /* of the last bout */
-	int done;   /* injections or pairs */
+	int64_t ended; /* jobs, before */
+	int number;    /* of the last bout */
+	int done;      /* injections or pairs */
 	int all;
 	bool *skipped; /* by the place of the fault: it was told that it is */
 	bool broken;   /* the fleet is beyond repair: nothing more is injected */
@@ -179,13 +188,40 @@ static int await_work(struct nemesis *nemesis, struct error *err)
 	return 0;
 }
 
+/* Until as many jobs end in a second as do in 0.9 seconds of the act, so that the judge can tell how soon that is; that they
+ * do not is no harm. */
+static void await_pace(const struct nemesis *nemesis)
+{
+	const struct load *load = nemesis->stage->load;
+	int64_t from_ms = clock_monotonic_ms();
+	int64_t from = load_ended(load);
+	const int64_t deadline_ms = from_ms + PACE_MS;
+	int64_t now_ms;
+
+	while ((now_ms = clock_monotonic_ms()) < deadline_ms && !is_cut_off(nemesis) &&
+	       !atomic_load(nemesis->enough)) {
+		int64_t ended = load_ended(load);
+
+		if (now_ms - from_ms >= WINDOW_MS) {
+			if ((ended - from) * (now_ms - nemesis->began_ms) * 10 >=
+			    (ended - nemesis->ended) * (now_ms - from_ms) * 9)
+				return;
+			from_ms = now_ms;
+			from = ended;
+		}
+		poll(NULL, 0, LOOK_MS);
+	}
+}
+
 static void settle(struct nemesis *nemesis, struct play *plays, int count)
 {
 	struct error err = { .kind = ERROR_NONE };
 
 	if (fleet_settle(nemesis->stage->fleet, settle_ms(nemesis), &err) == 0 &&
-	    await_work(nemesis, &err) == 0)
+	    await_work(nemesis, &err) == 0) {
+		await_pace(nemesis);
 		return;
+	}
 	if (is_cut_off(nemesis))
 		return;
 	nemesis->broken = true;
@@ -316,6 +352,7 @@ int nemesis_play(struct stage *stage, const atomic_bool *enough, nemesis_tell *t
 				   .to = to,
 				   .seed = stage->act->seed,
 				   .began_ms = clock_monotonic_ms(),
+				   .ended = load_ended(stage->load),
 				   .skipped = calloc(count_faults() + 1, sizeof(bool)) };
 	struct plan_bout *bouts;
 	int status = 0;

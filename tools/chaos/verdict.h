@@ -36,7 +36,7 @@ enum verdict_valid { VERDICT_VALID, VERDICT_INVALID, VERDICT_UNKNOWN };
 enum verdict_invariant { VERDICT_INVARIANTS(VERDICT_INVARIANT) VERDICT_INVARIANT_COUNT };
 #undef VERDICT_INVARIANT
 
-enum { VERDICT_EXAMPLES = 5, VERDICT_TEXT = 256, VERDICT_FAULTS = 128 };
+enum { VERDICT_EXAMPLES = 5, VERDICT_TEXT = 256, VERDICT_FAULTS = 256 };
 
 /* What violated an invariant: how often, and the first few in words. */
 struct verdict_violations {

@@ -1,2 +1,2 @@
--- server_now() -> seconds bigint
-select extract(epoch from clock_timestamp())::bigint
+-- server_now() -> us bigint
+select (extract(epoch from clock_timestamp()) * 1000000)::bigint

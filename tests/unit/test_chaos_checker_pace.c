@@ -1,0 +1,191 @@
+/* How long things take: work after a heal, and what a fault must not lengthen. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+
+#include "tests/support/chaos_history.h"
+
+#define ADD(file, line) chaos_history_add(*state, CHAOS_HISTORY_##file, line)
+#define CHANGE(file, from, to) chaos_history_change(*state, CHAOS_HISTORY_##file, from, to)
+#define ADD_LINE(file, ...)                                                                        \
+	do {                                                                                       \
+		char line_[128];                                                                   \
+		snprintf(line_, sizeof(line_), __VA_ARGS__);                                       \
+		ADD(file, line_);                                                                  \
+	} while (0)
+
+enum { CALM_US = 4450000, STRUCK_US = 2000000, CALM = 120, STRUCK = 30, FIRST_JOB = 100 };
+
+/* --- a day's work ------------------------------------------------------------------------------- */
+
+/* A job that B does, the next one by its number. */
+static void add_job(void **state, int job, int ready_us, int claim_us, int end_us)
+{
+	ADD_LINE(DATABASE, "%d submit %d %d pending", ready_us, job, job);
+	ADD_LINE(DATABASE, "%d claim %d %d x%d 1 B", claim_us, job, 10000 + job, job);
+	ADD_LINE(DATABASE, "%d end %d %d x%d 1 B completed", end_us, job, 20000 + job, job);
+	ADD_LINE(B, "%d claim B x%d %d:1", claim_us, job, job);
+	ADD_LINE(B, "%d begin x%d %d", claim_us, job, job);
+	ADD_LINE(B, "%d complete y%d %d:completed:x%d", end_us, job, job, job);
+	ADD_LINE(B, "%d answer y%d %d:accepted", end_us, job, job);
+	ADD_LINE(CLIENT, "%d submit Q%d 1", ready_us, job);
+	ADD_LINE(CLIENT, "%d ok Q%d %d", ready_us, job, job);
+	ADD_LINE(EFFECT, "%d begin %d x%d 1 %d", claim_us, job, job, 1000 + job);
+	ADD_LINE(EFFECT, "%d end %d x%d 1 %d", end_us, job, job, 1000 + job);
+	ADD_LINE(FINAL, "0 job %d completed x%d 1 1 0 0", job, job);
+}
+
+/* Jobs that take so long to be claimed and to end, during the fault and without it. */
+static void add_jobs(void **state, int struck_us, int calm_us)
+{
+	for (int i = 0; i < STRUCK; i++)
+		add_job(state, FIRST_JOB + i, STRUCK_US + i, STRUCK_US + i + struck_us,
+			STRUCK_US + i + struck_us + 1);
+	for (int i = 0; i < CALM; i++)
+		add_job(state, FIRST_JOB + STRUCK + i, CALM_US + i, CALM_US + i + calm_us,
+			CALM_US + i + calm_us + 1);
+}
+
+static void add_ping(void **state, int at_us, int answered_us)
+{
+	ADD_LINE(B, "%d ping 9", at_us);
+	if (answered_us > 0)
+		ADD_LINE(B, "%d acked 9", answered_us);
+}
+
+static void add_pings(void **state, int struck_us, int calm_us)
+{
+	for (int i = 0; i < STRUCK; i++)
+		add_ping(state, STRUCK_US + i * 1000, STRUCK_US + i * 1000 + struck_us);
+	for (int i = 0; i < CALM; i++)
+		add_ping(state, CALM_US + i * 1000, CALM_US + i * 1000 + calm_us);
+}
+
+static void demand(void **state, const char *demands)
+{
+	CHANGE(ACT, "demand_harm=16\n", demands);
+}
+
+static const char PINGS[] = "demand_harm=1024\n";
+static const char CLAIMS[] = "demand_harm=2048\n";
+static const char ENDS[] = "demand_harm=4096\n";
+
+/* --- pings -------------------------------------------------------------------------------------- */
+
+static void pings_that_a_fault_slows_down_break_its_criterion(void **state)
+{
+	demand(state, PINGS);
+	add_pings(state, 80000, 1000);
+	chaos_history_broken(*state, "one in a hundred pings");
+}
+
+static void pings_that_a_fault_leaves_unanswered_break_its_criterion(void **state)
+{
+	demand(state, PINGS);
+	for (int i = 0; i < STRUCK; i++)
+		add_ping(state, STRUCK_US + i * 60000, 0);
+	add_ping(state, CALM_US, CALM_US + 1000);
+	add_pings(state, 1000, 1000);
+	chaos_history_broken(*state, "one in a hundred pings");
+}
+
+static void pings_that_are_as_slow_without_the_fault_are_right(void **state)
+{
+	demand(state, PINGS);
+	add_pings(state, 80000, 40000);
+	chaos_history_accepted(*state);
+}
+
+static void slow_pings_are_right_where_nothing_demands_quick_ones(void **state)
+{
+	add_pings(state, 80000, 1000);
+	chaos_history_accepted(*state);
+}
+
+/* --- claims and jobs ---------------------------------------------------------------------------- */
+
+static void claims_that_a_fault_slows_down_break_its_criterion(void **state)
+{
+	demand(state, CLAIMS);
+	add_jobs(state, 1500000, 1000);
+	chaos_history_broken(*state, "one in a hundred claims");
+}
+
+static void claims_within_a_second_are_right(void **state)
+{
+	demand(state, CLAIMS);
+	add_jobs(state, 900000, 1000);
+	chaos_history_accepted(*state);
+}
+
+static void jobs_that_a_fault_slows_down_break_its_criterion(void **state)
+{
+	demand(state, ENDS);
+	add_jobs(state, 1500000, 1000);
+	chaos_history_broken(*state, "one in a hundred jobs");
+}
+
+/* --- work after a heal -------------------------------------------------------------------------- */
+
+enum { WORK = 150, EACH_US = 10000 };
+
+/* From then on a hundred jobs end in a second. */
+static void add_work(void **state, int from_us)
+{
+	for (int i = 0; i < WORK; i++)
+		add_job(state, FIRST_JOB + i, from_us + i * EACH_US, from_us + i * EACH_US,
+			from_us + i * EACH_US);
+}
+
+static void add_next_fault(void **state, int at_us)
+{
+	char lines[256];
+
+	snprintf(lines, sizeof(lines),
+		 "%d inject 2 other 0\n%d witness 2 seen\n%d heal 2\n%d settled 2\n5000000 drained",
+		 at_us, at_us, at_us, at_us);
+	CHANGE(NEMESIS, "5000000 drained", lines);
+}
+
+static void work_that_goes_on_after_a_heal_is_timed(void **state)
+{
+	add_work(state, 6000000);
+	assert_int_equal(chaos_history_accepted(*state)->faults[0].back_max_ms, 1500);
+}
+
+static void what_the_next_fault_holds_up_is_not_the_former_ones(void **state)
+{
+	add_work(state, 6000000);
+	add_next_fault(state, 4500000);
+	assert_int_equal(chaos_history_accepted(*state)->faults[0].back_max_ms, 0);
+}
+
+static void work_that_does_not_come_back_for_ten_seconds_is_timed_so_far(void **state)
+{
+	add_work(state, 20000000);
+	add_next_fault(state, 15000000);
+	assert_int_equal(chaos_history_accepted(*state)->faults[0].back_max_ms, 11100);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CHAOS_HISTORY_TEST(pings_that_a_fault_slows_down_break_its_criterion),
+		CHAOS_HISTORY_TEST(pings_that_a_fault_leaves_unanswered_break_its_criterion),
+		CHAOS_HISTORY_TEST(pings_that_are_as_slow_without_the_fault_are_right),
+		CHAOS_HISTORY_TEST(slow_pings_are_right_where_nothing_demands_quick_ones),
+		CHAOS_HISTORY_TEST(claims_that_a_fault_slows_down_break_its_criterion),
+		CHAOS_HISTORY_TEST(claims_within_a_second_are_right),
+		CHAOS_HISTORY_TEST(jobs_that_a_fault_slows_down_break_its_criterion),
+		CHAOS_HISTORY_TEST(work_that_goes_on_after_a_heal_is_timed),
+		CHAOS_HISTORY_TEST(what_the_next_fault_holds_up_is_not_the_former_ones),
+		CHAOS_HISTORY_TEST(work_that_does_not_come_back_for_ten_seconds_is_timed_so_far),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
