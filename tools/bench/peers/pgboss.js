@@ -3,7 +3,7 @@ import { PgBoss } from "pg-boss";
 import { PAYLOAD_SQL, main, versionOf } from "./peer.js";
 
 const QUEUE = "bench";
-const BATCH = 500;
+const BATCH = 2000;
 const LOOPS = 4;
 
 let db;
@@ -60,13 +60,15 @@ async function work(started) {
 
 await main({
 	name: "pgboss",
-	settings: `pg-boss ${versionOf("pg-boss")}, 2 processes of ${LOOPS} loops, batchSize ${BATCH}, LISTEN/NOTIFY`,
+	settings:
+		`pg-boss ${versionOf("pg-boss")}, 2 processes of ${LOOPS} loops, batchSize ${BATCH}, ` +
+		"a partition of its own, LISTEN/NOTIFY",
 	tables: "pgboss.job",
 	submitters: [{ what: "insert()", batches: [1000, 10000, 100000], submit: insert }],
 	async open(client) {
 		db = client;
 		boss = await start();
-		await boss.createQueue(QUEUE, { notify: true });
+		await boss.createQueue(QUEUE, { notify: true, partition: true });
 	},
 	close: () => boss.stop(),
 	prepare: async () => {},

@@ -9,20 +9,10 @@ name=pgq
 
 . tools/bench/peers/peer.sh
 
-available() {
-	psql -XAtq -d "$LOCUM_BENCH_CONNINFO" -c "select default_version from pg_available_extensions
-		where name = 'pgq'"
-}
-
 prepare() {
-	version=$(available)
-	if [ -z "$version" ]; then
-		[ "$(id -u)" -eq 0 ] || not_here "install the package postgresql-15-pgq3 ('deps.sh bench' as root)"
-		run tools/house/deps.sh bench > "$LOCUM_BENCH_SCRATCH/deps.log" 2>&1 ||
-			not_here "deps.sh bench failed, see $LOCUM_BENCH_SCRATCH/deps.log"
-		version=$(available)
-	fi
-	[ -n "$version" ] || not_here 'its package is installed, but not for this server'
+	version=$(psql -XAtq -d "$LOCUM_BENCH_CONNINFO" -c "select default_version
+		from pg_available_extensions where name = 'pgq'")
+	[ -n "$version" ] || not_here 'its package for this server, postgresql-15-pgq3, is missing'
 	sql -c 'set client_min_messages to warning' -c 'create extension if not exists pgq'
 	printf 'pgq\tPgQ %s, one consumer, batches of 2000, next_batch, get_batch_events and finish_batch by libpq\n' \
 		"$version"
