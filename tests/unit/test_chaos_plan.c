@@ -81,7 +81,7 @@ static void a_wrong_scenario_is_refused_with_its_line(void **state)
 		{ "for = soon\nact a { faults = {all} }", "for: \"soon\" is not a duration" },
 		{ "endless = maybe\nact a { faults = {all} }", "endless: true or false" },
 		{ "load { handlers = {shell} }\nact a { faults = {all} }",
-		  "\"shell\" is none of plugin, service, command, sql, user" },
+		  "\"shell\" is none of plugin, transaction, service, command, sql, user" },
 		{ "load { handlers = {\"plugin=0\"} }\nact a { faults = {all} }",
 		  "a weight is a number from 1" },
 		{ "intervals { death = 500ms }\nact a { faults = {all} }",

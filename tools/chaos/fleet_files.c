@@ -59,12 +59,16 @@ static void put_handlers(FILE *file, const struct stage *stage, const char *effe
 	fprintf(file,
 		"handler \"plugin\" { kind = \"plugin\" path = \"%s\" symbol = \"witness\" "
 		"environment = {\"CHAOS_EFFECTS=%s\", \"CHAOS_PROBES=%s\"} }\n"
+		"handler \"transaction\" { kind = \"plugin\" path = \"%s\" "
+		"symbol = \"witness_transaction\" "
+		"environment = {\"CHAOS_EFFECTS=%s\", \"CHAOS_PROBES=%s\"} }\n"
 		"handler \"service\" { kind = \"service\" argv = {\"%s\", \"--service\", \"%s\"} "
 		"concurrency = %d }\n"
 		"handler \"command\" { kind = \"command\" argv = {\"%s\", \"%s\"} }\n"
 		"handler \"sql\" { kind = \"sql\" function = \"locum_chaos.witness\" "
 		"environment = {\"CHAOS_PROBES=%s\"} }\n",
-		plugin, effects, probes, witness, effects, CONCURRENCY, witness, effects, probes);
+		plugin, effects, probes, plugin, effects, probes, witness, effects, CONCURRENCY,
+		witness, effects, probes);
 	/* For those that misbehave (handler/misdeed.h). */
 	fprintf(file,
 		"handler \"unruly\" { kind = \"command\" argv = {\"%s\", \"%s\"} timeout = \"1s\" }\n"

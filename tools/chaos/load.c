@@ -156,7 +156,8 @@ static int fill(struct worker *worker, int count, struct error *err)
 
 	for (int i = 0; i < count; i++) {
 		enum plan_handler handler = draw_handler(worker);
-		bool is_quick = handler == PLAN_PLUGIN || handler == PLAN_SERVICE;
+		bool is_quick = handler == PLAN_PLUGIN || handler == PLAN_TRANSACTION ||
+				handler == PLAN_SERVICE;
 		char payload[PAYLOAD_SIZE];
 
 		snprintf(payload, sizeof(payload), "{\"work_us\":%" PRId64 "}",
