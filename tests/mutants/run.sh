@@ -32,7 +32,7 @@ wrong() {
 }
 
 make_probes() {
-	make --no-print-directory -s -j"$jobs" -C "$1" B=build/probes DEV=1 CPPFLAGS=-DLOCUM_PROBES all \
+	make --no-print-directory -s -j"$jobs" -C "$1" B=build/probes CC=gcc CPPFLAGS=-DLOCUM_PROBES all \
 		> "$work/build.log" 2>&1
 }
 

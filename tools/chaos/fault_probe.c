@@ -31,8 +31,8 @@ static const struct probe PROVOKED[] = {
 	{ "life_ended", PROVOKE_RETURN },
 };
 
-/* The probe of a fault: "probe-NAME". */
-static const char *probe_name(const struct bout *bout)
+/* The instant of a fault: "probe-NAME". */
+static const char *instant_of(const struct bout *bout)
 {
 	return strchr(bout->fault->name, '-') + 1;
 }
@@ -47,7 +47,7 @@ static enum provocation provocation_of(const char *name)
 
 static bool has_fired(struct bout *bout)
 {
-	return order_taken_by(bout, probe_name(bout)) > 0;
+	return order_taken_by(bout, instant_of(bout)) > 0;
 }
 
 /* --- the harm ----------------------------------------------------------------------------------- */
@@ -62,7 +62,7 @@ static int provoke(struct bout *bout, struct error *err)
 	struct fleet *fleet = bout->stage->fleet;
 	int status;
 
-	switch (provocation_of(probe_name(bout))) {
+	switch (provocation_of(instant_of(bout))) {
 	case PROVOKE_NOTHING:
 		return 0;
 	case PROVOKE_START:
@@ -83,9 +83,9 @@ static int provoke(struct bout *bout, struct error *err)
 
 static int inject(struct bout *bout, struct error *err)
 {
-	if (order_give(bout, probe_name(bout), "kill", 0, err) != 0 || provoke(bout, err) != 0)
+	if (order_give(bout, instant_of(bout), "kill", 0, err) != 0 || provoke(bout, err) != 0)
 		return -1;
-	if (provocation_of(probe_name(bout)) == PROVOKE_RETURN)
+	if (provocation_of(instant_of(bout)) == PROVOKE_RETURN)
 		return 0; /* it gets there when it goes on */
 	return bout_await(bout, has_fired, patience_ms(bout), "the probe fires", err);
 }
@@ -95,16 +95,16 @@ static int heal(struct bout *bout, struct error *err)
 	pid_t pid;
 	int status = 0;
 
-	if (provocation_of(probe_name(bout)) == PROVOKE_RETURN) {
+	if (provocation_of(instant_of(bout)) == PROVOKE_RETURN) {
 		status = fleet_signal(bout->stage->fleet, bout->target, SIGCONT, err);
 		if (status == 0)
 			status = bout_await(bout, has_fired, SETTLE_MS, "the probe fires", err);
 	}
-	pid = order_taken_by(bout, probe_name(bout));
+	pid = order_taken_by(bout, instant_of(bout));
 	if (status == 0 && pid > 0 && process_await_end(pid, SETTLE_MS))
 		bout_witness(bout, "process %d took the order at \"%s\" and is gone", (int)pid,
-			     probe_name(bout));
-	order_withdraw(bout, probe_name(bout));
+			     instant_of(bout));
+	order_withdraw(bout, instant_of(bout));
 	return status;
 }
 

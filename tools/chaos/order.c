@@ -11,6 +11,43 @@
 
 #include "tools/chaos/stage.h"
 
+static const char *folder_of(const struct stage *stage, char *path, size_t size)
+{
+	snprintf(path, size, "%s/orders", stage->scratch);
+	return path;
+}
+
+/* Every process of the stage that gets to an instant may take its order away. */
+int order_open(const struct stage *stage, struct error *err)
+{
+#ifdef LOCUM_PROBES
+	char path[PATH_MAX];
+
+	folder_of(stage, path, sizeof(path));
+	if (mkdir(path, 0777) != 0 || chmod(path, 0777) != 0 ||
+	    setenv("CHAOS_PROBES", path, 1) != 0)
+		return error_set_errno(err, ERROR_FATAL, errno, "cannot make %s", path);
+#else
+	(void)stage;
+	(void)err;
+#endif
+	return 0;
+}
+
+const char *order_variable(const struct stage *stage, char *text, size_t size)
+{
+#ifdef LOCUM_PROBES
+	size_t length = (size_t)snprintf(text, size, "CHAOS_PROBES=");
+
+	folder_of(stage, text + length, size - length);
+#else
+	(void)stage;
+	(void)size;
+	text[0] = '\0';
+#endif
+	return text;
+}
+
 int order_possible(struct error *err)
 {
 #ifdef LOCUM_PROBES
@@ -28,7 +65,7 @@ static void path_of(const struct bout *bout, const char *name, const char *suffi
 {
 	char folder[PATH_MAX / 2];
 
-	stage_probes(bout->stage, folder, sizeof(folder));
+	folder_of(bout->stage, folder, sizeof(folder));
 	snprintf(path, PATH_MAX, "%s/%s%s", folder, name, suffix);
 }
 
@@ -58,7 +95,7 @@ pid_t order_taken_by(const struct bout *bout, const char *name)
 {
 	size_t length = strlen(name);
 	char path[PATH_MAX];
-	DIR *folder = opendir(stage_probes(bout->stage, path, sizeof(path)));
+	DIR *folder = opendir(folder_of(bout->stage, path, sizeof(path)));
 	struct dirent *entry;
 	pid_t pid = 0;
 

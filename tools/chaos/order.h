@@ -10,6 +10,12 @@
 #include "base/error.h"
 #include "tools/chaos/fault.h"
 
+/* Makes the folder of a stage's orders, and names it to all that this process starts. Other builds do nothing. */
+int order_open(const struct stage *stage, struct error *err);
+
+/* "NAME=FOLDER" for the environment of handlers; "" in other builds. Returns text. */
+const char *order_variable(const struct stage *stage, char *text, size_t size);
+
 /* For the `possible` of a fault: whether this is such a build. */
 int order_possible(struct error *err);
 
