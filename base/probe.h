@@ -4,6 +4,7 @@
  *
  * The variable CHAOS_PROBES names a folder. A file in it with the name of an instant arms it: the first process
  * that gets there takes it away, by renaming it to NAME.PID, and does to itself what the file says: "kill" or "stop".
+ * With a number behind it, "stop 4711", only that process does.
  */
 #ifndef LOCUM_BASE_PROBE_H
 #define LOCUM_BASE_PROBE_H

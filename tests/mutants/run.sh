@@ -1,14 +1,15 @@
 #!/bin/sh
 # tests/mutants/run.sh [NAME…]: builds each mutant of locum and has the failure harness judge it.
 #
-# Prints a line for each and, last, "N caught, N alive". Exit 1 when one lives, does not apply or does not build.
-# JOBS=N compilers at a time (default: processors); KEEP=1 leaves the runs of those that live.
+# Prints a line "ok …" or "not ok …" for each, and for the unharmed source at each play. Exit 1 when a mutant lives, does
+# not apply or does not build, or the unharmed source does not pass.
+# JOBS=N compilers at a time (default: processors); KEEP=FOLDER keeps the runs there.
 set -eu
 cd "$(dirname "$0")/../.."
 root=$PWD
 jobs=${JOBS:-$(nproc)}
-caught=0
-alive=0
+play_seconds=300
+bad=0
 
 work=$(mktemp -d /tmp/locum-mutants.XXXXXX)
 chmod 755 "$work"
@@ -19,21 +20,31 @@ header() {
 	sed -n "s/^$2: //p; /^---/q" "$root/tests/mutants/$1.patch"
 }
 
+good() {
+	echo "ok $1"
+}
+
+# What the log of the run or of the compiler says goes along.
+wrong() {
+	echo "not ok $1"
+	tail -n 20 "$2" | sed 's/^/  | /'
+	bad=$((bad + 1))
+}
+
+make_probes() {
+	make --no-print-directory -s -j"$jobs" -C "$1" B=build/probes CC=gcc CPPFLAGS=-DLOCUM_PROBES all \
+		> "$work/build.log" 2>&1
+}
+
 # A tree of its own, with what is built already, so that only what a patch changes is built again.
 plant() {
-	make --no-print-directory -s -j"$jobs" B=build/mutants CPPFLAGS=-DLOCUM_PROBES all > "$work/plant.log"
 	mkdir "$work/tree"
 	git ls-files -z --cached --others --exclude-standard | xargs -0 cp -a --parents -t "$work/tree"
-	mkdir -p "$work/tree/build"
-	cp -a build/mutants "$work/tree/build/"
+	mkdir "$work/tree/build"
+	cp -a build/probes "$work/tree/build/"
 }
 
-build() {
-	make --no-print-directory -s -j"$jobs" -C "$work/tree" B=build/mutants \
-		CPPFLAGS=-DLOCUM_PROBES all > "$work/build.log" 2>&1
-}
-
-# play NAME WORD…: the run's exit code; its folder is $work/NAME.
+# play NAME WORD…: its exit code is the run's: 0 valid, 1 invalid, 2 unknown, 124 too long; its folder is $work/NAME.
 play() {
 	folder=$work/$1
 	shift
@@ -44,89 +55,75 @@ play() {
 		*) arguments="$arguments --fault $word" ;;
 		esac
 	done
-	status=0
 	# shellcheck disable=SC2086 # a list of words
-	timeout 300 "$work/tree/build/mutants/bin/locum-chaos" run $arguments --seed 1 -q \
-		--output "$folder" > "$folder.log" 2>&1 || status=$?
-	return "$status"
+	timeout "$play_seconds" "$work/tree/build/probes/bin/locum" chaos run $arguments --seed 1 -q \
+		--output "$folder" > "$folder.log" 2>&1
 }
 
-# Whether one of the invariants was violated, or the demand of a fault not met.
-violated() {
-	for invariant in $2; do
-		if "$work/tree/build/mutants/bin/locum-chaos" report --json "$work/$1" |
-			python3 -c '
-import json, sys
-verdict = json.load(sys.stdin)["verdict"]
-broken = (sum(fault["broken"] for fault in verdict["faults"]) if sys.argv[1] == "demand"
-          else verdict["invariants"][sys.argv[1]]["count"])
-sys.exit(0 if broken > 0 else 1)' "$invariant"; then
-			echo "$invariant"
-			return 0
-		fi
-	done
-	return 1
+# The one of the words (invariants, or "demand": what a fault asks for) that the verdict says is broken.
+find_broken() {
+	# shellcheck disable=SC2086 # a list of words
+	"$work/tree/build/probes/bin/locum" chaos report --json "$work/$1" | node -e '
+const { verdict } = JSON.parse(require("fs").readFileSync(0, "utf8"));
+const demands = verdict.faults.reduce((sum, fault) => sum + fault.broken, 0);
+const isBroken = (word) => (word === "demand" ? demands : verdict.invariants[word].count) > 0;
+console.log(process.argv.slice(1).find(isBroken) ?? "");' $2
 }
 
+# Caught is what was judged to be invalid, and for the reason that its header names.
 judge() {
 	name=$1
 	status=0
 	# shellcheck disable=SC2046 # a list of words
 	play "$name" $(header "$name" Play) || status=$?
+	[ -z "${KEEP:-}" ] || cp -a "$work/$name" "$work/$name.log" "$KEEP"
 	by=
-	[ ! -e "$work/$name/verdict.json" ] || by=$(violated "$name" "$(header "$name" Caught-by)") || :
-	if [ "$status" -ne 0 ] && [ -n "$by" ]; then
-		echo "caught  $name by $by"
-		return 0
+	[ "$status" -ne 1 ] || by=$(find_broken "$name" "$(header "$name" Caught-by)")
+	if [ -n "$by" ]; then
+		good "$name: caught by $by"
+	else
+		wrong "$name: lives (exit $status): $(header "$name" What)" "$work/$name.log"
 	fi
-	echo "ALIVE   $name: $(header "$name" What) (exit $status)"
-	tail -n 5 "$work/$name.log" | sed 's/^/  | /'
-	[ -z "${KEEP:-}" ] || cp -a -T "$work/$name" "/tmp/locum-mutant-$name"
-	return 1
 }
 
 try() {
-	if ! patch -s -F0 -p1 -d "$work/tree" < "$root/tests/mutants/$1.patch" || ! build; then
-		echo "BROKEN  $1: does not apply or does not build"
-		tail -n 5 "$work/build.log" | sed 's/^/  | /'
-		alive=$((alive + 1))
-	elif judge "$1"; then
-		caught=$((caught + 1))
+	if ! patch -s -F0 -p1 -d "$work/tree" < "$root/tests/mutants/$1.patch" > "$work/build.log" 2>&1; then
+		wrong "$1: does not apply" "$work/build.log"
+	elif ! make_probes "$work/tree"; then
+		wrong "$1: does not build" "$work/build.log"
 	else
-		alive=$((alive + 1))
+		judge "$1"
 	fi
 	# The source as it was, newer than what was built of it.
 	sed -n 's|^+++ b/||p' "$root/tests/mutants/$1.patch" | while read -r file; do
 		cp "$root/$file" "$work/tree/$file"
 	done
-	find "$work/tree" -name '*.orig' -delete
+	find "$work/tree" \( -name '*.orig' -o -name '*.rej' \) -delete
 }
 
-# passes WORD…: the source as it is has to pass what catches mutants.
-passes() {
+# The source as it is has to pass what catches mutants.
+acquit() {
 	status=0
 	rm -rf "$work/unharmed"
 	play unharmed "$@" || status=$?
+	[ -z "${KEEP:-}" ] || cp -a "$work/unharmed" "$KEEP/unharmed-$1"
 	if [ "$status" -eq 0 ]; then
-		echo "passed  the unharmed source, $*"
-		return
+		good "unharmed: passes $*"
+	else
+		wrong "unharmed: does not pass $* (exit $status)" "$work/unharmed.log"
 	fi
-	echo "FAILED  the unharmed source, $* (exit $status)"
-	tail -n 20 "$work/unharmed.log" | sed 's/^/  | /'
-	alive=$((alive + 1))
 }
 
-acquit() {
-	build || :
+acquit_all() {
 	words=$(for name in "$@"; do header "$name" Play; done | tr ' ' '\n' | sort -u)
-	faults=$(echo "$words" | grep -v '\.conf$' || :)
 	for word in $words; do
 		case $word in
-		*.conf) passes "$word" ;;
+		*.conf) acquit "$word" ;;
 		esac
 	done
+	faults=$(echo "$words" | grep -v '\.conf$' || :)
 	# shellcheck disable=SC2086 # a list of words
-	[ -z "$faults" ] || passes $faults
+	[ -z "$faults" ] || acquit $faults
 }
 
 if [ $# -eq 0 ]; then
@@ -134,10 +131,11 @@ if [ $# -eq 0 ]; then
 		set -- "$@" "$(basename "$patch" .patch)"
 	done
 fi
+make_probes . || { cat "$work/build.log"; exit 1; }
 plant
 for name in "$@"; do
 	try "$name"
 done
-acquit "$@"
-echo "$caught caught, $alive alive"
-[ "$alive" -eq 0 ]
+make_probes "$work/tree" || { cat "$work/build.log"; exit 1; }
+acquit_all "$@"
+[ "$bad" -eq 0 ]

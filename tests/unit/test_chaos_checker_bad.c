@@ -143,6 +143,13 @@ static void a_submission_stored_in_part_breaks_s5(void **state)
 	REJECTED(S5);
 }
 
+static void an_unknown_commit_that_a_living_worker_never_asks_about_breaks_s5(void **state)
+{
+	CHANGE(B, "3801000 answer k2 2:accepted",
+	       "3801000 unknown k2\n64000000 ping 3\n64001000 acked 3");
+	REJECTED(S5);
+}
+
 static void an_unknown_commit_that_is_forgotten_breaks_s5(void **state)
 {
 	CHANGE(B, "3801000 answer k2 2:accepted", "3801000 unknown k2\n9000000 stop B");
@@ -424,6 +431,8 @@ int main(void)
 		CHAOS_HISTORY_TEST(a_completion_stored_as_failed_breaks_s5),
 		CHAOS_HISTORY_TEST(a_claim_that_the_database_does_not_know_breaks_s5),
 		CHAOS_HISTORY_TEST(a_submission_stored_in_part_breaks_s5),
+		CHAOS_HISTORY_TEST(
+			an_unknown_commit_that_a_living_worker_never_asks_about_breaks_s5),
 		CHAOS_HISTORY_TEST(an_unknown_commit_that_is_forgotten_breaks_s5),
 		CHAOS_HISTORY_TEST(a_claim_of_a_claimed_job_breaks_s6),
 		CHAOS_HISTORY_TEST(a_claim_by_a_dead_dispatcher_breaks_s7),

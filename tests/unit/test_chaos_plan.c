@@ -81,7 +81,7 @@ static void a_wrong_scenario_is_refused_with_its_line(void **state)
 		{ "for = soon\nact a { faults = {all} }", "for: \"soon\" is not a duration" },
 		{ "endless = maybe\nact a { faults = {all} }", "endless: true or false" },
 		{ "load { handlers = {shell} }\nact a { faults = {all} }",
-		  "\"shell\" is none of plugin, service, command, sql, user" },
+		  "\"shell\" is none of plugin, transaction, service, command, sql, user" },
 		{ "load { handlers = {\"plugin=0\"} }\nact a { faults = {all} }",
 		  "a weight is a number from 1" },
 		{ "intervals { death = 500ms }\nact a { faults = {all} }",
@@ -104,7 +104,7 @@ static void a_wrong_scenario_is_refused_with_its_line(void **state)
 
 static void every_suite_can_be_read(void **state)
 {
-	static const char *const NAMES[] = { "quick", "full", "soak" };
+	static const char *const NAMES[] = { "quick", "full", "soak", "probes" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(NAMES) / sizeof(NAMES[0]); i++) {
@@ -140,6 +140,35 @@ static void the_full_suite_has_every_fault_and_sixty_pairs(void **state)
 	for (size_t i = 0; i < plan.act_count; i++)
 		pairs += plan.acts[i].random_pairs;
 	assert_true(pairs >= 60);
+	plan_fini(&plan);
+}
+
+static bool plays(const struct plan *plan, const struct fault *fault)
+{
+	for (size_t i = 0; i < plan->act_count; i++)
+		for (size_t j = 0; j < plan->acts[i].bout_count; j++)
+			if (plan->acts[i].bouts[j].first == fault)
+				return true;
+	return false;
+}
+
+static void the_probes_suite_has_every_probe(void **state)
+{
+	const struct fault *fault = NULL;
+	struct error err = { .kind = ERROR_NONE };
+	struct plan plan;
+	int probes = 0;
+
+	(void)state;
+	assert_int_equal(plan_suite(&plan, "probes", &err), 0);
+	while ((fault = fault_next(fault)) != NULL) {
+		if (strncmp(fault->name, "probe-", 6) != 0)
+			continue;
+		probes++;
+		if (!plays(&plan, fault))
+			fail_msg("%s is not in the suite", fault->name);
+	}
+	assert_true(probes >= 17);
 	plan_fini(&plan);
 }
 
@@ -223,6 +252,7 @@ int main(void)
 		cmocka_unit_test(a_wrong_scenario_is_refused_with_its_line),
 		cmocka_unit_test(every_suite_can_be_read),
 		cmocka_unit_test(the_full_suite_has_every_fault_and_sixty_pairs),
+		cmocka_unit_test(the_probes_suite_has_every_probe),
 		cmocka_unit_test(the_same_seed_deals_the_same_bouts_and_another_does_not),
 		cmocka_unit_test(no_pair_is_drawn_twice_or_needs_the_same_tool_twice),
 		cmocka_unit_test(each_fault_is_named_once_and_says_all_about_itself),

@@ -6,16 +6,30 @@
 #include "tools/chaos/check.h"
 #include "tools/chaos/check_worker.h"
 
+enum { DROPPED_US = 60000000 };
+
 #define VIOLATE(invariant, job, what, ...)                                                         \
 	verdict_violate(check->verdict, VERDICT_##invariant,                                       \
 			"%s:%" PRId64 ": job %" PRId64 ": " what, check->file, check->line,        \
 			(int64_t)(job)__VA_OPT__(, ) __VA_ARGS__)
+
+/* It was in contact with the database for long, and did not use it to ask. */
+static bool was_dropped(const struct check *check, const struct check_completion *completion)
+{
+	const struct check_worker *worker = check->own;
+
+	return completion->unknown && !completion->abandoned && worker->life < check->life_count &&
+	       check->lives[worker->life].contact_us - completion->unknown_us > DROPPED_US;
+}
 
 void check_completions_forget(struct check *check)
 {
 	struct check_worker *worker = check->own;
 
 	for (size_t i = 0; i < worker->completion_count; i++) {
+		if (was_dropped(check, &worker->completions[i]))
+			VIOLATE(S5, worker->completions[i].items[0].job,
+				"its worker never asked what became of its completion");
 		check->verdict->unresolved += worker->completions[i].unknown;
 		free(worker->completions[i].items);
 	}
@@ -149,6 +163,7 @@ bool check_completions_unknown(struct check *check, int64_t at_us, char **words,
 	check_workers_note_life(check, at_us);
 	if (completion != NULL && !completion->unknown) {
 		completion->unknown = true;
+		completion->unknown_us = at_us;
 		check->verdict->commits_unknown++;
 	}
 	return true;

@@ -22,6 +22,7 @@ struct check_completion {
 	size_t count;
 	size_t open;
 	bool unknown;
+	int64_t unknown_us; /* since when */
 	bool abandoned; /* with the life that sent it; an answer may be on its way all the same */
 };
 

@@ -90,6 +90,7 @@ struct fault {
 	X(handler) \
 	X(held) \
 	X(host) \
+	X(instant) \
 	X(job) \
 	X(limits) \
 	X(memory) \

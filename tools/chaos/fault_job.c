@@ -265,7 +265,7 @@ static int inject_poison(struct bout *bout, struct error *err)
 					&jobs->ids[0], err) != 0)
 		return -1;
 	jobs->count = 1;
-	while (!have_ended(bout)) {
+	while (!have_ended(bout) && jobs->losses <= LIMIT_INTERRUPTIONS + 1) {
 		if (clock_monotonic_ms() > until_ms)
 			return error_set(err, ERROR_RETRY, "the poisonous job goes on and on");
 		if (bout_await(bout, bites, END_MS, "another run of a poisonous job", err) != 0)

@@ -1,17 +1,12 @@
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
+/* Processes that end at an instant which only the inside can hit: a fault for each probe. */
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "tools/chaos/fault.h"
+#include "tools/chaos/order.h"
 #include "tools/chaos/process.h"
 #include "tools/chaos/stage.h"
+#include "tools/chaos/victim.h"
 
 enum { SETTLE_MS = 20000, PATIENCE_DEATHS = 10 };
 
@@ -36,8 +31,8 @@ static const struct probe PROVOKED[] = {
 	{ "life_ended", PROVOKE_RETURN },
 };
 
-/* The probe of a fault: "probe-NAME". */
-static const char *probe_name(const struct bout *bout)
+/* The instant of a fault: "probe-NAME". */
+static const char *instant_of(const struct bout *bout)
 {
 	return strchr(bout->fault->name, '-') + 1;
 }
@@ -50,83 +45,9 @@ static enum provocation provocation_of(const char *name)
 	return PROVOKE_NOTHING;
 }
 
-static int possible(struct error *err)
-{
-#ifdef LOCUM_PROBES
-	(void)err;
-	return 0;
-#else
-	return error_set(err, ERROR_INPUT,
-			 "only builds for tests have probes: build with "
-			 "CPPFLAGS=-DLOCUM_PROBES");
-#endif
-}
-
-/* --- firing ------------------------------------------------------------------------------------- */
-
-/* The process that took the order, from the file's new name, or 0. */
-static pid_t fired_by(const struct bout *bout)
-{
-	const char *name = probe_name(bout);
-	size_t length = strlen(name);
-	char path[PATH_MAX];
-	DIR *folder = opendir(stage_probes(bout->stage, path, sizeof(path)));
-	struct dirent *entry;
-	pid_t pid = 0;
-
-	while (folder != NULL && pid == 0 && (entry = readdir(folder)) != NULL)
-		if (strncmp(entry->d_name, name, length) == 0 && entry->d_name[length] == '.')
-			pid = (pid_t)strtol(entry->d_name + length + 1, NULL, 10);
-	if (folder != NULL)
-		closedir(folder);
-	return pid;
-}
-
 static bool has_fired(struct bout *bout)
 {
-	return fired_by(bout) > 0;
-}
-
-/* --- arming ------------------------------------------------------------------------------------- */
-
-static void path_of(const struct bout *bout, const char *suffix, char path[static PATH_MAX])
-{
-	char folder[PATH_MAX / 2];
-
-	stage_probes(bout->stage, folder, sizeof(folder));
-	snprintf(path, PATH_MAX, "%s/%s%s", folder, probe_name(bout), suffix);
-}
-
-/* Under another name first: whoever finds it finds it whole. */
-static int arm(const struct bout *bout, struct error *err)
-{
-	char unready[PATH_MAX];
-	char armed[PATH_MAX];
-	FILE *file;
-
-	path_of(bout, ".unready", unready);
-	path_of(bout, "", armed);
-	file = fopen(unready, "we");
-	if (file == NULL)
-		return error_set_errno(err, ERROR_FATAL, errno, "cannot write %s", unready);
-	fputs("kill", file);
-	if (fclose(file) != 0 || chmod(unready, 0644) != 0 || rename(unready, armed) != 0)
-		return error_set_errno(err, ERROR_FATAL, errno, "cannot arm %s", armed);
-	return 0;
-}
-
-static void disarm(const struct bout *bout)
-{
-	char path[PATH_MAX];
-	char suffix[16];
-
-	path_of(bout, "", path);
-	unlink(path);
-	path_of(bout, ".unready", path);
-	unlink(path);
-	snprintf(suffix, sizeof(suffix), ".%d", (int)fired_by(bout));
-	path_of(bout, suffix, path);
-	unlink(path);
+	return order_taken_by(bout, instant_of(bout)) > 0;
 }
 
 /* --- the harm ----------------------------------------------------------------------------------- */
@@ -141,7 +62,7 @@ static int provoke(struct bout *bout, struct error *err)
 	struct fleet *fleet = bout->stage->fleet;
 	int status;
 
-	switch (provocation_of(probe_name(bout))) {
+	switch (provocation_of(instant_of(bout))) {
 	case PROVOKE_NOTHING:
 		return 0;
 	case PROVOKE_START:
@@ -152,33 +73,38 @@ static int provoke(struct bout *bout, struct error *err)
 	case PROVOKE_DEATH:
 		return fleet_signal(fleet, bout->target, SIGKILL, err);
 	case PROVOKE_RETURN:
-		return fleet_signal(fleet, bout->target, SIGSTOP, err);
+		if (victim_take(bout, sizeof(struct victim), err) == NULL ||
+		    victim_stop(bout, err) != 0)
+			return -1;
+		return victim_await_death(bout, err);
 	}
 	return 0;
 }
 
 static int inject(struct bout *bout, struct error *err)
 {
-	if (arm(bout, err) != 0 || provoke(bout, err) != 0)
+	if (order_give(bout, instant_of(bout), "kill", 0, err) != 0 || provoke(bout, err) != 0)
 		return -1;
-	if (provocation_of(probe_name(bout)) == PROVOKE_RETURN)
+	if (provocation_of(instant_of(bout)) == PROVOKE_RETURN)
 		return 0; /* it gets there when it goes on */
 	return bout_await(bout, has_fired, patience_ms(bout), "the probe fires", err);
 }
 
 static int heal(struct bout *bout, struct error *err)
 {
+	pid_t pid;
 	int status = 0;
 
-	if (provocation_of(probe_name(bout)) == PROVOKE_RETURN) {
+	if (provocation_of(instant_of(bout)) == PROVOKE_RETURN) {
 		status = fleet_signal(bout->stage->fleet, bout->target, SIGCONT, err);
 		if (status == 0)
 			status = bout_await(bout, has_fired, SETTLE_MS, "the probe fires", err);
 	}
-	if (status == 0 && has_fired(bout) && process_await_end(fired_by(bout), SETTLE_MS))
-		bout_witness(bout, "process %d took the order at \"%s\" and is gone",
-			     (int)fired_by(bout), probe_name(bout));
-	disarm(bout);
+	pid = order_taken_by(bout, instant_of(bout));
+	if (status == 0 && pid > 0 && process_await_end(pid, SETTLE_MS))
+		bout_witness(bout, "process %d took the order at \"%s\" and is gone", (int)pid,
+			     instant_of(bout));
+	order_withdraw(bout, instant_of(bout));
 	return status;
 }
 
@@ -193,7 +119,7 @@ static int heal(struct bout *bout, struct error *err)
 		.witness = "the process took the order away, and is gone",                         \
 		.heals = "it is started again",                                                    \
 		.pass = "no run of a job overlaps another",                                        \
-		.possible = possible,                                                              \
+		.possible = order_possible,                                                        \
 		.inject = inject,                                                                  \
 		.heal = heal,                                                                      \
 	},

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "tools/chaos/order.h"
+
 enum { SIZE = 8, CONCURRENCY = 16 };
 
 static void put_intervals(FILE *file, const struct plan_intervals *intervals)
@@ -45,26 +47,47 @@ static void put_user(FILE *file)
 	put_word(file, name == NULL ? "root" : name);
 }
 
+/* The end of a handler: what its processes have in their environment. */
+static void put_environment(FILE *file, const struct stage *stage, const char *effects)
+{
+	char orders[PATH_MAX];
+
+	order_variable(stage, orders, sizeof(orders));
+	if (effects != NULL || orders[0] != '\0')
+		fputs(" environment = {", file);
+	if (effects != NULL)
+		fprintf(file, "\"CHAOS_EFFECTS=%s\"", effects);
+	if (orders[0] != '\0')
+		fprintf(file, "%s\"%s\"", effects == NULL ? "" : ", ", orders);
+	fputs(effects != NULL || orders[0] != '\0' ? "} }\n" : " }\n", file);
+}
+
+static void put_plugin(FILE *file, const struct stage *stage, const char *name, const char *symbol,
+		       const char *effects)
+{
+	char plugin[PATH_MAX];
+
+	fprintf(file, "handler \"%s\" { kind = \"plugin\" path = \"%s\" symbol = \"%s\"", name,
+		stage_support(stage, "witness.so", plugin, sizeof(plugin)), symbol);
+	put_environment(file, stage, effects);
+}
+
 static void put_handlers(FILE *file, const struct stage *stage, const char *effects)
 {
 	char witness[PATH_MAX];
-	char plugin[PATH_MAX];
-	char probes[PATH_MAX];
 
-	stage_probes(stage, probes, sizeof(probes));
 	stage_support(stage, "witness", witness, sizeof(witness));
-	stage_support(stage, "witness.so", plugin, sizeof(plugin));
 	fprintf(file, "agent \"main\" { size = %d%s }\n", SIZE,
 		geteuid() == 0 ? " user = \"nobody\"" : "");
+	put_plugin(file, stage, "plugin", "witness", effects);
+	put_plugin(file, stage, "transaction", "witness_transaction", effects);
+	fputs("handler \"sql\" { kind = \"sql\" function = \"locum_chaos.witness\"", file);
+	put_environment(file, stage, NULL);
 	fprintf(file,
-		"handler \"plugin\" { kind = \"plugin\" path = \"%s\" symbol = \"witness\" "
-		"environment = {\"CHAOS_EFFECTS=%s\", \"CHAOS_PROBES=%s\"} }\n"
 		"handler \"service\" { kind = \"service\" argv = {\"%s\", \"--service\", \"%s\"} "
 		"concurrency = %d }\n"
-		"handler \"command\" { kind = \"command\" argv = {\"%s\", \"%s\"} }\n"
-		"handler \"sql\" { kind = \"sql\" function = \"locum_chaos.witness\" "
-		"environment = {\"CHAOS_PROBES=%s\"} }\n",
-		plugin, effects, probes, witness, effects, CONCURRENCY, witness, effects, probes);
+		"handler \"command\" { kind = \"command\" argv = {\"%s\", \"%s\"} }\n",
+		witness, effects, CONCURRENCY, witness, effects);
 	/* For those that misbehave (handler/misdeed.h). */
 	fprintf(file,
 		"handler \"unruly\" { kind = \"command\" argv = {\"%s\", \"%s\"} timeout = \"1s\" }\n"

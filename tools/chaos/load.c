@@ -157,7 +157,9 @@ static int64_t work_us(const struct load *load, enum plan_handler handler)
 
 	if (handler == PLAN_SQL && load->stage->kind == STAGE_CLOCK)
 		return 0;
-	return handler == PLAN_PLUGIN || handler == PLAN_SERVICE ? us / QUICK : us;
+	return handler == PLAN_PLUGIN || handler == PLAN_TRANSACTION || handler == PLAN_SERVICE
+		       ? us / QUICK
+		       : us;
 }
 
 static int fill(struct worker *worker, int count, struct error *err)

@@ -27,8 +27,9 @@ const struct plan_act plan_default = {
 };
 
 const char *const plan_handler_names[PLAN_HANDLERS] = {
-	[PLAN_PLUGIN] = "plugin", [PLAN_SERVICE] = "service", [PLAN_COMMAND] = "command",
-	[PLAN_SQL] = "sql",       [PLAN_USER] = "user",
+	[PLAN_PLUGIN] = "plugin",   [PLAN_TRANSACTION] = "transaction",
+	[PLAN_SERVICE] = "service", [PLAN_COMMAND] = "command",
+	[PLAN_SQL] = "sql",         [PLAN_USER] = "user",
 };
 
 static int out_of_memory(struct error *err)
@@ -126,7 +127,8 @@ int plan_suite(struct plan *plan, const char *name, struct error *err)
 	for (const struct embedded_sql *suite = EMBEDDED_SUITES; suite->name != NULL; suite++)
 		if (strcmp(suite->name, name) == 0)
 			return scenario_parse(plan, name, name, suite->text, err);
-	return error_set(err, ERROR_INPUT, "there is no suite \"%.60s\": quick, full, soak", name);
+	return error_set(err, ERROR_INPUT, "there is no suite \"%.60s\": quick, full, soak, probes",
+			 name);
 }
 
 int plan_read(struct plan *plan, const char *path, struct error *err)

@@ -20,7 +20,8 @@
  *
  * An act can play the faults of its stage and those of the plain one.
  *
- * suite "quick", "full" and "soak" are such files, installed as PREFIX/share/locum/chaos/NAME.conf and embedded in the program.
+ * The suites "quick", "full", "soak" and "probes" are such files, installed as PREFIX/share/locum/chaos/NAME.conf and
+ * embedded in the program.
  */
 #ifndef LOCUM_TOOLS_CHAOS_PLAN_H
 #define LOCUM_TOOLS_CHAOS_PLAN_H
@@ -42,7 +43,15 @@ struct plan_intervals {
 };
 
 /* How much of the load goes to which of the harness's handlers, by weight. */
-enum plan_handler { PLAN_PLUGIN, PLAN_SERVICE, PLAN_COMMAND, PLAN_SQL, PLAN_USER, PLAN_HANDLERS };
+enum plan_handler {
+	PLAN_PLUGIN,
+	PLAN_TRANSACTION, /* a plugin that is done in the transaction of its job */
+	PLAN_SERVICE,
+	PLAN_COMMAND,
+	PLAN_SQL,
+	PLAN_USER,
+	PLAN_HANDLERS
+};
 
 /* "plugin" and so on: the names of the handlers, too. */
 extern const char *const plan_handler_names[PLAN_HANDLERS];

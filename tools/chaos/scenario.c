@@ -229,9 +229,10 @@ static int take_weight(const struct reading *reading, const struct value *value,
 			return 0;
 		}
 	}
-	return fail(reading, value->line,
-		    "handlers: \"%.*s\" is none of plugin, service, command, sql, user",
-		    (int)(length < WORD_MAX ? length : WORD_MAX), value->text);
+	return fail(
+		reading, value->line,
+		"handlers: \"%.*s\" is none of plugin, transaction, service, command, sql, user",
+		(int)(length < WORD_MAX ? length : WORD_MAX), value->text);
 }
 
 static int take_load(const struct reading *reading, cfg_t *cfg, struct plan_load *load)

@@ -29,12 +29,6 @@ enum {
 static const int64_t DISK_BYTES = (int64_t)1 << 30;
 #define SMALL_WAL "max_wal_size = 96MB\nmin_wal_size = 32MB\n"
 
-const char *stage_probes(const struct stage *stage, char *path, size_t size)
-{
-	snprintf(path, size, "%s/probes", stage->scratch);
-	return path;
-}
-
 const char *stage_conninfo(const struct stage *stage)
 {
 	return stage->conninfo;

@@ -55,9 +55,6 @@ int stage_strike(struct stage *stage, struct error *err);
  * is where the load does, for dispatchers are elsewhere. */
 const char *stage_conninfo(const struct stage *stage);
 
-/* The folder of the probes (base/probe.h); returns path. */
-const char *stage_probes(const struct stage *stage, char *path, size_t size);
-
 /* STAGE_CLOCK: sets the clock of a dispatcher (by its place) or, with -1, of the server: ahead by so many seconds, and
  * fast by so many thousandths since its process began. */
 int stage_set_clock(struct stage *stage, int place, int seconds, int fast, struct error *err);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/uuid.h"
+#include "tools/chaos/order.h"
 
 enum { PIECE = 1 << 20, FILE_MODE = 0666 };
 
@@ -96,18 +97,6 @@ static int make_effects(const struct stage *stage, struct error *err)
 	return 0;
 }
 
-/* Every process of the stage that reaches a probe may take its order away; programs without probes do not care. */
-static int make_probes(const struct stage *stage, struct error *err)
-{
-	char path[PATH_MAX];
-
-	if (make_folder(stage_probes(stage, path, sizeof(path)), err) != 0)
-		return -1;
-	if (chmod(path, 0777) != 0 || setenv("CHAOS_PROBES", path, 1) != 0)
-		return error_set_errno(err, ERROR_FATAL, errno, "cannot open %s to all", path);
-	return 0;
-}
-
 int stage_folder_make(struct stage *stage, struct error *err)
 {
 	char text[UUID_TEXT_SIZE];
@@ -127,7 +116,7 @@ int stage_folder_make(struct stage *stage, struct error *err)
 		if (copy_support(stage, SUPPORT[i], err) != 0)
 			return -1;
 	snprintf(path, sizeof(path), "%s/logs", stage->folder);
-	if (make_folder(path, err) != 0 || make_probes(stage, err) != 0)
+	if (make_folder(path, err) != 0 || order_open(stage, err) != 0)
 		return -1;
 	return make_effects(stage, err);
 }

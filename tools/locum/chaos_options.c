@@ -9,7 +9,7 @@
 enum { KEY_SUITE = 0x200, KEY_FOR, KEY_SEED, KEY_HANDLER, KEY_YES, KEY_HTML };
 
 static const struct argp_option RUN_OPTIONS[] = {
-	{ "suite", KEY_SUITE, "quick|full|soak", 0,
+	{ "suite", KEY_SUITE, "quick|full|soak|probes", 0,
 	  "what to play: quick, by default, takes three minutes at most, full up to ninety, soak until it is stopped",
 	  1 },
 	{ "fault", 'f', "FAULT", 0, "play this fault instead; may be given several times", 1 },

@@ -7,6 +7,7 @@
 #include "tools/chaos/handler/effect.h"
 
 int witness(struct locum_job *job);
+int witness_transaction(struct locum_job *job);
 
 static bool is_cancelled(void *job)
 {
@@ -49,4 +50,10 @@ int witness(struct locum_job *job)
 	if (locum_job_cancelled(job))
 		return locum_job_fail(job, LOCUM_RETRY, "cancelled");
 	return status == 0 ? LOCUM_DONE : locum_job_fail(job, LOCUM_FAIL, "as it was told");
+}
+
+/* The same, done with its job or not at all. The host knows why there is no connection. */
+int witness_transaction(struct locum_job *job)
+{
+	return locum_job_connection(job) == NULL ? LOCUM_RETRY : witness(job);
 }
