@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/uuid.h"
 #include "db/db.h"
 #include "db/intervention.h"
@@ -160,6 +161,8 @@ static bool try_once(struct client *client, struct uuid request, int64_t *ids,
 enum client_fate client_submit(struct client *client, int64_t *ids, struct error *err)
 {
 	const struct uuid request = uuid_make();
+	const int64_t patience_ms = client->options.patience_ms;
+	const int64_t began_ms = clock_monotonic_ms();
 	enum client_fate fate = CLIENT_UNKNOWN;
 	int pause_ms = PAUSE_LEAST_MS;
 	char text[UUID_TEXT_SIZE];
@@ -168,7 +171,8 @@ enum client_fate client_submit(struct client *client, int64_t *ids, struct error
 		      submission_count(client->batch));
 	while (!try_once(client, request, ids, &fate, err)) {
 		drop_lost(client);
-		if (!pause_for(client, &pause_ms))
+		if ((patience_ms > 0 && clock_monotonic_ms() - began_ms >= patience_ms) ||
+		    !pause_for(client, &pause_ms))
 			break;
 	}
 	submission_clear(client->batch);

@@ -15,7 +15,8 @@ struct client_options {
 	const char *folder;   /* that gets its log */
 	const char *conninfo; /* borrowed */
 	int number;
-	int give_up_fd; /* readable: what has no answer yet stays unknown */
+	int give_up_fd;      /* readable: what has no answer yet stays unknown */
+	int64_t patience_ms; /* so does what has none after so long; 0: it is asked for until then */
 };
 
 struct client;

@@ -15,7 +15,14 @@
 #include "tools/chaos/chance.h"
 #include "tools/chaos/client.h"
 
-enum { LOOK_MS = 50, CLOCK_MS = 500, PAYLOAD_SIZE = 64, ANSWER_MS = 10000, QUICK = 100 };
+enum {
+	LOOK_MS = 50,
+	CLOCK_MS = 500,
+	PAYLOAD_SIZE = 64,
+	ANSWER_MS = 10000,
+	EXTRA_MS = 10000,
+	QUICK = 100
+};
 
 struct load {
 	struct stage *stage;
@@ -270,6 +277,7 @@ static int start_all(struct load *load, struct error *err)
 		.folder = load->stage->folder,
 		.conninfo = server_conninfo(load->stage->server),
 		.give_up_fd = load->give_up_fd,
+		.patience_ms = EXTRA_MS,
 	};
 	int failure;
 
