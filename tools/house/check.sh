@@ -89,6 +89,16 @@ check_scripts() {
 		sed 's/^\([^:]*:[0-9]*\):[0-9]*: [a-z]*: /\1: shellcheck: /'
 }
 
+check_javascript() {
+	if ! command -v node > /dev/null; then
+		echo 'node is missing: JavaScript not checked' >> "$work/notes"
+		return
+	fi
+	like '\.js$' | while read -r file; do
+		node --check "$file" > /dev/null 2>&1 < /dev/null || echo "$file:1: javascript: it does not parse"
+	done
+}
+
 median() {
 	like '\.c$' | { grep -v '^tests/' || true; } | each awk -v lengths=1 -f "$house/check_size.awk" |
 		sort -n | awk '{ length_of[NR] = $1 } END { print NR ? length_of[int((NR + 1) / 2)] : 0 }'
@@ -99,11 +109,11 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 list_files
 : > "$work/notes"
-for group in c sizes text sql docs format scripts; do
+for group in c sizes text sql docs format scripts javascript; do
 	"check_$group" > "$work/$group"
 done
 cd "$work"
-cat c sizes text sql docs format scripts | sort -t: -k1,1 -k2,2n | uniq > violations
+cat c sizes text sql docs format scripts javascript | sort -t: -k1,1 -k2,2n | uniq > violations
 cat violations notes
 cd - > /dev/null
 count=$(wc -l < "$work/violations")
