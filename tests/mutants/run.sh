@@ -131,11 +131,11 @@ if [ $# -eq 0 ]; then
 		set -- "$@" "$(basename "$patch" .patch)"
 	done
 fi
-make_probes . || { cat "$work/build.log"; exit 1; }
+make_probes . || { tail -n 40 "$work/build.log"; exit 1; }
 plant
 for name in "$@"; do
 	try "$name"
 done
-make_probes "$work/tree" || { cat "$work/build.log"; exit 1; }
+make_probes "$work/tree" || { tail -n 40 "$work/build.log"; exit 1; }
 acquit_all "$@"
 [ "$bad" -eq 0 ]

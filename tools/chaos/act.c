@@ -105,7 +105,7 @@ static void await_jobs(struct act *act, const struct stage *stage)
 		if (now > acknowledged)
 			deadline_ms = clock_monotonic_ms() + STALL_MS;
 		acknowledged = now;
-		tell(act, stage->load, "more jobs", 0, 0);
+		tell(act, stage->load, "the load goes on", 0, 0);
 		poll(NULL, 0, LOOK_MS);
 	}
 }

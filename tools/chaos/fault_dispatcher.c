@@ -37,9 +37,9 @@ static int take_agent(struct bout *bout, struct agent_victim **taken, struct err
 	if (*taken == NULL)
 		return -1;
 	(*taken)->agent = fleet_agent(bout->stage->fleet, bout->target);
-	return (*taken)->agent > 0
-		       ? 0
-		       : error_set(err, ERROR_RETRY, "dispatcher %d has no agent", bout->target);
+	return (*taken)->agent > 0 ? 0
+				   : error_set(err, ERROR_RETRY, "dispatcher d%d has no agent",
+					       bout->target + 1);
 }
 
 static bool has_another_agent(struct bout *bout)

@@ -131,16 +131,16 @@ static int judge_others(struct bout *bout, const struct culprit *culprit, struct
 		long kb = culprit_memory_kb(agent);
 
 		if (fleet_logged(fleet, i, "\033[31mFORGED") > 0) {
-			bout_broken(bout, "the log of dispatcher %d has an escape sequence of it",
-				    i);
+			bout_broken(bout, "the log of dispatcher d%d has an escape sequence of it",
+				    i + 1);
 			return error_set(err, ERROR_FATAL, "a log was forged");
 		}
 		if (!bout->paired && agent != culprit->agents[i]) {
-			bout_broken(bout, "the agent of dispatcher %d was replaced", i);
+			bout_broken(bout, "the agent of dispatcher d%d was replaced", i + 1);
 			return error_set(err, ERROR_FATAL, "an agent died");
 		}
 		if (!bout->paired && kb > AGENT_KB_MOST) {
-			bout_broken(bout, "the agent of dispatcher %d took %ld KB", i, kb);
+			bout_broken(bout, "the agent of dispatcher d%d took %ld KB", i + 1, kb);
 			return error_set(err, ERROR_FATAL, "an agent grew");
 		}
 	}

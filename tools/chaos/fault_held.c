@@ -92,9 +92,9 @@ static int inject_claim(struct bout *bout, struct error *err)
 	if (inject(bout, "claims", err) != 0)
 		return -1;
 	bout_witness(bout,
-		     "a claim of dispatcher %d waited inside the server when it was stopped, "
+		     "a claim of dispatcher d%d waited inside the server when it was stopped, "
 		     "and the dispatcher was declared dead",
-		     bout->target);
+		     bout->target + 1);
 	return 0;
 }
 
@@ -105,9 +105,9 @@ static int inject_completion(struct bout *bout, struct error *err)
 	if (!is_held(bout))
 		return 0; /* it was ended: nothing comes late, and there is nothing to witness */
 	bout_witness(bout,
-		     "a completion of dispatcher %d still waited inside the server when the "
+		     "a completion of dispatcher d%d still waited inside the server when the "
 		     "dispatcher was declared dead",
-		     bout->target);
+		     bout->target + 1);
 	return 0;
 }
 

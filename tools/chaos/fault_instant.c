@@ -85,8 +85,8 @@ static int inject_late_answer(struct bout *bout, struct error *err)
 		return -1;
 	if (victim_await_death(bout, err) != 0)
 		return -1;
-	bout_witness(bout, "dispatcher %d stood still behind an answer, then before its next ping",
-		     bout->target);
+	bout_witness(bout, "dispatcher d%d stood still behind an answer, then before its next ping",
+		     bout->target + 1);
 	return 0;
 }
 
@@ -123,7 +123,8 @@ static int heal_outage(struct bout *bout, struct error *err)
 	if (status == 0)
 		status = await_half_a_death(bout, err);
 	if (status == 0)
-		bout_witness(bout, "dispatcher %d stood still before its first ping", bout->target);
+		bout_witness(bout, "dispatcher d%d stood still before its first ping",
+			     bout->target + 1);
 	heal(bout, err);
 	return status;
 }

@@ -185,8 +185,8 @@ static int take_room(struct bout *bout, struct error *err)
 	    bout_await(bout, misses_room, BITE_MS, "a want of room", err) != 0 ||
 	    fleet_await_end(bout->stage->fleet, bout->target, END_MS, &status, err) != 0)
 		return -1;
-	bout_witness(bout, "dispatcher %d logged \"%s\" and ended with status %d", bout->target,
-		     DISK, WEXITSTATUS(status));
+	bout_witness(bout, "dispatcher d%d logged \"%s\" and ended with status %d",
+		     bout->target + 1, DISK, WEXITSTATUS(status));
 	return 0;
 }
 

@@ -57,8 +57,8 @@ static void witness_dropped(struct bout *bout, int place)
 	int64_t packets = dropped(bout, place);
 
 	if (packets > 0)
-		bout_witness(bout, "%" PRId64 " packets of dispatcher %d were dropped", packets,
-			     place);
+		bout_witness(bout, "%" PRId64 " packets of dispatcher d%d were dropped", packets,
+			     place + 1);
 }
 
 static int heal_dropped(struct bout *bout, struct error *err)
@@ -86,8 +86,8 @@ static int heal_narrow(struct bout *bout, struct error *err)
 	int64_t times = 0;
 
 	if (network_waited(bout->stage->network, bout->target, &times, NULL) == 0 && times > 0)
-		bout_witness(bout, "packets of dispatcher %d waited %" PRId64 " times",
-			     bout->target, times);
+		bout_witness(bout, "packets of dispatcher d%d waited %" PRId64 " times",
+			     bout->target + 1, times);
 	return network_narrow(bout->stage->network, bout->target, 0, err);
 }
 

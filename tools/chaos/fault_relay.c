@@ -145,8 +145,8 @@ static int inject_half_open(struct bout *bout, const char *role, struct error *e
 		&(struct relay_rule){ .harm = RELAY_HALF_OPEN, .client = own->client, .times = 1 });
 	if (bout_await(bout, has_waiting, BITE_MS, "a half-open connection in use", err) != 0)
 		return -1;
-	bout_witness(bout, "%" PRId64 " bytes wait at the half-open %s of dispatcher %d",
-		     relay_bytes(bout->stage->relay), role, bout->target);
+	bout_witness(bout, "%" PRId64 " bytes wait at the half-open %s of dispatcher d%d",
+		     relay_bytes(bout->stage->relay), role, bout->target + 1);
 	return 0;
 }
 

@@ -123,7 +123,7 @@ static int play(const struct chaos_options *options, const struct plan *plan, co
 		heed_signals();
 		status = run_play(&run, verdict, err);
 	}
-	meter_clear(&meter);
+	meter_fini(&meter);
 	if (status == 0)
 		status = print_report(options->cli, folder, verdict, err);
 	free(locumd);

@@ -133,6 +133,16 @@ static void put_picture(FILE *out, const struct digest_act *act)
 	timeline_close(timeline);
 }
 
+/* By the name of its lane. */
+static void put_target(FILE *out, const char *target)
+{
+	char text[WORDS_SIZE] = "";
+
+	if (target[0] != '\0')
+		snprintf(text, sizeof(text), "d%ld", strtol(target, NULL, 10) + 1);
+	put_element(out, "td", "", text);
+}
+
 static void put_bout(FILE *out, const struct digest_act *act, const struct digest_bout *bout)
 {
 	int64_t healed_us = bout->healed_us == DIGEST_NO_TIME ? bout->injected_us : bout->healed_us;
@@ -140,7 +150,7 @@ static void put_bout(FILE *out, const struct digest_act *act, const struct diges
 
 	fprintf(out, "<tr><td class=\"n\">%d</td>", bout->number);
 	put_element(out, "td", "name", bout->fault);
-	put_element(out, "td", "", bout->target);
+	put_target(out, bout->target);
 	put_time(out, (bout->injected_us - act->began_us) / 1000);
 	put_time(out, (healed_us - bout->injected_us) / 1000);
 	put_time(out,

@@ -194,6 +194,15 @@ static int is_worker(const struct dirent *entry)
 	       strcmp(entry->d_name + length - 4, ".log") == 0;
 }
 
+/* The places of the fleet come first, d1 to dN; a fault numbers them so. Behind them who was there besides. */
+static int by_place(const struct dirent **a, const struct dirent **b)
+{
+	bool one = (*a)->d_name[7] == 'd';
+	bool other = (*b)->d_name[7] == 'd';
+
+	return one != other ? other - one : versionsort(a, b);
+}
+
 static void read_lane(struct reading *reading, const char *folder, const char *file)
 {
 	struct timeline *timeline = reading->timeline;
@@ -213,7 +222,7 @@ static void read_lane(struct reading *reading, const char *folder, const char *f
 static int read_lanes(struct reading *reading, const char *folder, struct error *err)
 {
 	struct dirent **entries = NULL;
-	int count = scandir(folder, &entries, is_worker, versionsort);
+	int count = scandir(folder, &entries, is_worker, by_place);
 
 	if (count < 0)
 		return error_set_errno(err, ERROR_INPUT, errno, "%s", folder);

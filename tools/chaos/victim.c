@@ -25,9 +25,9 @@ int victim_look(struct bout *bout, struct error *err)
 		return -1;
 	victim->pid = fleet_pid(bout->stage->fleet, bout->target);
 	uuid_text(incarnation, victim->incarnation);
-	return victim->pid > 0
-		       ? 0
-		       : error_set(err, ERROR_RETRY, "dispatcher %d does not run", bout->target);
+	return victim->pid > 0 ? 0
+			       : error_set(err, ERROR_RETRY, "dispatcher d%d does not run",
+					   bout->target + 1);
 }
 
 void *victim_take(struct bout *bout, size_t size, struct error *err)
