@@ -58,6 +58,11 @@ medians() {
 	}' "$folder/results.tsv"
 }
 
+# Latencies go from tens of microseconds to seconds.
+scale_of() {
+	[ "$1" != latency ] || printf 'set logscale y\nset yrange [10:*]\n'
+}
+
 plot_bars() {
 	medians "$1" "$2" > "$work/data"
 	file=$(file_of "$1" bars "$2")
@@ -65,6 +70,7 @@ plot_bars() {
 		begin_plot "$file" "$1: medians, least and most" "$2"
 		cat <<PLOT
 set datafile separator "\t"
+$(scale_of "$1")
 set style fill solid 0.6
 set boxwidth 0.6
 set xtics rotate by -30 noenhanced
@@ -97,11 +103,14 @@ plot_curves() {
 		'$1 == section && $3 == unit { print $2 }' > "$work/names"
 	number=0
 	lines=
+	rm -f "$work"/curve*
 	while IFS= read -r name; do
 		number=$((number + 1))
 		curve "$1" "$2" "$name" > "$work/curve$number"
 		lines="$lines${lines:+, }\"$work/curve$number\" using 1:2 with linespoints lw 2 pt 7 ps 0.5 title \"$name\""
 	done < "$work/names"
+	# One point is no curve.
+	[ "$(cut -f 1 "$work"/curve* | sort -u | wc -l)" -gt 1 ] || return 0
 	{
 		begin_plot "$file" "$1" "$2"
 		case $1 in

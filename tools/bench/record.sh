@@ -117,5 +117,6 @@ say() {
 }
 
 end_progress() {
+	[ -z "$quiet" ] || return 0
 	say "$(grep -c . "$out/results.tsv" || :) values measured in $((($(seconds_now) - bench_began) / 60)) minutes"
 }
