@@ -102,6 +102,25 @@ static void a_wrong_scenario_is_refused_with_its_line(void **state)
 	}
 }
 
+static void faults_that_may_lose_get_an_act_of_their_own(void **state)
+{
+	const struct fault *const faults[] = { fault_find("primary-switched"),
+					       fault_find("failover-asynchronous"),
+					       fault_find("standby-stale"),
+					       fault_find("primary-split") };
+	struct error err = { .kind = ERROR_NONE };
+	struct plan plan;
+
+	(void)state;
+	assert_int_equal(plan_of_faults(&plan, faults, 4, &err), 0);
+	assert_int_equal(plan.act_count, 2);
+	assert_string_equal(plan.acts[0].name, "replica");
+	assert_string_equal(plan.acts[0].bouts[1].first->name, "standby-stale");
+	assert_string_equal(plan.acts[1].name, "replica-lossy");
+	assert_string_equal(plan.acts[1].bouts[1].first->name, "primary-split");
+	plan_fini(&plan);
+}
+
 static void every_suite_can_be_read(void **state)
 {
 	static const char *const NAMES[] = { "quick", "full", "soak", "probes" };
@@ -250,6 +269,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_scenario_sets_what_it_names_and_acts_inherit_the_rest),
 		cmocka_unit_test(a_wrong_scenario_is_refused_with_its_line),
+		cmocka_unit_test(faults_that_may_lose_get_an_act_of_their_own),
 		cmocka_unit_test(every_suite_can_be_read),
 		cmocka_unit_test(the_full_suite_has_every_fault_and_sixty_pairs),
 		cmocka_unit_test(the_probes_suite_has_every_probe),

@@ -1,5 +1,6 @@
 #include "tools/chaos/plan.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -94,16 +95,27 @@ int plan_check_act(const struct plan_act *act, struct error *err)
 	return 0;
 }
 
-static struct plan_act *act_of_stage(struct plan *plan, enum stage_kind stage)
+static bool may_lose(const struct fault *fault)
 {
+	return (fault->demands & FAULT_MAY_LOSE) != 0;
+}
+
+/* An act in which something may be lost is judged less strictly: it is not for the others. */
+static struct plan_act *act_of(struct plan *plan, const struct fault *fault)
+{
+	char *name = NULL;
 	struct plan_act *act;
 
 	for (size_t i = 0; i < plan->act_count; i++)
-		if (plan->acts[i].stage == stage)
+		if (plan->acts[i].stage == fault->stage &&
+		    may_lose(plan->acts[i].bouts[0].first) == may_lose(fault))
 			return &plan->acts[i];
-	act = plan_add_act(plan, &plan_default, strdup(fault_stage_name(stage)));
+	if (asprintf(&name, "%s%s", fault_stage_name(fault->stage),
+		     may_lose(fault) ? "-lossy" : "") < 0)
+		return NULL;
+	act = plan_add_act(plan, &plan_default, name);
 	if (act != NULL)
-		act->stage = stage;
+		act->stage = fault->stage;
 	return act;
 }
 
@@ -112,7 +124,7 @@ int plan_of_faults(struct plan *plan, const struct fault *const *faults, size_t 
 {
 	*plan = (struct plan){ .name = strdup("faults") };
 	for (size_t i = 0; i < count; i++) {
-		struct plan_act *act = act_of_stage(plan, faults[i]->stage);
+		struct plan_act *act = act_of(plan, faults[i]);
 
 		if (act == NULL)
 			return out_of_memory(err);

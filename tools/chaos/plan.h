@@ -105,7 +105,8 @@ int plan_read(struct plan *plan, const char *path, struct error *err);
 /* The same for a suite that comes with the program. */
 int plan_suite(struct plan *plan, const char *name, struct error *err);
 
-/* A plan of these faults, each in an act on the stage that it needs (acts are shared by faults of one stage). */
+/* A plan of these faults, each in an act on the stage that it needs (acts are shared by faults of one stage,
+ * but not by such that may lose with such that may not). */
 int plan_of_faults(struct plan *plan, const struct fault *const *faults, size_t count,
 		   struct error *err);
 
