@@ -16,7 +16,7 @@
 
 /* What the others may need while somebody is held up: far less than he is. */
 enum { NEIGHBOURS = 3 };
-enum { QUICK_MS = 5000 };
+enum { QUICK_MS = 20000 };
 
 /* Functions that stand at an advisory lock, sleep, and cannot be told to stop. */
 static void set_up(struct scenario *s)

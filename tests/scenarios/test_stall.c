@@ -138,13 +138,42 @@ static void locked_rows_of_pings_kill_nobody(void **state)
 	assert_a_lock_kills_nobody(*state, "select from locum.dispatcher_ping for update");
 }
 
+/* Of the only dispatcher. */
+static void await_pings(struct scenario *s, int count)
+{
+	int64_t seq = database_int(s->database, "select seq from locum.dispatcher_ping");
+
+	scenario_await(s, "select seq >= %lld from locum.dispatcher_ping", (long long)seq + count);
+}
+
+/* For how long it waited is not for how long it looked: it looks again from the head of the line, and does not take what no
+ * job had yet for the id of one that it has passed. */
+static void the_first_job_after_a_lock_on_all_jobs_is_not_passed_over(void **state)
+{
+	struct scenario *s = *state;
+	PGconn *holder = database_connection(s->database);
+	struct scenario_daemon *one;
+
+	scenario_gated(s);
+	one = scenario_start(s, "one", "poll_interval = \"1s\" ping_death_interval = \"1h\"");
+	await_pings(s, 10);
+	PQclear(PQexec(holder, "begin; lock table locum.job"));
+	scenario_await(s, "select exists (select from pg_stat_activity where wait_event_type = "
+			  "'Lock' and application_name like 'locum/pump/%%')");
+	await_pings(s, 10);
+	PQfinish(holder);
+	await_pings(s, 10);
+	scenario_submit(s, 1, "quick");
+	scenario_await_finished(s, 1, "completed");
+	scenario_drain(s, one);
+}
+
 /* They are no part of it, and are read again when they can be. */
 static void signals_that_cannot_be_read_make_no_ping_fail(void **state)
 {
 	struct scenario *s = *state;
 	PGconn *holder = database_connection(s->database);
 	struct scenario_daemon *one;
-	int64_t seq;
 
 	scenario_gated(s);
 	one = scenario_start(s, "one", "ping_death_interval = \"1h\"");
@@ -152,8 +181,7 @@ static void signals_that_cannot_be_read_make_no_ping_fail(void **state)
 	scenario_await_active(s, 1);
 	PQclear(PQexec(holder, "begin; lock table locum.signal"));
 	scenario_await_logged(s, one, 1, "signals cannot be read; pings go on");
-	seq = database_int(s->database, "select seq from locum.dispatcher_ping");
-	scenario_await(s, "select seq >= %lld from locum.dispatcher_ping", (long long)seq + 2);
+	await_pings(s, 2);
 	PQfinish(holder);
 	scenario_await_logged(s, one, 1, "signals are read again");
 	database_do(s->database, "select locum.cancel(id) from locum.job");
@@ -190,6 +218,7 @@ int main(void)
 		SCENARIO_TEST(a_lock_on_the_pings_fences_all_and_kills_nobody),
 		SCENARIO_TEST(a_lock_that_lets_pings_be_read_kills_nobody),
 		SCENARIO_TEST(locked_rows_of_pings_kill_nobody),
+		SCENARIO_TEST(the_first_job_after_a_lock_on_all_jobs_is_not_passed_over),
 		SCENARIO_TEST(signals_that_cannot_be_read_make_no_ping_fail),
 		SCENARIO_TEST(pingers_that_cannot_connect_kill_nobody),
 		SCENARIO_TEST(a_disk_that_stands_still_keeps_no_ping_from_arriving),
