@@ -245,6 +245,7 @@ static void bash_completes_verbs_flags_states_and_queues(void **state)
 	assert_offered(d, "locum chaos r", "run report ");
 	assert_offered(d, "locum chaos run --suite f", "full ");
 	assert_offered(d, "locum chaos run --fault job-cr", "job-crashes ");
+	assert_offered(d, "locum bench dr", "drain ");
 	assert_offered(d, "locum list --state = pe", "pending ");
 	assert_offered(d, "locum list --state =",
 		       "waiting scheduled pending assigned active held "
@@ -280,10 +281,10 @@ static void completion_never_runs_what_a_queue_is_called(void **state)
 
 static void every_verb_has_help_and_a_man_page(void **state)
 {
-	static const char *const VERBS[] = { "up",           "down",      "init",    "submit",
-					     "list",         "show",      "wait",    "cancel",
-					     "retry",        "queue",     "workers", "drain",
-					     "handler-test", "completion" };
+	static const char *const VERBS[] = { "up",           "down",  "init",      "submit",
+					     "list",         "show",  "wait",      "cancel",
+					     "retry",        "queue", "workers",   "drain",
+					     "handler-test", "bench", "completion" };
 	struct database *d = *state;
 
 	for (size_t i = 0; i < sizeof(VERBS) / sizeof(VERBS[0]); i++) {

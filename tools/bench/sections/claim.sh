@@ -4,7 +4,11 @@
 
 # run_claim CONTESTANT BATCH
 run_claim() {
-	sql -v jobs="$JOBS" -f "$home/sql/fill_$1.sql" > "$top/fill"
+	if [ "$1" = bare ]; then
+		sql -v jobs="$JOBS" -f "$home/sql/fill_bare.sql"
+	else
+		fill "$JOBS" true
+	fi
 	before=$(sql -c 'select pg_current_wal_insert_lsn()')
 	"$measurer" -d "$conninfo" --batch "$2" "$1" > "$top/race"
 	read -r completed seconds < "$top/race"
