@@ -205,14 +205,19 @@ static int forget_hog(struct bout *bout, struct error *err)
 struct doomed {
 	struct victim victim;
 	struct jail jail;
+	int large; /* jobs with a large payload that were submitted meanwhile */
 };
 
 static bool is_doomed(struct bout *bout)
 {
-	const struct doomed *doomed = bout->own;
+	struct doomed *doomed = bout->own;
 
-	return jail_count(&doomed->jail, "memory.oom_control", "oom_kill") > 0 &&
-	       !process_lives(doomed->victim.pid);
+	if (jail_count(&doomed->jail, "memory.oom_control", "oom_kill") > 0 &&
+	    !process_lives(doomed->victim.pid))
+		return true;
+	if (doomed->large++ < LARGE_MOST)
+		submit_large(bout);
+	return false;
 }
 
 /* What it has is not counted there, what it takes from now on is. */
@@ -221,7 +226,8 @@ static int doom(struct bout *bout, struct error *err)
 	struct doomed *doomed = victim_take(bout, sizeof(*doomed), err);
 	int status;
 
-	if (doomed == NULL || jail_make(&doomed->jail, bout, "memory", err) != 0 ||
+	if (doomed == NULL || renew(bout, err) != 0 ||
+	    jail_make(&doomed->jail, bout, "memory", err) != 0 ||
 	    jail_set(&doomed->jail, "memory.limit_in_bytes", DISPATCHER_LIMIT, err) != 0 ||
 	    jail_take(&doomed->jail, doomed->victim.pid, err) != 0 ||
 	    bout_await(bout, is_doomed, BITE_MS, "the end of the dispatcher", err) != 0 ||
@@ -275,7 +281,8 @@ const struct fault fault_memory[] = {
 		.name = "dispatcher-oom",
 		.stage = STAGE_PLAIN,
 		.demands = FAULT_RECLAIM | FAULT_NO_OVERLAP,
-		.what = "a dispatcher takes more memory than there is, and the kernel kills it",
+		.what = "a dispatcher takes more memory than there is, for large jobs come, and the "
+			"kernel kills it",
 		.tool = "the memory cgroup",
 		.witness = "the kernel counts the kill, and the process is gone",
 		.heals = "it is started again",
