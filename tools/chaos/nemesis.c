@@ -16,6 +16,8 @@ enum {
 	PACE_MS = 12000,
 	WINDOW_MS = 1000,
 	LOOK_MS = 20,
+	HEAL_MS = 30000,
+	HEAL_PAUSE_MS = 200,
 	BOUT_MOST = 2,
 	TRIES = 3
 };
@@ -38,10 +40,11 @@ struct nemesis {
 /* A bout and how far it is. */
 struct play {
 	struct bout bout;
-	bool bit;    /* inject succeeded */
-	bool healed; /* heal was called */
-	int64_t heals_ms;
-	struct error why; /* it did not */
+	bool bit; /* inject succeeded */
+	bool healed;
+	int64_t heals_ms;    /* when, or when again */
+	int64_t gives_up_ms; /* what could not be healed by then stays */
+	struct error why;    /* it did not */
 };
 
 static void note(struct nemesis *nemesis, const char *what, const char *fault,
@@ -114,16 +117,26 @@ static int64_t hold_ms(const struct bout *bout)
 static void inject(struct play *play)
 {
 	play->bit = play->bout.fault->inject(&play->bout, &play->why) == 0;
+	play->healed = false;
 	play->heals_ms = clock_monotonic_ms() + (play->bit ? hold_ms(&play->bout) : 0);
+	play->gives_up_ms = play->heals_ms + HEAL_MS;
 }
 
+/* What the other of a pair prevents, such as one that stopped the server, is tried again. */
 static void heal(struct nemesis *nemesis, struct play *play)
 {
 	struct bout *bout = &play->bout;
 	struct error err = { .kind = ERROR_NONE };
 
-	if (bout->fault->heal != NULL && bout->fault->heal(bout, &err) != 0)
+	if (bout->fault->heal != NULL && bout->fault->heal(bout, &err) != 0) {
+		int64_t now_ms = clock_monotonic_ms();
+
+		if (now_ms < play->gives_up_ms && !is_cut_off(nemesis)) {
+			play->heals_ms = now_ms + HEAL_PAUSE_MS;
+			return;
+		}
 		note(nemesis, "was not healed", bout->fault->name, &err);
+	}
 	play->healed = true;
 	history_write(&nemesis->stage->nemesis, "heal %d", bout->number);
 }
@@ -144,8 +157,7 @@ static struct play *next_to_heal(struct play *plays, int count)
 	struct play *next = NULL;
 
 	for (int i = 0; i < count; i++)
-		if (plays[i].bit && !plays[i].healed &&
-		    (next == NULL || plays[i].heals_ms < next->heals_ms))
+		if (!plays[i].healed && (next == NULL || plays[i].heals_ms < next->heals_ms))
 			next = &plays[i];
 	return next;
 }
@@ -240,10 +252,7 @@ static void try_again(struct nemesis *nemesis, struct play *play)
 		note(nemesis, "is injected again", play->bout.fault->name, &play->why);
 		free(play->bout.own);
 		play->bout.own = NULL;
-		inject(play);
-		if (play->bit)
-			await_moment(nemesis, play->heals_ms);
-		heal(nemesis, play);
+		do_harm(nemesis, play, 1);
 		settle(nemesis, play, 1);
 	}
 	if (!play->bit)
