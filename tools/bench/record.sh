@@ -32,10 +32,19 @@ start_rounds() {
 	rounds_until=$(($(seconds_now) + section_seconds * $2 / 100))
 }
 
+# Fewer when the machine is so slow that all of it would take much longer than was said.
+least_rounds() {
+	if [ $(($(seconds_now) - bench_began)) -gt $((passed + section_seconds + 120)) ]; then
+		echo 1
+	else
+		echo "$RUNS_LEAST"
+	fi
+}
+
 # more_rounds: begins the next one, and sets round
 more_rounds() {
 	[ "$round" -lt "$rounds" ] || return 1
-	[ "$round" -lt "$RUNS_LEAST" ] || [ "$(seconds_now)" -lt "$rounds_until" ] || {
+	[ "$round" -lt "$(least_rounds)" ] || [ "$(seconds_now)" -lt "$rounds_until" ] || {
 		say "$section: $round of $rounds rounds, the time is over"
 		return 1
 	}
@@ -83,7 +92,7 @@ expect() {
 		expected=$((expected + $(seconds_of "$section")))
 	done
 	bench_began=$(seconds_now)
-	[ -n "${TRIAL:-}" ] || say "this takes about $(((expected + 59) / 60)) minutes"
+	[ -n "${TRIAL:-}" ] || say "this takes about $(((expected + 59) / 60)) min"
 }
 
 begin_section() {
@@ -118,5 +127,5 @@ say() {
 
 end_progress() {
 	[ -z "$quiet" ] || return 0
-	say "$(grep -c . "$out/results.tsv" || :) values measured in $((($(seconds_now) - bench_began) / 60)) minutes"
+	say "$(grep -c . "$out/results.tsv" || :) values measured in $((($(seconds_now) - bench_began) / 60)) min"
 }

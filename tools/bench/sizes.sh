@@ -23,7 +23,7 @@ set_sizes() {
 	size JOBS 120000 400000 3000                  # in a table that is emptied
 	size SQL_JOBS 20000 60000 500                 # of an SQL function, each in a transaction of its own
 	size TRUES 3000 6000 100                      # runs of /bin/true
-	size SUBMIT_JOBS 200000 1000000 3000          # of a bulk submission
+	size SUBMIT_JOBS 100000 500000 3000          # of a bulk submission
 	size SUBMIT_SECONDS 2 10 1                    # of single submissions
 	size SUBMIT_CLIENTS '1 4 16' '1 4 16' '1 4 16'
 	size LATENCY_JOBS 300 1000 20                 # in one run

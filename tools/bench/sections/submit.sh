@@ -64,8 +64,10 @@ measure_submit() {
 	choose_batch
 	start_rounds "$RUNS" 40
 	while more_rounds; do
-		in_turns run_many run_stream "peer graphile jobs/s submit $SUBMIT_JOBS" \
-			"peer pgboss jobs/s submit $SUBMIT_JOBS" "peer pgq jobs/s submit $SUBMIT_JOBS"
+		set -- run_many "peer graphile jobs/s submit $SUBMIT_JOBS" run_stream
+		# No goal is held against these two.
+		[ "$round" -gt 1 ] || set -- "$@" "peer pgboss jobs/s submit $SUBMIT_JOBS" "peer pgq jobs/s submit $SUBMIT_JOBS"
+		in_turns "$@"
 	done
 	rm -f "$top/stream"
 }
