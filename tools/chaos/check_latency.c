@@ -11,21 +11,20 @@ enum {
 	CALM_LEAST = 100,   /* fewer tell nothing of what is usual */
 	STRUCK_LEAST = 20,  /* fewer tell nothing of a bout */
 	OUTLIERS = 2,       /* so many may be slower, where one in a hundred is less */
-	PING_US = 50000,    /* slower than that no ping need be called, */
-	CLAIM_US = 1000000, /* nor a claim, nor a job */
-	END_US = 1000000,
+	PING_US = 10000,    /* usual is at least that: for a ping; */
+	CLAIM_US = 1000000, /* for what was committed late and waits for the next look back at it */
 };
 
-/* In a bout 99 % are to be at most so many times as slow as 99 % are without one. */
+/* In a bout 99 % are to be at most so many times as slow as 99 % usually are, which is without one, or at least that. */
 static const struct {
 	unsigned demand;
 	int times;
-	int64_t least_us;
+	int64_t usual_us;
 	const char *what;
 } KINDS[CHECK_LATENCIES] = {
 	[CHECK_PING] = { FAULT_QUICK_PINGS, 5, PING_US, "pings" },
 	[CHECK_CLAIM] = { FAULT_QUICK_CLAIMS, 5, CLAIM_US, "claims" },
-	[CHECK_END] = { FAULT_QUICK_ENDS, 2, END_US, "jobs" },
+	[CHECK_END] = { FAULT_QUICK_ENDS, 2, CLAIM_US, "jobs" },
 };
 
 /* --- distributions ------------------------------------------------------------------------------ */
@@ -129,9 +128,9 @@ bool check_latency_is_met(const struct check *check, const struct check_bout *bo
 		    struck->count < STRUCK_LEAST || calm->count < CALM_LEAST)
 			continue;
 		usual_us = least_of(slow_place(calm) + 1);
-		most_us = usual_us * KINDS[kind].times > KINDS[kind].least_us
-				  ? usual_us * KINDS[kind].times
-				  : KINDS[kind].least_us;
+		if (usual_us < KINDS[kind].usual_us)
+			usual_us = KINDS[kind].usual_us;
+		most_us = usual_us * KINDS[kind].times;
 		if (least_of(slow_place(struck)) <= most_us)
 			continue;
 		snprintf(why, size,

@@ -40,12 +40,12 @@ enum fault_demand {
 	FAULT_NO_ATTEMPT = 1 << 6,    /* no run is counted against a job */
 	FAULT_MAY_LOSE =
 		1 << 7, /* acknowledged work may be lost, and is reported as lost by failover */
-	FAULT_FORGETS = 1 << 9,     /* finished jobs may be gone at the end */
-	FAULT_OWNS_SERVER = 1 << 8, /* hurts the server itself: not for a database of the user's */
-	FAULT_QUICK_PINGS =
-		1 << 10, /* 99 % of the pings take no longer than without it, or 50 ms */
-	FAULT_QUICK_CLAIMS = 1 << 11, /* of the claims at most five times as long, or a second */
-	FAULT_QUICK_ENDS = 1 << 12,   /* of the jobs at most twice as long, or a second */
+	FAULT_FORGETS = 1 << 9,      /* finished jobs may be gone at the end */
+	FAULT_OWNS_SERVER = 1 << 8,  /* hurts the server itself: not for a database of the user's */
+	FAULT_QUICK_PINGS = 1 << 10, /* 99 % of the pings take at most 5 times as long as usual */
+	FAULT_QUICK_CLAIMS = 1 << 11, /* of the claims, too */
+	FAULT_QUICK_ENDS =
+		1 << 12, /* of the jobs at most twice as long; check_latency.c tells usual */
 };
 
 struct fault {

@@ -326,11 +326,11 @@ const struct fault fault_handler[] = {
 		   "the agents live on; the job is completed", needs_namespaces),
 	HURTS(76, "handler-hogs-memory", QUIET | FAULT_QUICK_ENDS,
 	      "a run takes memory until it is refused more",
-	      "the agents live on, and other jobs take at most twice as long; the next attempt completes the job",
+	      "the agents live on, and other jobs take at most twice as long as usual, or 2 s; the next attempt completes the job",
 	      NULL),
 	HURTS(76, "handler-spins", QUIET | FAULT_QUICK_ENDS,
 	      "a run takes all the processor time that it gets",
-	      "it is dead soon after its limit, and other jobs take at most twice as long; the next attempt completes the job",
+	      "it is dead soon after its limit, and other jobs take at most twice as long as usual, or 2 s; the next attempt completes the job",
 	      NULL),
 	{
 		.row = 77,

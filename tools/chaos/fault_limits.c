@@ -338,6 +338,7 @@ const struct fault fault_limits[] = {
 		.row = 17,
 		.name = "pid-reused",
 		.stage = STAGE_PLAIN,
+		.lonely = true,
 		.demands = FAULT_NO_OVERLAP,
 		.what = "a handler is gone, a stranger gets its pid, and all agents kill their own",
 		.tool = "ns_last_pid",

@@ -81,7 +81,7 @@ void meter_show(void *to, const struct run_progress *progress)
 	char bar[BAR_WIDTH + 1];
 	char acts[PART_SIZE] = "";
 	char bouts[PART_SIZE] = "";
-	char whole[PART_SIZE] = "";
+	char whole[BAR_WIDTH + PART_SIZE + 8] = "";
 	char jobs[PART_SIZE] = "";
 
 	if (!meter->on)
