@@ -21,8 +21,11 @@ create domain locum.name as text check (
 	octet_length(value) between 1 and LIMIT_NAME_BYTES and value !~ '[[:cntrl:]]'
 );
 
--- Domains, not checks on the table: each claim would check the row again, and read the whole payload for it.
+-- Domains, not checks on the table: each claim would check the row again, and read the whole payload for it. Besides,
+-- the server reads the text of a table's checks anew in each statement that writes to it.
 create domain locum.payload as json check (octet_length(value::text) <= LIMIT_PAYLOAD_BYTES);
+
+create domain locum.result as json check (octet_length(value::text) <= LIMIT_RESULT_BYTES);
 
 create domain locum.key as text check (octet_length(value) between 1 and LIMIT_KEY_BYTES);
 create domain locum.trace as text check (octet_length(value) <= LIMIT_KEY_BYTES);
@@ -166,7 +169,7 @@ create table locum.finished (
 	traceparent text,
 	labels jsonb,
 	follow_ups json,
-	result json check (octet_length(result::text) <= LIMIT_RESULT_BYTES),
+	result locum.result,
 	error text,
 	log text,
 	history jsonb
