@@ -2,8 +2,8 @@
  * The claimer of one agent: what to scan for it, how much to take, and when to look again.
  *
  * It keeps a cursor per queue and priority, the lowest id worth looking at in the lane of new jobs: a hint,
- * in memory only. What commits late below a cursor is found by a rescan from the head, which takes at most
- * one part in CLAIMER_RESCAN_SHARE of the time, and is due CLAIMER_RESCAN_MOST_MS after the last at the latest: what took
+ * in memory only. What commits late below a cursor is found by a rescan from the head, CLAIMER_RESCAN_MS after the last. It
+ * takes at most one part in CLAIMER_RESCAN_SHARE of the time, and is due CLAIMER_RESCAN_MOST_MS after the last at the latest: what took
  * so long may have been a process or a server that stood still. Requeued jobs are always scanned from their head. Owned by
  * the pump's thread.
  */
@@ -21,7 +21,7 @@
 
 enum {
 	CLAIMER_RESCAN_SHARE = 20,
-	CLAIMER_RESCAN_MS = 1000,
+	CLAIMER_RESCAN_MS = 20,
 	CLAIMER_RESCAN_MOST_MS = 20000,
 	CLAIMER_HOLD_MS = 250,
 };

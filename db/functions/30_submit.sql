@@ -118,15 +118,29 @@ returns bigint
 language plpgsql set search_path = pg_catalog, locum, pg_temp as $$
 #variable_conflict use_column
 declare
-	option locum.job_option := row(submit.handler, submit.queue, submit.priority, submit.run_at,
-		submit.delay, submit.key, submit.max_attempts, submit.timeout, submit.expires,
-		submit.on_interrupt, submit.traceparent, submit.retry_delay, submit.retry_cap,
-		submit.retry_backoff, submit."then", submit.labels, submit.submitted_by);
+	option locum.job_option;
 	given bigint;
 	earlier bigint[];
 	follow_ups json;
 	stored bigint;
 begin
+	-- Most jobs have nothing special, and nothing wrong: they need not pay for what others may have.
+	if num_nonnulls(run_at, delay, key, request_id, max_attempts, timeout, expires, traceparent, retry_delay,
+				retry_cap, retry_backoff, "then", labels, submitted_by) = 0
+			and on_interrupt = 'retry' and priority between 0 and LIMIT_PRIORITY_MAX
+			and octet_length(handler) between 1 and LIMIT_NAME_BYTES and handler !~ '[[:cntrl:]]'
+			and octet_length(payload::text) <= LIMIT_PAYLOAD_BYTES and queue is not null then
+		insert into locum.job (queue_id, state, priority, lane, handler, payload)
+		values (locum.queue_id(submit.queue), 'pending', submit.priority, 1, submit.handler,
+			submit.payload)
+		returning id into stored;
+		perform locum.wake(submit.queue, submit.handler);
+		return stored;
+	end if;
+	option := row(submit.handler, submit.queue, submit.priority, submit.run_at,
+		submit.delay, submit.key, submit.max_attempts, submit.timeout, submit.expires,
+		submit.on_interrupt, submit.traceparent, submit.retry_delay, submit.retry_cap,
+		submit.retry_backoff, submit."then", submit.labels, submit.submitted_by);
 	perform locum.check_job(option, submit.payload);
 	if submit.request_id is not null then
 		given := locum.job_digest(option, submit.payload);

@@ -7,6 +7,8 @@
 -- The share lock on the dispatcher's row keeps it from being declared dead before this commits.
 -- The row comparison and the order by lane leave job_ready as the only index that serves: by id alone the
 -- primary key would too, and walk over every row that was claimed before.
+-- What is locked is where it was found, so that the update needs no index; what somebody changed between the look and
+-- the lock is left to the next claim.
 -- Of jobs that deaths interrupted LIMIT_SUSPECTED times or more one is taken, and with probation false none.
 -- expires_in_ms: how long it may still be started; -1: for ever. A payload over LIMIT_PAYLOAD_INLINE_BYTES comes as null: job_payload fetches it.
 with self as materialized (
@@ -16,11 +18,11 @@ with self as materialized (
 ), open as materialized (
 	select locum.claimable($3::int[]) as queues
 ), suspect as materialized (
-	select found.id
+	select found.ctid
 	from self
 	cross join unnest($3::int[], $4::int[], $5::int[]) as place (queue_id, priority, lane)
 	cross join lateral (
-		select victim.id
+		select victim.ctid
 		from locum.job as victim
 		where victim.queue_id = place.queue_id and victim.priority = place.priority
 			and victim.lane = 0 and victim.interruptions >= LIMIT_SUSPECTED and victim.recoveries > 0
@@ -35,13 +37,13 @@ with self as materialized (
 update locum.job
 set state = 'assigned', lane = -1 - lane, claim_id = $2::uuid, claim_seq = claim_seq + 1,
 	incarnation = $1::uuid, claimed_at = now(), started_at = null
-where id = any((select array_agg(id) from suspect) || array(
-	select ready.id
+where ctid = any((select array_agg(ctid) from suspect) || array(
+	select ready.ctid
 	from self
 	cross join unnest($3::int[], $4::int[], $5::int[], $6::bigint[])
 		as range (queue_id, priority, lane, lowest)
 	cross join lateral (
-		select candidate.id
+		select candidate.ctid
 		from locum.job as candidate
 		where candidate.queue_id = range.queue_id
 			and candidate.priority = range.priority

@@ -42,14 +42,15 @@ with quick as materialized (
 				and (application_name like 'locum/job/%' or application_name not like 'locum/%'))))
 		and (given.ends or job.cancel_requested or (given.interrupts
 			and locum.interruption_ends(job.on_interrupt, job.interruptions)))
-	returning job.*, case when given.outcome = 'completed' then 'completed'::locum.job_state
+	returning job.id, case when given.outcome = 'completed' then 'completed'::locum.job_state
 			when given.outcome = 'cancelled' or (job.cancel_requested and not given.ends)
 				then 'cancelled' else 'failed' end as ending,
-		given.outcome, given.ends, given.interrupts, given.result,
 		case when given.interrupts and not job.cancel_requested
 			then locum.interruption_error(job.on_interrupt, job.interruptions)
 			else given.error end as message,
-		given.log as tail, given.ago_ms
+		given.outcome, given.ends, given.interrupts, given.result, given.log as tail, given.ago_ms,
+		started_at, attempt, interruptions, recoveries, job.claim_id, incarnation, history,
+		-- include: db/columns/kept.sql
 ), kept as (
 	insert into locum.finished (
 		-- include: db/columns/kept.sql

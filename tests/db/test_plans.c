@@ -102,7 +102,7 @@ static void a_claim_walks_the_ready_index_in_its_order(void **state)
 		if (pinned)
 			assert_has(plan, "Index Scan using job_suspect on job victim");
 		assert_has(plan, "ROW(lane, id) >= ROW(range.lane, range.lowest)");
-		assert_has(plan, "Index Scan using job_pkey on job ");
+		assert_has(plan, "Tid Scan on job ");
 		assert_lacks(plan, "Sort");
 		assert_lacks(plan, "Seq Scan");
 		assert_lacks(plan, "Materialize");

@@ -28,7 +28,7 @@ begin
 		claim_id := gen_random_uuid();
 		ids := '{}';
 		for job in execute claim using me, claim_id, '{1}'::int[], '{5}'::int[], '{1}'::int[],
-			array[lowest], '{h}'::text[], 1000
+			array[lowest], '{h}'::text[], 1000, true
 		loop
 			ids := ids || job.id;
 		end loop;
@@ -37,7 +37,7 @@ begin
 			array_fill(claim_id, array[1000]), array_fill('completed'::text, array[1000]),
 			array_fill(null::text, array[1000]), array_fill(null::text, array[1000]),
 			array_fill(null::text, array[1000]), array_fill(5::bigint, array[1000]),
-			array_fill(0::bigint, array[1000]);
+			array_fill(0::bigint, array[1000]), false;
 		commit;
 		lowest := ids[1000];
 	end loop;
