@@ -81,7 +81,7 @@ void meter_show(void *to, const struct run_progress *progress)
 	char bar[BAR_WIDTH + 1];
 	char acts[PART_SIZE] = "";
 	char bouts[PART_SIZE] = "";
-	char whole[PART_SIZE] = "";
+	char whole[PART_SIZE + BAR_WIDTH + sizeof("[] ")] = "";
 	char jobs[PART_SIZE] = "";
 
 	if (!meter->on)
