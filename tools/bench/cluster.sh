@@ -10,7 +10,7 @@ sql() {
 }
 
 clean_up() {
-	trap '' HUP INT TERM
+	trap '' HUP INT TERM PIPE
 	[ -z "$top" ] || "$cluster" stop "$top/pg"
 	[ -z "$top" ] || rm -rf "$top"
 }
@@ -18,7 +18,7 @@ clean_up() {
 start_cluster() {
 	top=$(mktemp -d "${TMPDIR:-/tmp}/locum-bench.XXXXXX")
 	trap clean_up EXIT
-	trap 'exit 130' HUP INT TERM
+	trap 'exit 130' HUP INT TERM PIPE
 	chmod 755 "$top"
 	conninfo="host=$top/pg dbname=postgres user=postgres"
 	"$cluster" start "$top/pg"

@@ -39,6 +39,9 @@ file == 1 && /^    "[a-z_]*": "/ {
 }
 
 file == 1 && /^    \{"goal": / {
+	# With --full it would be.
+	if (field("reason") == "not part of this run")
+		next
 	if (field("state") == "not measured")
 		goal[++goals] = "| " field("goal") " | " field("limit") " | not measured: " field("reason") " | |"
 	else

@@ -55,7 +55,7 @@ more_rounds() {
 in_turns() {
 	if [ $((round % 2)) -eq 1 ]; then
 		for turn; do
-			step "round $round of $rounds: $turn"
+			step "round $round of $rounds: ${turn#run_}"
 			$turn
 		done
 		return
@@ -66,7 +66,7 @@ in_turns() {
 	done
 	while [ -n "$turns" ]; do
 		turn=${turns%%;*}
-		step "round $round of $rounds: $turn"
+		step "round $round of $rounds: ${turn#run_}"
 		$turn
 		case $turns in
 		*\;*) turns=${turns#*;} ;;

@@ -22,7 +22,7 @@ measure() {
 	(
 		set -e
 		trap 'end_dispatchers $?' EXIT
-		trap 'exit 130' HUP INT TERM
+		trap 'exit 130' HUP INT TERM PIPE
 		# shellcheck source=/dev/null
 		. "$home/sections/$section.sh"
 		"measure_$section"
