@@ -161,6 +161,16 @@ static void a_jump_of_the_databases_clock_is_seen_through(void **state)
 	assert_int_equal(chaos_history_accepted(*state)->reclaim_max_ms, 2119);
 }
 
+static void a_death_while_the_clock_jumps_needs_no_age(void **state)
+{
+	CHANGE(NEMESIS, "3900000 heal", "3690000 clock 77 3603690000\n3900000 heal");
+	CHANGE(DATABASE, "3700000 dead A 2100000", "3603700000 dead A -3597900000");
+	CHANGE(DATABASE, "3710000 back", "3603710000 back");
+	CHANGE(DATABASE, "3720000 claim", "3603720000 claim");
+	CHANGE(DATABASE, "3800000 end", "3603800000 end");
+	chaos_history_accepted(*state);
+}
+
 static void a_record_from_before_a_jump_may_be_committed_behind_it(void **state)
 {
 	ADD(NEMESIS, "5000002 note the rest of the clock");
@@ -357,6 +367,7 @@ int main(void)
 		CHAOS_HISTORY_TEST(a_corpse_may_be_buried_behind_the_birth_that_buries_it),
 		CHAOS_HISTORY_TEST(a_frozen_agent_may_run_on_shortly_after_the_thaw),
 		CHAOS_HISTORY_TEST(a_jump_of_the_databases_clock_is_seen_through),
+		CHAOS_HISTORY_TEST(a_death_while_the_clock_jumps_needs_no_age),
 		CHAOS_HISTORY_TEST(a_record_from_before_a_jump_may_be_committed_behind_it),
 		CHAOS_HISTORY_TEST(a_bout_without_a_witness_is_unknown),
 		CHAOS_HISTORY_TEST(a_bout_that_did_not_settle_is_unknown),

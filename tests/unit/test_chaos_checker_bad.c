@@ -183,6 +183,12 @@ static void a_death_by_a_fresh_ping_breaks_s8(void **state)
 	REJECTED(S8);
 }
 
+static void a_death_by_a_ping_of_the_future_breaks_s8(void **state)
+{
+	CHANGE(DATABASE, "dead A 2100000", "dead A -3597900000");
+	REJECTED(S8);
+}
+
 static void a_death_whose_age_is_only_the_databases_breaks_s8(void **state)
 {
 	CHANGE(A, "1590000 ping 1\n1591000 acked 1", "2590000 ping 1\n2591000 acked 1");
@@ -438,6 +444,7 @@ int main(void)
 		CHAOS_HISTORY_TEST(a_claim_by_a_dead_dispatcher_breaks_s7),
 		CHAOS_HISTORY_TEST(a_claim_by_nobody_breaks_s7),
 		CHAOS_HISTORY_TEST(a_death_by_a_fresh_ping_breaks_s8),
+		CHAOS_HISTORY_TEST(a_death_by_a_ping_of_the_future_breaks_s8),
 		CHAOS_HISTORY_TEST(a_death_whose_age_is_only_the_databases_breaks_s8),
 		CHAOS_HISTORY_TEST(a_ping_acknowledged_after_the_death_breaks_s8),
 		CHAOS_HISTORY_TEST(a_death_that_leaves_the_ping_breaks_s8),

@@ -84,8 +84,8 @@ struct check_life {
 	bool is_dead;     /* declared dead; else gone in good order, if it ended */
 	uint64_t rival;   /* an incarnation of the same dispatcher that was born before its end */
 	uint64_t killer;  /* the incarnation that declared it dead */
-	int64_t age_us;   /* of its last ping then, by the database; negative: not known */
-	int64_t interval_us;
+	int64_t age_us;   /* of its last ping then, by the database */
+	int64_t interval_us;  /* that it was declared dead by; negative: its ping stayed */
 	int64_t successor_us; /* when the next incarnation of the same dispatcher was born, or 0 */
 	int64_t held;         /* claims now */
 	int64_t idle_us;      /* since when there are none */
@@ -231,6 +231,9 @@ void check_bouts(struct check *check);
 
 /* The monotonic time of what the database says; its records come in the order of commits. */
 int64_t check_bouts_time(struct check *check, int64_t database_us);
+
+/* Whether its clock jumped at some time between. */
+bool check_bouts_jumped(const struct check *check, int64_t from_us, int64_t to_us);
 
 /* Whether a bout was on at some time between, from injection to settling. */
 bool check_bouts_on(const struct check *check, int64_t from_us, int64_t to_us);

@@ -257,6 +257,18 @@ int64_t check_bouts_time(struct check *check, int64_t database_us)
 	return nearest(check, database_us);
 }
 
+bool check_bouts_jumped(const struct check *check, int64_t from_us, int64_t to_us)
+{
+	for (size_t i = 1; i < check->clock_count; i++) {
+		const struct check_clock *clock = &check->clocks[i];
+
+		if (clock->at_us >= from_us && clock[-1].at_us <= to_us &&
+		    llabs(clock->offset_us - clock[-1].offset_us) > CHECK_CLOCK_US)
+			return true;
+	}
+	return false;
+}
+
 /* --- which bouts were on ------------------------------------------------------------------------ */
 
 static bool is_on(const struct check_bout *bout, int64_t from_us, int64_t to_us)

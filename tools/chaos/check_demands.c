@@ -17,14 +17,17 @@ static bool is_own_corpse(const struct check *check, const struct check_life *li
 	return killer != NULL && check->lives[*killer].id == life->id;
 }
 
+/* Where the database's clock jumped meanwhile, only how long the ping was the same counts. */
 static void judge_evidence(struct check *check, const struct check_life *life)
 {
 	int64_t silent_us = life->ended_us - life->ping_sent_us;
+	int64_t since_us = life->ping_sent_us != 0 ? life->ping_sent_us : life->born_us;
 
-	if (life->age_us < 0 || life->interval_us < 0)
+	if (life->interval_us < 0)
 		verdict_violate(check->verdict, VERDICT_S8,
 				"%s was declared dead, and its ping stayed", life->name);
-	else if (life->age_us < life->interval_us)
+	else if (life->age_us < life->interval_us &&
+		 !check_bouts_jumped(check, since_us, life->ended_us))
 		verdict_violate(check->verdict, VERDICT_S8,
 				"%s was declared dead %" PRId64 " ms after its last ping",
 				life->name, life->age_us / 1000);

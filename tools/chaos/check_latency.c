@@ -11,8 +11,8 @@ enum {
 	CALM_LEAST = 100,   /* fewer tell nothing of what is usual */
 	STRUCK_LEAST = 20,  /* fewer tell nothing of a bout */
 	OUTLIERS = 2,       /* so many may be slower, where one in a hundred is less */
-	PING_US = 10000,    /* usual is at least that: for a ping; */
-	CLAIM_US = 1000000, /* for what was committed late and waits for the next look back at it */
+	PING_US = 10000,    /* usual is at least that, which a busy machine may add: to a ping, */
+	CLAIM_US = 1000000, /* and to what waits for a dispatcher */
 };
 
 /* In a bout 99 % are to be at most so many times as slow as 99 % usually are, which is without one, or at least that. */
