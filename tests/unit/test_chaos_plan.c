@@ -58,6 +58,7 @@ static void a_wrong_scenario_is_refused_with_its_line(void **state)
 	} rows[] = {
 		{ "jobs = 5", "mine.conf: a scenario needs an act" },
 		{ "\nspeed = 5", "mine.conf:2: " },
+		{ "# one\n/* two\n*/ // three\njobs = 5 # four\nspeed = 5", "mine.conf:5: " },
 		{ "act a { faults = {\"dispatcher-killed\"} ",
 		  "mine.conf:1: the { here is not closed" },
 		{ "act a {\nfaults = {\"dispatcher-killed} }",

@@ -276,6 +276,21 @@ static void the_page_shows_the_time_line_and_needs_nothing_else(void **state)
 	assert_has_not(page, "src=");
 }
 
+static void lanes_of_the_fleet_stand_before_those_of_who_was_there_besides(void **state)
+{
+	struct folder *folder = *state;
+	const char *page;
+
+	put_good_run(folder);
+	put(folder, "01-kills/worker-b1-0.log", "1000000 register " LIFE " " LIFE " 9\n");
+	put(folder, "01-kills/worker-d1.log", "1000000 register " LIFE " " LIFE " 9\n");
+	page = as_page(folder);
+	assert_has(page, ">b1-0</text>");
+	assert_has(page, ">d1</text>");
+	assert_true(strstr(page, ">d1</text>") < strstr(page, ">b1-0</text>"));
+	assert_has(page, "<td class=\"name\">dispatcher-killed</td><td>d1</td>");
+}
+
 static void a_history_that_is_cut_is_shown_as_far_as_it_goes(void **state)
 {
 	struct folder *folder = *state;
@@ -312,6 +327,7 @@ int main(void)
 		FOLDER_TEST(a_folder_without_a_run_is_refused),
 		FOLDER_TEST(programs_get_all_of_it_as_json),
 		FOLDER_TEST(the_page_shows_the_time_line_and_needs_nothing_else),
+		FOLDER_TEST(lanes_of_the_fleet_stand_before_those_of_who_was_there_besides),
 		FOLDER_TEST(a_history_that_is_cut_is_shown_as_far_as_it_goes),
 		FOLDER_TEST(settings_that_are_none_are_told_by_file_and_line),
 	};

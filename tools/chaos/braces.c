@@ -7,7 +7,7 @@ enum { DEPTH_MAX = 8 };
 
 struct scan {
 	const char *path;
-	const char *at;
+	char *at;
 	int line;
 	int depth;
 	int open[DEPTH_MAX]; /* the line of each open brace */
@@ -21,7 +21,10 @@ static int fail(const struct scan *scan, int line, const char *what)
 
 static void skip_line(struct scan *scan)
 {
-	scan->at += strcspn(scan->at, "\n");
+	size_t length = strcspn(scan->at, "\n");
+
+	memset(scan->at, ' ', length);
+	scan->at += length;
 }
 
 static int skip_comment(struct scan *scan)
@@ -30,9 +33,11 @@ static int skip_comment(struct scan *scan)
 
 	if (end == NULL)
 		return fail(scan, scan->line, "the comment that begins here is not closed");
-	for (; scan->at < end; scan->at++)
-		scan->line += *scan->at == '\n';
-	scan->at += 2;
+	for (; scan->at < end + 2; scan->at++)
+		if (*scan->at == '\n')
+			scan->line++;
+		else
+			*scan->at = ' ';
 	return 0;
 }
 
@@ -88,7 +93,7 @@ static int step(struct scan *scan)
 	return 0;
 }
 
-int braces_check(const char *path, const char *text, struct error *err)
+int braces_check(const char *path, char *text, struct error *err)
 {
 	struct scan scan = { .path = path, .at = text, .line = 1, .err = err };
 

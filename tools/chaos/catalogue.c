@@ -44,6 +44,12 @@ static void print_object(const struct fault *fault)
 	puts("}");
 }
 
+/* A terminal has room for what is done, or for the tools. */
+static bool shows_tools(void)
+{
+	return isatty(STDOUT_FILENO) == 0;
+}
+
 static int add_line(struct libscols_table *table, const struct fault *fault)
 {
 	struct libscols_line *line = scols_table_new_line(table, NULL);
@@ -61,9 +67,10 @@ static int add_line(struct libscols_table *table, const struct fault *fault)
 	return scols_line_set_data(line, 0, row) == 0 &&
 			       scols_line_set_data(line, 1, fault->name) == 0 &&
 			       scols_line_set_data(line, 2, fault_stage_name(fault->stage)) == 0 &&
-			       scols_line_set_data(line, 3,
-						   fault->tool == NULL ? "" : fault->tool) == 0 &&
-			       scols_line_set_data(line, 4, what) == 0
+			       scols_line_set_data(line, 3, what) == 0 &&
+			       (!shows_tools() ||
+				scols_line_set_data(line, 4,
+						    fault->tool == NULL ? "" : fault->tool) == 0)
 		       ? 0
 		       : -1;
 }
@@ -75,8 +82,8 @@ static int fill(struct libscols_table *table)
 	if (scols_table_new_column(table, "ROW", 0, SCOLS_FL_RIGHT) == NULL ||
 	    scols_table_new_column(table, "FAULT", 0, 0) == NULL ||
 	    scols_table_new_column(table, "STAGE", 0, 0) == NULL ||
-	    scols_table_new_column(table, "TOOL", 0, 0) == NULL ||
-	    scols_table_new_column(table, "WHAT IS DONE", 0.1, SCOLS_FL_TRUNC) == NULL)
+	    scols_table_new_column(table, "WHAT IS DONE", 0.1, SCOLS_FL_TRUNC) == NULL ||
+	    (shows_tools() && scols_table_new_column(table, "TOOL", 0, 0) == NULL))
 		return -1;
 	while ((fault = fault_next(fault)) != NULL)
 		if (add_line(table, fault) != 0)

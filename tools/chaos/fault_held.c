@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "tools/chaos/fault.h"
 #include "tools/chaos/stage.h"
 
@@ -10,6 +11,7 @@ enum { BITE_MS = 20000, DEATHS = 5 };
 struct hold {
 	char incarnation[UUID_TEXT_SIZE];
 	bool stopped;
+	int64_t until_ms; /* pings are held */
 };
 
 static int count(struct bout *bout, const char *statement, int64_t *number, struct error *err)
@@ -119,14 +121,32 @@ static int64_t hold_ms(const struct bout *bout)
 	return intervals->poll_ms + intervals->scan_ms + intervals->death_ms / 8;
 }
 
+static bool is_late(struct bout *bout)
+{
+	const struct hold *hold = bout->own;
+
+	return clock_monotonic_ms() >= hold->until_ms && !is_held(bout);
+}
+
+/* The dispatcher hears what became of its request before a ping tells it that it is dead. */
+static int let_go(struct bout *bout, struct error *err)
+{
+	struct hold *hold = bout->own;
+
+	if (server_run(bout->stage->server, "hold_release", NULL, 0, NULL, err) != 0 ||
+	    fleet_signal(bout->stage->fleet, bout->target, SIGCONT, err) != 0)
+		return -1;
+	hold->until_ms = clock_monotonic_ms() + bout->stage->act->intervals.death_ms / 8;
+	return bout_await(bout, is_late, BITE_MS, "the end of what was held", err);
+}
+
 static int heal(struct bout *bout, struct error *err)
 {
 	struct hold *hold = bout->own;
 	struct error later = { ERROR_NONE, "", "" };
-	int status = server_run(bout->stage->server, "hold_unlock", NULL, 0, NULL, err);
+	int status = hold != NULL && hold->stopped ? let_go(bout, err) : 0;
 
-	if (hold != NULL && hold->stopped &&
-	    fleet_signal(bout->stage->fleet, bout->target, SIGCONT, &later) != 0)
+	if (server_run(bout->stage->server, "hold_unlock", NULL, 0, NULL, &later) != 0)
 		status = error_set(err, later.kind, "%s", later.text);
 	if (server_script(bout->stage->server, "hold_remove", &later) != 0)
 		status = error_set(err, later.kind, "%s", later.text);

@@ -92,15 +92,26 @@ static void use_handler(const struct chaos_options *options, struct plan_act *ac
 static int check_handler(struct chaos_options *options, struct error *err)
 {
 	const char *program = options->handler;
+	struct stat file;
 
 	if (program == NULL)
 		return 0;
 	if (program[0] != '/')
 		return cli_usage(options->cli, err,
 				 "--handler: write the whole path of the program, from /");
+	if (stat(program, &file) == 0 && S_ISDIR(file.st_mode))
+		return error_set(err, ERROR_INPUT, "--handler: %s is a folder", program);
 	if (access(program, X_OK) == 0)
 		return 0;
 	return error_set_errno(err, ERROR_INPUT, errno, "--handler: cannot run %s", program);
+}
+
+static bool wants_user_handler(const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->act_count; i++)
+		if (plan->acts[i].load.weights[PLAN_USER] > 0)
+			return true;
+	return false;
 }
 
 static int override(struct chaos_options *options, struct plan *plan, int64_t *for_ms,
@@ -116,6 +127,10 @@ static int override(struct chaos_options *options, struct plan *plan, int64_t *f
 	    read_number(options, "--seed", options->seed, INT64_MAX, &seed, err) != 0 ||
 	    read_for(options, for_ms, err) != 0 || check_handler(options, err) != 0)
 		return -1;
+	if (options->handler == NULL && wants_user_handler(plan))
+		return cli_usage(options->cli, err,
+				 "the scenario has jobs for your own handler (\"user\"): name it "
+				 "with --handler");
 	plan->seed = seed != 0 ? (uint64_t)seed : chance_seed() >> 1;
 	plan->user_handler = options->handler;
 	for (size_t i = 0; i < plan->act_count; i++) {

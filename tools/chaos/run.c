@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <glob.h>
 #include <inttypes.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -214,6 +213,22 @@ static int judge_act(const char *folder, struct verdict *whole, struct error *er
 	return status;
 }
 
+/* The folder of one act, or nothing that can be judged. */
+static int judge_lone_act(const char *folder, struct verdict *verdict, struct error *err)
+{
+	char *path = NULL;
+	int found;
+
+	if (asprintf(&path, "%s/act", folder) < 0)
+		return error_set(err, ERROR_RETRY, "out of memory");
+	found = access(path, R_OK);
+	free(path);
+	if (found != 0)
+		return error_set_errno(err, ERROR_INPUT, errno,
+				       "%s: no folder of a run or of an act of one", folder);
+	return judge_act(folder, verdict, err);
+}
+
 int run_judge(const char *folder, struct verdict *verdict, struct error *err)
 {
 	glob_t acts = { 0 };
@@ -221,15 +236,15 @@ int run_judge(const char *folder, struct verdict *verdict, struct error *err)
 	int status = 0;
 
 	*verdict = (struct verdict){ .valid = VERDICT_VALID };
-	if (asprintf(&pattern, "%s/[0-9]*-*/act", folder) < 0)
+	if (asprintf(&pattern, "%s/[0-9]*-*", folder) < 0)
 		return error_set(err, ERROR_RETRY, "out of memory");
-	if (glob(pattern, 0, NULL, &acts) != 0)
+	if (glob(pattern, GLOB_ONLYDIR, NULL, &acts) != 0)
 		acts.gl_pathc = 0;
 	free(pattern);
 	for (size_t i = 0; i < acts.gl_pathc && status == 0; i++)
-		status = judge_act(dirname(acts.gl_pathv[i]), verdict, err);
+		status = judge_act(acts.gl_pathv[i], verdict, err);
 	if (acts.gl_pathc == 0)
-		return judge_act(folder, verdict, err);
+		return judge_lone_act(folder, verdict, err);
 	globfree(&acts);
 	return status != 0 ? -1 : verdict_write(verdict, folder, err);
 }

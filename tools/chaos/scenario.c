@@ -405,7 +405,7 @@ static int take_all(const struct reading *reading, cfg_t *root)
 
 /* --- texts -------------------------------------------------------------------------------------- */
 
-static int parse(const struct reading *reading, cfg_t *root, const char *text)
+static int parse(const struct reading *reading, cfg_t *root, char *text)
 {
 	const char *complaint;
 
@@ -424,13 +424,15 @@ int scenario_parse(struct plan *plan, const char *name, const char *path, const 
 {
 	struct reading reading = { path, plan, err };
 	cfg_t *root = make_parser();
+	char *own = strdup(text);
 	int status;
 
 	*plan = (struct plan){ .name = strdup(name) };
-	if (root == NULL || plan->name == NULL)
+	if (root == NULL || plan->name == NULL || own == NULL)
 		status = out_of_memory(&reading);
 	else
-		status = parse(&reading, root, text);
+		status = parse(&reading, root, own);
+	free(own);
 	if (root != NULL)
 		cfg_free(root);
 	return status;

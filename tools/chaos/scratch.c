@@ -37,7 +37,8 @@ static int refuse_jobs(struct cli *cli, struct error *err)
 		cli->failure = CLI_DENIED;
 		return error_set(
 			err, ERROR_INPUT,
-			"the database of -d has jobs: give an empty one, that nobody needs");
+			"the database of -d has jobs: give one that nobody needs, and drop its schema "
+			"locum first");
 	}
 	return status;
 }
@@ -51,8 +52,8 @@ static int ask(struct cli *cli, struct error *err)
 	fflush(stderr);
 	if (fgets(answer, sizeof(answer), stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y'))
 		return 0;
-	cli->failure = CLI_NEGATIVE;
-	return error_set(err, ERROR_INPUT, "nothing was done");
+	cli->failure = CLI_DENIED;
+	return error_set(err, ERROR_INPUT, "not without a yes: nothing was done");
 }
 
 static bool spares_server(const struct fault *fault)

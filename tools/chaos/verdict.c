@@ -301,6 +301,9 @@ int verdict_read(struct verdict *verdict, const char *folder, struct error *err)
 	if (verdict_path(path, folder, "verdict.json", err) != 0)
 		return -1;
 	root = json_load_file(path, 0, &problem);
+	if (root == NULL && json_error_code(&problem) == json_error_cannot_open_file)
+		return error_set_errno(err, ERROR_INPUT, errno,
+				       "%s: no folder of a judged run: verdict.json", folder);
 	if (root == NULL)
 		return error_set(err, ERROR_INPUT, "%s:%d: %s", path, problem.line, problem.text);
 	valid = json_object_get(root, "valid");

@@ -77,6 +77,12 @@ static int64_t count_violations(const struct verdict *verdict)
 	return violations;
 }
 
+/* Whether it begins with the name of a file or a fault, which is written as it is. */
+static bool is_name(const char *text)
+{
+	return strcspn(text, "-./:_") < strcspn(text, " ");
+}
+
 const char *words_sentence(const struct digest *digest, char text[static WORDS_SENTENCE])
 {
 	const struct verdict *verdict = &digest->verdict;
@@ -107,7 +113,7 @@ const char *words_sentence(const struct digest *digest, char text[static WORDS_S
 			 verdict->why, jobs, bouts, number);
 		break;
 	}
-	if (text[0] >= 'a' && text[0] <= 'z')
+	if (text[0] >= 'a' && text[0] <= 'z' && !is_name(text))
 		text[0] = (char)(text[0] - 'a' + 'A');
 	return text;
 }

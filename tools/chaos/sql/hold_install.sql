@@ -1,4 +1,4 @@
--- What keeps statements of one dispatcher waiting inside the server for as long as the harness holds an advisory lock:
+-- What keeps statements of one dispatcher waiting inside the server for as long as the harness holds advisory locks:
 -- its pings, so that they end; its claims, before they commit and with all their locks; or its completions, before
 -- they look at any row. Others delete jobs, too: what expired, what nobody knows of.
 create table locum_chaos.held (incarnation uuid, what text, primary key (incarnation, what));
@@ -11,7 +11,7 @@ begin
 			and (what <> 'completions' or current_query() like '%job_complete(%')
 			and current_setting('application_name') like 'locum/%' || held.incarnation || '%';
 	if found then
-		perform pg_advisory_xact_lock_shared(4242, 1);
+		perform pg_advisory_xact_lock_shared(4242, case tg_argv[0] when 'pings' then 2 else 1 end);
 	end if;
 	return null;
 end
