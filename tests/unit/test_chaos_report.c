@@ -178,6 +178,19 @@ static void the_text_begins_with_the_verdict(void **state)
 	assert_has(text, "suite quick, seed 42, 1 act, in ");
 }
 
+static void what_a_failover_lost_is_told_with_the_verdict(void **state)
+{
+	struct folder *folder = *state;
+	struct verdict verdict = good_verdict();
+
+	verdict.lost_by_failover = 33;
+	put_act(folder);
+	put_verdict(folder, "01-kills", &verdict);
+	put_verdict(folder, "", &verdict);
+	assert_has_not(as_text(folder, 200), "none was lost");
+	assert_has(as_text(folder, 200), "lost by failovers that may lose: 33.");
+}
+
 static void the_text_is_no_wider_than_the_terminal(void **state)
 {
 	struct folder *folder = *state;
@@ -321,6 +334,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		FOLDER_TEST(the_text_begins_with_the_verdict),
+		FOLDER_TEST(what_a_failover_lost_is_told_with_the_verdict),
 		FOLDER_TEST(the_text_is_no_wider_than_the_terminal),
 		FOLDER_TEST(what_is_broken_is_named_with_examples),
 		FOLDER_TEST(a_run_that_was_cut_off_is_unknown),

@@ -96,10 +96,14 @@ const char *words_sentence(const struct digest *digest, char text[static WORDS_S
 	words_number(violations, number);
 	switch (verdict->valid) {
 	case VERDICT_VALID:
+		words_number(verdict->lost_by_failover, number);
 		snprintf(text, WORDS_SENTENCE,
-			 "%s acknowledged jobs went through %s injections of %zu faults. Each was "
-			 "accepted once; none was lost.",
-			 jobs, bouts, verdict->fault_count);
+			 "%s acknowledged jobs went through %s injections of %zu faults. %s%s.",
+			 jobs, bouts, verdict->fault_count,
+			 verdict->lost_by_failover == 0
+				 ? "Each was accepted once; none was lost"
+				 : "None was accepted twice; lost by failovers that may lose: ",
+			 verdict->lost_by_failover == 0 ? "" : number);
 		break;
 	case VERDICT_INVALID:
 		snprintf(text, WORDS_SENTENCE,
