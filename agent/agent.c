@@ -7,6 +7,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "agent/arrivals.h"
 #include "agent/former.h"
 #include "agent/order.h"
 #include "agent/pools.h"
@@ -176,26 +177,31 @@ static void report_started(struct agent *agent, const struct run *run)
 	}
 }
 
-static void start_process(struct agent *agent, struct run *run)
+static void start_process(struct agent *agent)
 {
+	struct run *run = arrivals_begin(agent, &agent->roster.waiting);
 	struct error err;
 
+	if (run == NULL)
+		return;
 	if (run_start(run, &err) != 0) {
 		run_release(run, err.text);
-		roster_move(&agent->roster, run);
+		roster_add(&agent->roster, run);
 		if (err.kind != ERROR_RETRY)
 			order_break(agent, run->program, err.text);
 		return;
 	}
-	roster_move(&agent->roster, run);
+	roster_add(&agent->roster, run);
 	report_started(agent, run);
 }
 
 static void start_guest(struct agent *agent, struct service *service)
 {
-	struct run *run = TAILQ_FIRST(&service->waiting);
+	struct run *run = arrivals_begin(agent, &service->waiting);
 	struct error err;
 
+	if (run == NULL)
+		return;
 	if (service_start(service, run, &err) == 0) {
 		report_started(agent, run);
 		return;
@@ -204,7 +210,7 @@ static void start_guest(struct agent *agent, struct service *service)
 		run_refuse(run, err.text);
 	else
 		run_release(run, err.text);
-	roster_move(&agent->roster, run);
+	roster_add(&agent->roster, run);
 }
 
 static void on_again(uv_idle_t *handle)
@@ -217,20 +223,20 @@ static void start_waiting(struct agent *agent)
 	int processes = 0;
 
 	while (may_start(agent)) {
-		struct run *run = TAILQ_FIRST(&agent->roster.waiting);
-		struct service *service = services_next(agent, run);
+		const struct arrival *first = TAILQ_FIRST(&agent->roster.waiting);
+		struct service *service = services_next(agent, first);
 
 		if (service != NULL) {
 			start_guest(agent, service);
 			continue;
 		}
-		if (run == NULL)
+		if (first == NULL)
 			return; /* those that wait do so for their services */
 		if (processes++ == STARTS_PER_TURN) {
 			uv_idle_start(&agent->again, on_again);
 			return;
 		}
-		start_process(agent, run);
+		start_process(agent);
 	}
 }
 

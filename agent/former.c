@@ -1,5 +1,6 @@
 #include "agent/former.h"
 
+#include "agent/arrivals.h"
 #include "agent/pool.h"
 #include "agent/service.h"
 
@@ -13,18 +14,17 @@ bool former_is_here(const struct agent *agent)
 	return agent->life != agent->shared.guard.life;
 }
 
-static void drop_from(struct agent *agent, const struct roster_list *waiting)
+static void drop_from(struct agent *agent, struct arrival_list *waiting)
 {
-	struct run *run;
-	struct run *next;
+	struct arrival *arrival;
+	struct arrival *next;
 
-	for (run = TAILQ_FIRST(waiting); run != NULL; run = next) {
-		next = TAILQ_NEXT(run, link);
-		if (!former_has(agent, &run->job))
-			continue;
-		run_release(run, "released: its dispatcher was declared dead");
-		run->reason = RUN_LOST;
-		roster_move(&agent->roster, run);
+	for (arrival = TAILQ_FIRST(waiting); arrival != NULL; arrival = next) {
+		struct wire_job job = arrival_job(arrival);
+
+		next = TAILQ_NEXT(arrival, link);
+		if (former_has(agent, &job))
+			arrivals_drop(agent, waiting, arrival);
 	}
 }
 

@@ -81,8 +81,8 @@ void guest_begin(struct run *guest)
 	guest->deadline_ms = guest->timeout_ms > 0 ? now_ms + guest->timeout_ms : 0;
 	guest->quiet_ms = silence_ms > 0 ? now_ms + silence_ms : 0;
 	guest->state = RUN_RUNNING;
-	free(guest->texts);
-	guest->texts = NULL;
+	arrival_free(guest->arrival);
+	guest->arrival = NULL;
 	wake_when_due(guest, now_ms);
 }
 

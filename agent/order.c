@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "agent/arrivals.h"
 #include "agent/former.h"
 #include "agent/guest.h"
 #include "agent/pools.h"
@@ -27,9 +28,10 @@ static void fail(struct agent *agent, const struct error *err, int exit_status)
 
 void order_break(struct agent *agent, struct program *program, const char *reason)
 {
+	struct arrival_list *waiting = &agent->roster.waiting;
+	struct arrival *arrival;
+	struct arrival *next;
 	struct error err;
-	struct run *run;
-	struct run *next;
 
 	program->broken = true;
 	if (program->retired)
@@ -38,12 +40,10 @@ void order_break(struct agent *agent, struct program *program, const char *reaso
 		    log_text("reason", reason));
 	if (report_broken(&agent->report, program, reason, &err) != 0)
 		fail(agent, &err, EX_SOFTWARE);
-	for (run = TAILQ_FIRST(&agent->roster.waiting); run != NULL; run = next) {
-		next = TAILQ_NEXT(run, link);
-		if (run->program != program)
-			continue;
-		run_release(run, reason);
-		roster_move(&agent->roster, run);
+	for (arrival = TAILQ_FIRST(waiting); arrival != NULL; arrival = next) {
+		next = TAILQ_NEXT(arrival, link);
+		if (arrival->program == program)
+			arrivals_end(agent, waiting, arrival, VERDICT_RELEASED, reason);
 	}
 }
 
@@ -88,23 +88,22 @@ static const char *refusal(const struct agent *agent, const struct program *prog
 	return NULL;
 }
 
-static int accept_job(struct agent *agent, const struct wire_job *job, struct error *err)
+static int accept_job(struct agent *agent, const struct wire_job *job, struct wire_bytes entry,
+		      struct error *err)
 {
 	struct program *program = find_program(agent, job->handler);
 	const char *why = refusal(agent, program);
-	struct run *run;
+	struct arrival_list *line = &agent->roster.waiting;
 
-	if (why == NULL && pools_serve(program))
+	if (why != NULL) {
+		arrivals_report(agent, job, VERDICT_RELEASED, why);
+		return 0;
+	}
+	if (pools_serve(program))
 		return pools_take(agent, program, job, err);
-	run = run_make(&agent->shared, job, program, err);
-	if (run == NULL)
-		return -1;
-	if (why != NULL)
-		run_release(run, why);
-	else if (program->handler->kind == HANDLER_SERVICE)
-		service_line_up(services_of(agent, program), run);
-	roster_add(&agent->roster, run);
-	return 0;
+	if (program->handler->kind == HANDLER_SERVICE)
+		line = &services_of(agent, program)->waiting;
+	return arrivals_take(agent, line, program, job, entry, err);
 }
 
 static void run_jobs(struct agent *agent, const struct wire_frame *frame)
@@ -112,14 +111,17 @@ static void run_jobs(struct agent *agent, const struct wire_frame *frame)
 	struct wire_job job;
 	struct error err;
 	size_t at = 0;
+	size_t from;
 	int got;
 
 	/* The life of what came is seen by now: it was written before the frame. */
 	guard_check(&agent->shared.guard);
-	while ((got = wire_read_run(frame, &at, &job, &err)) == 1) {
+	while (from = at, (got = wire_read_run(frame, &at, &job, &err)) == 1) {
+		struct wire_bytes entry = { frame->body.bytes + from, (uint32_t)(at - from) };
+
 		if (former_has(agent, &job))
 			continue;
-		if (accept_job(agent, &job, &err) != 0) {
+		if (accept_job(agent, &job, entry, &err) != 0) {
 			got = -1;
 			break;
 		}
@@ -130,15 +132,42 @@ static void run_jobs(struct agent *agent, const struct wire_frame *frame)
 
 /* --- CANCEL ------------------------------------------------------------------------------------ */
 
-static void cancel_waiting(struct agent *agent, struct run *run, enum wire_cancel_reason reason)
+static void cancel_arrival(struct agent *agent, struct arrival_list *line, struct arrival *arrival,
+			   enum wire_cancel_reason reason)
 {
-	if (reason == WIRE_CANCEL_RECALL)
-		run_release(run, VERDICT_TEXT_RECALLED);
-	else
-		run_cancel_waiting(run);
-	if (reason == WIRE_CANCEL_LOST)
-		run->reason = RUN_LOST;
-	roster_move(&agent->roster, run);
+	switch (reason) {
+	case WIRE_CANCEL_REQUESTED:
+		arrivals_end(agent, line, arrival, VERDICT_CANCELLED, VERDICT_TEXT_CANCELLED);
+		break;
+	case WIRE_CANCEL_LOST:
+		arrivals_drop(agent, line, arrival);
+		break;
+	case WIRE_CANCEL_RECALL:
+		arrivals_end(agent, line, arrival, VERDICT_RELEASED, VERDICT_TEXT_RECALLED);
+		break;
+	}
+}
+
+/* Returns whether the job waited in this line. */
+static bool cancel_in(struct agent *agent, struct arrival_list *line,
+		      const struct wire_cancel *cancel)
+{
+	struct arrival *arrival = arrival_find(line, cancel->id, cancel->claim_id);
+
+	if (arrival == NULL)
+		return false;
+	cancel_arrival(agent, line, arrival, cancel->reason);
+	return true;
+}
+
+static bool cancel_waiting(struct agent *agent, const struct wire_cancel *cancel)
+{
+	bool found = cancel_in(agent, &agent->roster.waiting, cancel);
+
+	for (struct service *service = agent->services; service != NULL && !found;
+	     service = service->next)
+		found = cancel_in(agent, &service->waiting, cancel);
+	return found;
 }
 
 /* A job that was lost dies alone if it listens: its neighbours are not. */
@@ -160,14 +189,9 @@ static void cancel_one(struct agent *agent, const struct wire_cancel *cancel)
 {
 	struct run *run = roster_by_claim(&agent->roster, cancel->id, cancel->claim_id);
 
-	if (run == NULL)
-		run = services_by_claim(agent, cancel->id, cancel->claim_id);
 	if (run == NULL) {
-		pools_cancel(agent, cancel);
-		return;
-	}
-	if (run->state == RUN_WAITING) {
-		cancel_waiting(agent, run, cancel->reason);
+		if (!cancel_waiting(agent, cancel))
+			pools_cancel(agent, cancel);
 		return;
 	}
 	if (run->role == RUN_GUEST) {
@@ -216,10 +240,7 @@ static void stop(struct agent *agent, const struct wire_frame *frame)
 		 log_number("running", (int64_t)roster_busy(&agent->roster)),
 		 log_number("grace_ms", order.grace_ms));
 	agent->state = AGENT_STOPPING;
-	while ((run = TAILQ_FIRST(&agent->roster.waiting)) != NULL) {
-		run_release(run, "released: the agent is stopping");
-		roster_move(&agent->roster, run);
-	}
+	arrivals_release(agent, &agent->roster.waiting, "released: the agent is stopping");
 	for (run = TAILQ_FIRST(&agent->roster.running); run != NULL; run = TAILQ_NEXT(run, link)) {
 		if (run->role != RUN_SERVER && again) /* somebody is in a hurry */
 			run_kill(run, RUN_STOPPED);

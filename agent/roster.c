@@ -22,7 +22,12 @@ static void free_list(struct roster_list *list)
 
 void roster_fini(struct roster *roster)
 {
-	free_list(&roster->waiting);
+	struct arrival *arrival;
+
+	while ((arrival = TAILQ_FIRST(&roster->waiting)) != NULL) {
+		TAILQ_REMOVE(&roster->waiting, arrival, link);
+		arrival_free(arrival);
+	}
 	free_list(&roster->running);
 	free_list(&roster->guests);
 	free_list(&roster->clearing);
@@ -32,11 +37,6 @@ void roster_fini(struct roster *roster)
 static struct roster_bucket *bucket_of(struct roster *roster, pid_t pid)
 {
 	return &roster->by_pid[(size_t)pid % ROSTER_BUCKETS];
-}
-
-static struct roster_list *line_of(struct roster *roster, const struct run *run)
-{
-	return run->line == NULL ? &roster->waiting : run->line;
 }
 
 static void insert_running(struct roster *roster, struct run *run)
@@ -68,10 +68,7 @@ static void remove_running(struct roster *roster, struct run *run)
 static void insert(struct roster *roster, struct run *run)
 {
 	switch (run->state) {
-	case RUN_WAITING:
-		TAILQ_INSERT_TAIL(line_of(roster, run), run, link);
-		roster->waiting_count++;
-		roster->waiting_bytes += run->job.payload.length;
+	case RUN_WAITING: /* is not on the roster */
 		break;
 	case RUN_RUNNING:
 	case RUN_TERMINATING:
@@ -95,9 +92,6 @@ static void take_out(struct roster *roster, struct run *run)
 {
 	switch (run->place) {
 	case RUN_WAITING:
-		TAILQ_REMOVE(line_of(roster, run), run, link);
-		roster->waiting_count--;
-		roster->waiting_bytes -= run->job.payload.length;
 		break;
 	case RUN_RUNNING:
 	case RUN_TERMINATING:
@@ -116,9 +110,23 @@ static void take_out(struct roster *roster, struct run *run)
 	}
 }
 
+void roster_line_up(struct roster *roster, struct arrival_list *line, struct arrival *arrival)
+{
+	arrival->number = ++roster->last_number;
+	TAILQ_INSERT_TAIL(line, arrival, link);
+	roster->waiting_count++;
+	roster->waiting_bytes += arrival->payload;
+}
+
+void roster_take_out(struct roster *roster, struct arrival_list *line, struct arrival *arrival)
+{
+	TAILQ_REMOVE(line, arrival, link);
+	roster->waiting_count--;
+	roster->waiting_bytes -= arrival->payload;
+}
+
 void roster_add(struct roster *roster, struct run *run)
 {
-	run->number = ++roster->last_number;
 	insert(roster, run);
 }
 
@@ -164,8 +172,6 @@ struct run *roster_by_claim(const struct roster *roster, int64_t job, struct uui
 		run = find_claim(&roster->guests, job, claim);
 	if (run == NULL)
 		run = find_claim(&roster->clearing, job, claim);
-	if (run == NULL)
-		run = find_claim(&roster->waiting, job, claim);
 	return run;
 }
 

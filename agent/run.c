@@ -35,36 +35,6 @@ static void give_reason(struct run *run, enum run_reason reason)
 
 /* --- making ------------------------------------------------------------------------------------ */
 
-static struct wire_bytes keep(char **to, struct wire_bytes bytes)
-{
-	struct wire_bytes kept = { .bytes = NULL };
-
-	if (bytes.bytes == NULL)
-		return kept;
-	memcpy(*to, bytes.bytes, bytes.length);
-	kept.bytes = *to;
-	kept.length = bytes.length;
-	*to += bytes.length;
-	return kept;
-}
-
-static int keep_texts(struct run *run, const struct wire_job *job)
-{
-	size_t length = (size_t)job->queue.length + job->handler.length + job->payload.length +
-			job->traceparent.length + job->checkpoint.length;
-	char *to = malloc(length + 1);
-
-	run->texts = to;
-	if (to == NULL)
-		return -1;
-	run->job.queue = keep(&to, job->queue);
-	run->job.handler = keep(&to, job->handler);
-	run->job.payload = keep(&to, job->payload);
-	run->job.traceparent = keep(&to, job->traceparent);
-	run->job.checkpoint = keep(&to, job->checkpoint);
-	return 0;
-}
-
 static struct run *make(struct run_shared *shared, struct program *program)
 {
 	struct run *run = calloc(1, sizeof(*run));
@@ -80,20 +50,17 @@ static struct run *make(struct run_shared *shared, struct program *program)
 	return run;
 }
 
-struct run *run_make(struct run_shared *shared, const struct wire_job *job, struct program *program,
-		     struct error *err)
+struct run *run_make(struct run_shared *shared, struct arrival *arrival, struct error *err)
 {
-	struct run *run = make(shared, program);
+	struct run *run = make(shared, arrival->program);
 
-	if (run != NULL) {
-		run->job = *job;
-		if (keep_texts(run, job) == 0)
-			return run;
-		program_drop(program);
+	if (run == NULL) {
+		error_set(err, ERROR_RETRY, "out of memory for a run");
+		return NULL;
 	}
-	free(run);
-	error_set(err, ERROR_FATAL, "out of memory for a job");
-	return NULL;
+	run->job = arrival_job(arrival);
+	run->arrival = arrival;
+	return run;
 }
 
 static struct run *make_process(struct run_shared *shared, struct program *program,
@@ -146,11 +113,6 @@ void run_release(struct run *run, const char *why)
 void run_refuse(struct run *run, const char *why)
 {
 	end_waiting(run, VERDICT_FAIL, why);
-}
-
-void run_cancel_waiting(struct run *run)
-{
-	end_waiting(run, VERDICT_CANCELLED, VERDICT_TEXT_CANCELLED);
 }
 
 /* --- reading ----------------------------------------------------------------------------------- */
@@ -319,8 +281,8 @@ static int start(struct run *run, struct error *err)
 		return -1;
 	run->started_ms = clock_boottime_ms();
 	pipes_close_theirs(&run->pipes);
-	free(run->texts);
-	run->texts = NULL;
+	arrival_free(run->arrival);
+	run->arrival = NULL;
 	set_timeout(run);
 	enter(run, RUN_RUNNING);
 	return 0;
@@ -465,7 +427,7 @@ void run_outcome(const struct run *run, struct wire_outcome *outcome)
 static void let_go(struct run *run)
 {
 	program_drop(run->program);
-	free(run->texts);
+	arrival_free(run->arrival);
 	free(run->log);
 	output_free(&run->output);
 	buffer_free(&run->result);

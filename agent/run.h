@@ -1,5 +1,5 @@
 /*
- * A run: one job given to this agent, from the RUN frame to the OUTCOME; or a process of a service, which
+ * A run: one job of this agent, from its start to the OUTCOME; or a process of a service, which
  * has no job of its own but is ended and cleared away in the same way. Owned by the loop's thread.
  *
  *   waiting → running → terminating → killing → clearing → done
@@ -18,6 +18,7 @@
 #include <sys/queue.h>
 #include <uv.h>
 
+#include "agent/arrival.h"
 #include "agent/cgroup.h"
 #include "agent/guard.h"
 #include "agent/output.h"
@@ -78,12 +79,10 @@ struct run {
 	struct run_shared *shared;
 	struct program *program;
 	enum run_role role;
-	struct server *server;    /* server: itself; guest: who has it, NULL while it waits */
-	struct host *host;        /* host: itself */
-	struct roster_list *line; /* where it waits, NULL: in the roster's */
-	uint64_t number;          /* in the order they came */
-	struct wire_job job;      /* its texts are in `texts` */
-	char *texts;              /* NULL once the process has them */
+	struct server *server;   /* server: itself; guest: who has it, NULL while it waits */
+	struct host *host;       /* host: itself */
+	struct wire_job job;     /* its texts are the arrival's */
+	struct arrival *arrival; /* NULL once the process has the texts */
 	enum run_state state;
 	enum run_state place; /* where the roster keeps it */
 	enum run_reason reason;
@@ -115,10 +114,8 @@ struct run {
 	char error[512];
 };
 
-/* A waiting run with its own copy of *job. program may be NULL for a run that will be released. NULL
- * when memory ends. */
-struct run *run_make(struct run_shared *shared, const struct wire_job *job, struct program *program,
-		     struct error *err);
+/* A waiting run of an arrival, which is its own then. NULL when memory ends. */
+struct run *run_make(struct run_shared *shared, struct arrival *arrival, struct error *err);
 
 /* A server of the program that has not started. */
 struct run *run_make_server(struct run_shared *shared, struct program *program,
@@ -139,9 +136,6 @@ void run_release(struct run *run, const char *why);
 
 /* Ends a waiting run as failed for good, with a sentence. */
 void run_refuse(struct run *run, const char *why);
-
-/* Ends a waiting run as cancelled. */
-void run_cancel_waiting(struct run *run);
 
 /* Starts a waiting run. On failure it is only good for run_release: ERROR_RETRY for a shortage, ERROR_INPUT when the
  * handler cannot be executed here. */

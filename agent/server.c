@@ -123,7 +123,7 @@ int server_give(struct server *server, struct run *guest, struct error *err)
 	SLIST_INSERT_HEAD(bucket_of(server, guest->job.id), guest, by_pid);
 	server->guest_count++;
 	server->given++;
-	roster_move(server->roster, guest);
+	roster_add(server->roster, guest);
 	return 0;
 }
 

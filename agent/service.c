@@ -59,14 +59,14 @@ static void on_closed(uv_handle_t *handle)
 	free(service);
 }
 
-/* Its waiting runs are its own to free: the roster knows only how many. */
+/* What waits is its own to free: the roster knows only how many. */
 void service_close(struct service *service)
 {
-	struct run *run;
+	struct arrival *arrival;
 
-	while ((run = TAILQ_FIRST(&service->waiting)) != NULL) {
-		roster_remove(service->roster, run);
-		run_free(run);
+	while ((arrival = TAILQ_FIRST(&service->waiting)) != NULL) {
+		roster_take_out(service->roster, &service->waiting, arrival);
+		arrival_free(arrival);
 	}
 	for (size_t i = 0; i < service->server_count; i++) {
 		if (service->servers[i] == NULL)
@@ -103,12 +103,6 @@ bool service_is_empty(const struct service *service)
 			return false;
 	}
 	return true;
-}
-
-void service_line_up(struct service *service, struct run *run)
-{
-	run->role = RUN_GUEST;
-	run->line = &service->waiting;
 }
 
 /* --- giving jobs ------------------------------------------------------------------------------- */
@@ -150,9 +144,9 @@ static struct server *find_server(const struct service *service, int64_t job)
 
 bool service_can_start(const struct service *service)
 {
-	const struct run *run = TAILQ_FIRST(&service->waiting);
+	const struct arrival *first = TAILQ_FIRST(&service->waiting);
 
-	return run != NULL && find_server(service, run->job.id) != NULL;
+	return first != NULL && find_server(service, first->job) != NULL;
 }
 
 int service_start(struct service *service, struct run *run, struct error *err)
@@ -160,22 +154,12 @@ int service_start(struct service *service, struct run *run, struct error *err)
 	struct server *server = find_server(service, run->job.id);
 	int64_t max_jobs = service->program->handler->max_jobs;
 
+	run->role = RUN_GUEST;
 	if (server_give(server, run, err) != 0)
 		return -1;
 	if (max_jobs > 0 && server->given >= max_jobs)
 		server->state = SERVER_LEAVING; /* told so when its last job has ended */
 	return 0;
-}
-
-struct run *service_by_claim(const struct service *service, int64_t job, struct uuid claim)
-{
-	struct run *run;
-
-	for (run = TAILQ_FIRST(&service->waiting); run != NULL; run = TAILQ_NEXT(run, link)) {
-		if (run->job.id == job && uuid_same(run->job.claim_id, claim))
-			return run;
-	}
-	return NULL;
 }
 
 /* --- keeping processes ------------------------------------------------------------------------- */

@@ -28,7 +28,7 @@ struct service {
 	struct run_shared *shared;
 	struct roster *roster;
 	const char *agent; /* its name, for the processes */
-	struct roster_list waiting;
+	struct arrival_list waiting;
 	struct server *
 		*servers; /* handler->instances of them, and as many that are being replaced */
 	size_t server_count;
@@ -53,13 +53,10 @@ void service_retire(struct service *service);
 /* Whether no process is left. */
 bool service_is_empty(const struct service *service);
 
-/* Marks a new run as its guest, to wait in its line once it is on the roster. */
-void service_line_up(struct service *service, struct run *run);
-
 /* Whether its first waiting job can start now. */
 bool service_can_start(const struct service *service);
 
-/* Gives its first waiting job to a process. -1 with ERROR_INPUT when that job cannot run at all. */
+/* Gives the run of its first waiting job to a process. -1 with ERROR_INPUT when that job cannot run at all. */
 int service_start(struct service *service, struct run *run, struct error *err);
 
 /* Takes in what became of the processes, and starts those that are due if `may_spawn`. */
@@ -70,8 +67,5 @@ void service_flush(struct service *service);
 
 /* All processes are told to end within grace_ms. */
 void service_stop(struct service *service, int64_t grace_ms);
-
-/* The waiting job of this claim, or NULL. */
-struct run *service_by_claim(const struct service *service, int64_t job, struct uuid claim);
 
 #endif

@@ -3,19 +3,10 @@
 #include <stdlib.h>
 #include <sysexits.h>
 
+#include "agent/arrivals.h"
 #include "agent/order.h"
 #include "agent/service.h"
 #include "base/log.h"
-
-static void release_waiting(struct agent *agent, struct service *service, const char *why)
-{
-	struct run *run;
-
-	while ((run = TAILQ_FIRST(&service->waiting)) != NULL) {
-		run_release(run, why);
-		roster_move(&agent->roster, run);
-	}
-}
 
 int services_change(struct agent *agent, struct error *err)
 {
@@ -24,7 +15,8 @@ int services_change(struct agent *agent, struct error *err)
 	for (service = agent->services; service != NULL; service = service->next) {
 		if (!service->program->retired || service->retired)
 			continue;
-		release_waiting(agent, service, "released: the handler was changed or removed");
+		arrivals_release(agent, &service->waiting,
+				 "released: the handler was changed or removed");
 		service_retire(service);
 	}
 	for (size_t i = 0; i < agent->program_count; i++) {
@@ -62,13 +54,13 @@ struct service *services_of(struct agent *agent, const struct program *program)
 	return service;
 }
 
-struct service *services_next(struct agent *agent, const struct run *run)
+struct service *services_next(struct agent *agent, const struct arrival *arrival)
 {
 	struct service *best = NULL;
-	uint64_t number = run == NULL ? UINT64_MAX : run->number;
+	uint64_t number = arrival == NULL ? UINT64_MAX : arrival->number;
 
 	for (struct service *service = agent->services; service != NULL; service = service->next) {
-		const struct run *first = TAILQ_FIRST(&service->waiting);
+		const struct arrival *first = TAILQ_FIRST(&service->waiting);
 
 		if (first == NULL || first->number >= number || !service_can_start(service))
 			continue;
@@ -78,20 +70,10 @@ struct service *services_next(struct agent *agent, const struct run *run)
 	return best;
 }
 
-struct run *services_by_claim(struct agent *agent, int64_t job, struct uuid claim)
-{
-	struct run *run = NULL;
-
-	for (struct service *service = agent->services; service != NULL && run == NULL;
-	     service = service->next)
-		run = service_by_claim(service, job, claim);
-	return run;
-}
-
 void services_recall(struct agent *agent, const char *why)
 {
 	for (struct service *service = agent->services; service != NULL; service = service->next)
-		release_waiting(agent, service, why);
+		arrivals_release(agent, &service->waiting, why);
 }
 
 static void tell(struct agent *agent, struct service *service)
@@ -101,7 +83,7 @@ static void tell(struct agent *agent, struct service *service)
 		break;
 	case SERVICE_BROKE:
 		order_break(agent, service->program, service->reason);
-		release_waiting(agent, service, service->reason);
+		arrivals_release(agent, &service->waiting, service->reason);
 		break;
 	case SERVICE_MENDED:
 		order_mend(agent, service->program);

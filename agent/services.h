@@ -12,11 +12,8 @@ void services_close(struct agent *agent);
 /* The service of a program, or NULL when it is of another kind. */
 struct service *services_of(struct agent *agent, const struct program *program);
 
-/* The service whose first waiting job came before run (NULL: before all) and can start now, or NULL. */
-struct service *services_next(struct agent *agent, const struct run *run);
-
-/* The run that waits under this claim for one of them, or NULL. */
-struct run *services_by_claim(struct agent *agent, int64_t job, struct uuid claim);
+/* The service whose first waiting job came before this one (NULL: before all) and can start now, or NULL. */
+struct service *services_next(struct agent *agent, const struct arrival *arrival);
 
 /* Hands back what waits for any of them. */
 void services_recall(struct agent *agent, const char *why);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/arrivals.h"
 #include "agent/order.h"
 #include "agent/pools.h"
 #include "agent/services.h"
@@ -49,17 +50,16 @@ static struct program **make_programs(const struct agent *agent, struct wire_hel
 	return programs;
 }
 
-static void release_waiting(struct agent *agent, bool all, const char *why)
+static void release_retired(struct agent *agent, const char *why)
 {
-	struct run *run;
-	struct run *next;
+	struct arrival_list *waiting = &agent->roster.waiting;
+	struct arrival *arrival;
+	struct arrival *next;
 
-	for (run = TAILQ_FIRST(&agent->roster.waiting); run != NULL; run = next) {
-		next = TAILQ_NEXT(run, link);
-		if (!all && !run->program->retired)
-			continue;
-		run_release(run, why);
-		roster_move(&agent->roster, run);
+	for (arrival = TAILQ_FIRST(waiting); arrival != NULL; arrival = next) {
+		next = TAILQ_NEXT(arrival, link);
+		if (arrival->program->retired)
+			arrivals_end(agent, waiting, arrival, VERDICT_RELEASED, why);
 	}
 }
 
@@ -75,7 +75,7 @@ static void replace_programs(struct agent *agent, struct program **programs, siz
 		programs[i]->retired = false;
 	agent->programs = programs;
 	agent->program_count = count;
-	release_waiting(agent, false, "released: the handler was changed or removed");
+	release_retired(agent, "released: the handler was changed or removed");
 	drop_all(former, former_count);
 }
 
@@ -167,7 +167,7 @@ void terms_recall(struct agent *agent)
 {
 	static const char WHY[] = "released: the dispatcher is draining";
 
-	release_waiting(agent, true, WHY);
+	arrivals_release(agent, &agent->roster.waiting, WHY);
 	services_recall(agent, WHY);
 	pools_recall(agent, WHY);
 }

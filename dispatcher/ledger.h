@@ -17,25 +17,26 @@ enum holding_stage {
 	HOLDING_ENDED,   /* its outcome is in the outbox */
 };
 
+/* There may be hundreds of thousands: its numbers are as narrow as their limits allow. */
 struct holding {
+	struct holding *next;
 	int64_t id;
 	struct uuid claim_id;
 	int64_t claim_seq;
-	int agent;   /* index into the configuration */
-	int handler; /* index into the configuration; -1: the present one has it no more */
-	int queue_id;
-	enum holding_stage stage;
-	int attempt; /* of this run, from 1 */
-	int max_attempts;
-	int recoveries;
-	bool retries;         /* when interrupted */
-	bool written;         /* the database says active, or need not */
-	bool cancelled;       /* somebody asked for its end */
 	int64_t write_ago_ms; /* written once it has run so long */
 	int64_t started_ms;   /* CLOCK_BOOTTIME; 0: not yet */
 	int64_t recall_ms; /* CLOCK_MONOTONIC: called back then unless it has started; 0: never */
+	int queue_id;
+	enum holding_stage stage;
+	short agent;   /* index into the configuration */
+	short handler; /* index into the configuration; -1: the present one has it no more */
+	short attempt; /* of this run, from 1 */
+	short max_attempts;
+	short recoveries;
+	bool retries;   /* when interrupted */
+	bool written;   /* the database says active, or need not */
+	bool cancelled; /* somebody asked for its end */
 	bool recalled;
-	struct holding *next;
 };
 
 struct ledger;

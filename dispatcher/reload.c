@@ -56,7 +56,8 @@ static void move_handler(struct holding *holding, void *context)
 {
 	const int *map = context;
 
-	holding->handler = map == NULL || holding->handler < 0 ? -1 : map[holding->handler];
+	holding->handler = (short)(map == NULL || holding->handler < 0 ? -1
+								       : map[holding->handler]);
 }
 
 static int count_agents(const struct config *config)

@@ -12,7 +12,7 @@
 #include "dispatcher/courier.h"
 #include "dispatcher/turn.h"
 
-enum { QUEUES_INTERVAL_MS = 1000 };
+enum { QUEUES_INTERVAL_MS = 1000, LOOK_MOST = 10000 };
 
 static int save_agents(struct pump *pump, struct error *err)
 {
@@ -61,36 +61,25 @@ static int find_queues(struct pump *pump, int64_t now_ms, struct error *err)
 	return 0;
 }
 
-/* The claims in the ledger; those whose runs have not ended also stand at the front of running. */
+/* The claims in the ledger. */
 struct known {
-	int64_t *ids;
+	struct holding **holdings;
 	size_t count;
-	int64_t *running;
-	struct uuid *claim_ids;
-	size_t running_count;
 };
 
-static void note_id(struct holding *holding, void *context)
+static void note_holding(struct holding *holding, void *context)
 {
 	struct known *known = context;
 
-	known->ids[known->count++] = holding->id;
-	if (holding->stage == HOLDING_ENDED)
-		return;
-	known->running[known->running_count] = holding->id;
-	known->claim_ids[known->running_count++] = holding->claim_id;
+	known->holdings[known->count++] = holding;
 }
 
 static int list_known(const struct pump *pump, struct known *known, struct error *err)
 {
-	size_t room = ledger_count(pump->ledger) + 1;
-
-	known->ids = calloc(room, sizeof(int64_t));
-	known->running = calloc(room, sizeof(int64_t));
-	known->claim_ids = calloc(room, sizeof(struct uuid));
-	if (known->ids == NULL || known->running == NULL || known->claim_ids == NULL)
+	known->holdings = calloc(ledger_count(pump->ledger) + 1, sizeof(struct holding *));
+	if (known->holdings == NULL)
 		return error_set(err, ERROR_RETRY, "out of memory");
-	ledger_each(pump->ledger, note_id, known);
+	ledger_each(pump->ledger, note_holding, known);
 	return 0;
 }
 
@@ -128,37 +117,101 @@ static int take_look(struct pump *pump, const PGresult *rows, struct error *err)
 	return 0;
 }
 
+/* Some of the runs that have not ended. */
+struct look {
+	int64_t ids[LOOK_MOST];
+	struct uuid claim_ids[LOOK_MOST];
+	size_t count;
+};
+
+/* Fills a look from this place on; returns where the next one begins. */
+static size_t fill_look(struct look *look, const struct known *known, size_t at)
+{
+	look->count = 0;
+	for (; at < known->count && look->count < LOOK_MOST; at++) {
+		const struct holding *holding = known->holdings[at];
+
+		if (holding->stage == HOLDING_ENDED)
+			continue;
+		look->ids[look->count] = holding->id;
+		look->claim_ids[look->count++] = holding->claim_id;
+	}
+	return at;
+}
+
+static int call_reconcile(struct db_call *call, const struct pump *pump, const struct known *known,
+			  struct error *err)
+{
+	int64_t *ids = calloc(known->count + 1, sizeof(*ids));
+
+	if (ids == NULL)
+		return error_set(err, ERROR_RETRY, "out of memory");
+	for (size_t i = 0; i < known->count; i++)
+		ids[i] = known->holdings[i]->id;
+	claim_reconcile_call(call, pump->incarnation, ids, known->count);
+	free(ids); /* the call has its own form of them */
+	return 0;
+}
+
+/* One transaction: the first one asks what is not with us, each asks what became of some that are. A look drops no
+ * holdings but its own. */
+static int ask(struct pump *pump, const struct known *known, size_t *at, struct look *look,
+	       struct error *err)
+{
+	struct db_call calls[2];
+	PGresult *rows[2] = { NULL, NULL };
+	bool first = *at == 0;
+	int status;
+
+	if (first && call_reconcile(&calls[1], pump, known, err) != 0)
+		return -1;
+	*at = fill_look(look, known, *at);
+	claim_look_call(&calls[0], look->ids, look->claim_ids, look->count);
+	status = db_run(pump->main.db, calls, first ? 2 : 1, rows, err);
+	if (status == 0 && first && rows_count(rows[1]) > 0)
+		log_info("claims that are not with us were given back",
+			 log_number("jobs", rows_count(rows[1])));
+	if (status == 0)
+		status = take_look(pump, rows[0], err);
+	PQclear(rows[0]);
+	PQclear(rows[1]);
+	return status;
+}
+
 /* Gives back what the database counts as ours and we do not have, and drops what we have and the database
- * counts as somebody else's. After each loss of a connection, as often as we ping while we have any, and else now and
- * then: the server may commit a claim long after its connection was given up. */
+ * counts as somebody else's. */
+static int compare(struct pump *pump, const struct known *known, struct error *err)
+{
+	struct look *look = malloc(sizeof(*look));
+	size_t at = 0;
+	int status;
+
+	if (look == NULL)
+		return error_set(err, ERROR_RETRY, "out of memory");
+	do
+		status = ask(pump, known, &at, look, err);
+	while (status == 0 && at < known->count);
+	free(look);
+	return status;
+}
+
+/* After each loss of a connection, as often as we ping while we have any claims, and else now and then: the server may
+ * commit a claim long after its connection was given up. */
 static int reconcile(struct pump *pump, struct error *err)
 {
 	struct known known = { 0 };
-	struct db_call calls[2];
-	PGresult *rows[2] = { NULL, NULL };
 	int status = list_known(pump, &known, err);
 
-	if (status == 0) {
-		claim_reconcile_call(&calls[0], pump->incarnation, known.ids, known.count);
-		claim_look_call(&calls[1], known.running, known.claim_ids, known.running_count);
-		status = db_run(pump->main.db, calls, 2, rows, err);
-	}
-	if (status == 0 && rows_count(rows[0]) > 0)
-		log_info("claims that are not with us were given back",
-			 log_number("jobs", rows_count(rows[0])));
+	if (status == 0)
+		status = compare(pump, &known, err);
 	if (status == 0) {
 		pump->reconcile = false;
 		pump->reconcile_due_ms = clock_monotonic_ms() +
 					 (ledger_count(pump->ledger) > 0
 						  ? pump->options.config->ping_interval_ms
 						  : pump->options.config->ping_death_interval_ms);
-		status = take_look(pump, rows[1], err);
 	}
-	PQclear(rows[0]);
-	PQclear(rows[1]);
-	free(known.ids);
-	free(known.running);
-	free(known.claim_ids);
+	free(known.holdings);
 	return status;
 }
 

@@ -10,7 +10,7 @@
 
 static struct holding *add(struct ledger *ledger, int64_t id, struct uuid claim_id, int agent)
 {
-	struct holding holding = { .id = id, .claim_id = claim_id, .agent = agent };
+	struct holding holding = { .id = id, .claim_id = claim_id, .agent = (short)agent };
 	struct holding *added = ledger_add(ledger, &holding);
 
 	assert_non_null(added);
