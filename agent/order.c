@@ -111,12 +111,11 @@ static void run_jobs(struct agent *agent, const struct wire_frame *frame)
 	struct wire_job job;
 	struct error err;
 	size_t at = 0;
-	size_t from;
 	int got;
 
 	/* The life of what came is seen by now: it was written before the frame. */
 	guard_check(&agent->shared.guard);
-	while (from = at, (got = wire_read_run(frame, &at, &job, &err)) == 1) {
+	for (size_t from = 0; (got = wire_read_run(frame, &at, &job, &err)) == 1; from = at) {
 		struct wire_bytes entry = { frame->body.bytes + from, (uint32_t)(at - from) };
 
 		if (former_has(agent, &job))

@@ -117,6 +117,11 @@ peak() {
 	awk '/^VmHWM:/ { printf "%.1f\n", $2 / 1024 }' "/proc/$1/status"
 }
 
+# mapped PID: what it holds of its program and its libraries, which are in memory once for all their processes, in MB
+mapped() {
+	awk '/^RssFile:/ { printf "%.1f\n", $2 / 1024 }' "/proc/$1/status"
+}
+
 # submit COUNT HANDLER
 submit() {
 	sql -v count="$1" -v handler="$2" -f "$home/sql/submit.sql" > /dev/null

@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# Memory: the most that each process ever held (VmHWM).
+# Memory: the most that each process ever held (VmHWM). What ten agents hold together counts their program once.
 : "${bin:?}" "${top:?}" "${conninfo:?}" "${section=}" "${round=}" "${dispatcher=}"
 
 # add A B
@@ -38,12 +38,18 @@ CONF
 		not_measured memory prefetched "$(sql -c 'select count(*) from locum.job where incarnation is not null') of $PREFETCHED jobs were claimed"
 	record prefetched jobs "$(sql -c 'select count(*) from locum.job where incarnation is not null')"
 	agents=0
+	own=0
+	once=
 	for child in $(tr ' ' '\n' < "/proc/$dispatcher/task/$dispatcher/children"); do
-		[ "$(cat "/proc/$child/comm")" != locum-agent ] || agents=$(add "$agents" "$(peak "$child")")
+		[ "$(cat "/proc/$child/comm")" = locum-agent ] || continue
+		agents=$(add "$agents" "$(peak "$child")")
+		own=$(add "$own" "$(add "$(peak "$child")" "-$(mapped "$child")")")
+		[ -n "$once" ] || once=$(mapped "$child")
 	done
 	record locumd_prefetched MB "$(peak "$dispatcher")"
 	record agents_prefetched MB "$agents"
-	record all_prefetched MB "$(add "$(peak "$dispatcher")" "$agents")"
+	record agents_once_prefetched MB "$(add "$own" "$once")"
+	record all_prefetched MB "$(add "$(peak "$dispatcher")" "$(add "$own" "$once")")"
 	stop_dispatcher
 }
 
