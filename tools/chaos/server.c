@@ -207,7 +207,8 @@ int server_await(struct server *server, int64_t timeout_ms, struct error *err)
 {
 	int64_t deadline_ms = clock_monotonic_ms() + timeout_ms;
 
-	while (server_connection(server, err) == NULL) {
+	/* A connection may not know yet that the server ended it. */
+	while (server_run(server, "server_now", NULL, 0, NULL, err) != 0) {
 		if (clock_monotonic_ms() >= deadline_ms)
 			return -1;
 		poll(NULL, 0, PAUSE_MS);
