@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_SIZE = 4096, KEEP_SIZE = 64 * 1024 };
+enum { FIRST_SIZE = 4096, KEEP_SIZE = 256 * 1024 };
 
 void buffer_init(struct buffer *buffer, size_t limit)
 {

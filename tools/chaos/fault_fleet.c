@@ -238,7 +238,6 @@ const struct fault fault_fleet[] = {
 	{
 		.row = 20,
 		.name = "herd",
-		.lonely = true,
 		.stage = STAGE_PLAIN,
 		.demands = FAULT_NO_DEATH,
 		.what = "twelve more dispatchers are started at once",
