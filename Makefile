@@ -44,7 +44,7 @@ DIR_dispatcher := dispatcher
 DIR_agent := agent
 DIR_host := agent/host
 DIR_tools := tools/locum
-DIR_chaos := tools/chaos
+DIR_chaos := tools/chaos $(addprefix tools/chaos/,plan play stage relay undo faults history judge report)
 DIR_support := tests/support
 GENERATED_db := $(B)/gen/db/embedded_sql.c
 CHAOS_SQL := $(sort $(wildcard tools/chaos/sql/*.sql))
@@ -61,7 +61,7 @@ NAME_tools/bench := locum-bench
 NAME_tools/chaos := locum-chaos
 
 object = $(patsubst %.c,$(B)/obj/%.o,$(patsubst $(B)/gen/%,gen/%,$(1)))
-sources = $(filter-out %/main.c,$(wildcard $(DIR_$(1))/*.c)) $(GENERATED_$(1))
+sources = $(filter-out %/main.c,$(wildcard $(addsuffix /*.c,$(DIR_$(1))))) $(GENERATED_$(1))
 archives = $(foreach lib,$(1),$(if $(strip $(call sources,$(lib))),$(B)/lib$(lib).a))
 
 MAINS := $(wildcard $(PROGRAM_MAINS))

@@ -21,7 +21,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "tools/chaos/network.h"
+#include "tools/chaos/stage/network.h"
 
 enum { PLACES = 2, BRIEF_MS = 300, PATIENCE_MS = 20000, BULK = 24 * 1024, KBIT = 64 };
 

@@ -13,8 +13,8 @@
 
 #include "tests/support/database.h"
 #include "tests/support/fleet.h"
-#include "tools/chaos/history.h"
-#include "tools/chaos/recorder.h"
+#include "tools/chaos/history/history.h"
+#include "tools/chaos/history/recorder.h"
 
 enum { TEXT_SIZE = 8192 };
 

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tools/chaos/checker.h"
+#include "tools/chaos/judge/checker.h"
 
 enum { TEXT_SIZE = 65536 };
 

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "tools/chaos/verdict.h"
+#include "tools/chaos/judge/verdict.h"
 
 enum chaos_history_file {
 	CHAOS_HISTORY_ACT,

@@ -1,10 +1,10 @@
-/* A fault proxy (tools/chaos/relay.h) before the server of a test, with a folder of its own for its socket. */
+/* A fault proxy (tools/chaos/relay/relay.h) before the server of a test, with a folder of its own for its socket. */
 #ifndef LOCUM_TESTS_SUPPORT_DETOUR_H
 #define LOCUM_TESTS_SUPPORT_DETOUR_H
 
 #include <libpq-fe.h>
 
-#include "tools/chaos/relay.h"
+#include "tools/chaos/relay/relay.h"
 
 struct detour {
 	struct relay *relay; /* NULL: closed */

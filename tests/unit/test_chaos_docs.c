@@ -10,11 +10,11 @@
 
 #include <cmocka.h>
 
-#include "tools/chaos/fault.h"
-#include "tools/chaos/plan.h"
-#include "tools/chaos/scenario.h"
-#include "tools/chaos/verdict.h"
-#include "tools/chaos/words.h"
+#include "tools/chaos/faults/fault.h"
+#include "tools/chaos/judge/verdict.h"
+#include "tools/chaos/plan/plan.h"
+#include "tools/chaos/plan/scenario.h"
+#include "tools/chaos/report/words.h"
 
 enum { CELLS = 4, TEXT = 8192 };
 
@@ -161,7 +161,7 @@ static void every_default_on_the_page_is_the_default(void **state)
 static void every_key_is_on_the_page_and_in_the_manual(void **state)
 {
 	static const char *const MACROS[] = { "SCENARIO_VALUE(\"", "SCENARIO_LIST(\"" };
-	char *source = read_file("tools/chaos/scenario.c");
+	char *source = read_file("tools/chaos/plan/scenario.c");
 	char *manual = read_file("doc/man/locum-chaos.1.scd");
 	char *page = read_page();
 	int count = 0;

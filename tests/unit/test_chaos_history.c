@@ -11,8 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tools/chaos/history.h"
-#include "tools/chaos/verdict.h"
+#include "tools/chaos/history/history.h"
+#include "tools/chaos/judge/verdict.h"
 
 struct scene {
 	char folder[64];

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/chaos/plan.h"
-#include "tools/chaos/scenario.h"
+#include "tools/chaos/plan/plan.h"
+#include "tools/chaos/plan/scenario.h"
 
 static int read_text(struct plan *plan, const char *text, struct error *err)
 {

@@ -13,9 +13,9 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-#include "tools/chaos/facts.h"
-#include "tools/chaos/report.h"
-#include "tools/chaos/verdict.h"
+#include "tools/chaos/history/facts.h"
+#include "tools/chaos/judge/verdict.h"
+#include "tools/chaos/report/report.h"
 
 enum { PATH_SIZE = 256 };
 

@@ -1,4 +1,4 @@
-#include "tools/chaos/undo.h"
+#include "tools/chaos/undo/undo.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -14,8 +14,8 @@
 
 #include <cmocka.h>
 
-#include "tools/chaos/process.h"
-#include "tools/chaos/undo_thing.h"
+#include "tools/chaos/stage/process.h"
+#include "tools/chaos/undo/undo_thing.h"
 
 enum { PATIENCE_MS = 20000, PATH_SIZE = 128 };
 

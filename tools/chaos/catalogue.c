@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "tools/chaos/fault.h"
+#include "tools/chaos/faults/fault.h"
 #include "tools/locum/output.h"
 
 enum { ROW_SIZE = 12 };

@@ -10,11 +10,11 @@
 #include <unistd.h>
 
 #include "tools/chaos/catalogue.h"
-#include "tools/chaos/meter.h"
-#include "tools/chaos/report.h"
-#include "tools/chaos/request.h"
-#include "tools/chaos/run.h"
-#include "tools/chaos/scratch.h"
+#include "tools/chaos/plan/request.h"
+#include "tools/chaos/play/meter.h"
+#include "tools/chaos/play/run.h"
+#include "tools/chaos/report/report.h"
+#include "tools/chaos/stage/scratch.h"
 #include "tools/locum/chaos_options.h"
 #include "tools/locum/program.h"
 

@@ -18,16 +18,16 @@ function why(text, names,    i, count, list) {
 
 function permitted(name) {
 	if (index(" " ending " ", " " name " "))
-		return FILENAME ~ /(^|\/)main\.c$/ || FILENAME ~ /^(tools\/chaos\/(undo_spawn|handler\/misdeed)\.c$|tests\/)/
+		return FILENAME ~ /(^|\/)main\.c$/ || FILENAME ~ /^(tools\/chaos\/(undo\/undo_spawn|handler\/misdeed)\.c$|tests\/)/
 	if (name == "_exit")
-		return FILENAME ~ /(^|\/)main\.c$/ || FILENAME ~ /^(agent\/shim[^\/]*\.c$|tools\/chaos\/(undo_spawn|handler\/misdeed)\.c$|tests\/)/
+		return FILENAME ~ /(^|\/)main\.c$/ || FILENAME ~ /^(agent\/shim[^\/]*\.c$|tools\/chaos\/(undo\/undo_spawn|handler\/misdeed)\.c$|tests\/)/
 	return 0
 }
 
 function check_call(name) {
 	if (name in reason && !permitted(name))
 		violation("call", name "(): " reason[name])
-	if (name ~ /^PQ(exec|send|prepare)/ && FILENAME !~ /^(db|tests|examples)\/|^tools\/bench\/(bare|pgq)\.c$|^tools\/chaos\/(recorder|server|grip)\.c$/)
+	if (name ~ /^PQ(exec|send|prepare)/ && FILENAME !~ /^(db|tests|examples)\/|^tools\/bench\/(bare|pgq)\.c$|^tools\/chaos\/(history\/recorder|stage\/server|faults\/grip)\.c$/)
 		violation("call", name "(): only db talks to the database")
 }
 

@@ -1,5 +1,5 @@
 /*
- * What the harness's own handlers do: they write into the effect log (tools/chaos/history.h) that a run began, that it
+ * What the harness's own handlers do: they write into the effect log (tools/chaos/history/history.h) that a run began, that it
  * goes on, and that it ended. A record is one write(2). Any thread.
  */
 #ifndef LOCUM_TOOLS_CHAOS_HANDLER_EFFECT_H

@@ -1,0 +1,203 @@
+#include "tools/chaos/judge/checker.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "tools/chaos/judge/check.h"
+
+enum { PATH_MAX_BYTES = 4096, LINE_BYTES = 1024 };
+
+/* --- the act's settings ------------------------------------------------------------------------- */
+
+static const struct setting {
+	const char *name;
+	size_t offset;
+} SETTINGS[] = {
+	{ "ping_us", offsetof(struct check, ping_us) },
+	{ "death_us", offsetof(struct check, death_us) },
+	{ "scan_us", offsetof(struct check, scan_us) },
+	{ "poll_us", offsetof(struct check, poll_us) },
+	{ "began_us", offsetof(struct check, began_us) },
+	{ "began_real_us", offsetof(struct check, began_real_us) },
+	{ "max_attempts", offsetof(struct check, max_attempts) },
+	{ "leases", offsetof(struct check, leases) },
+};
+
+/* NAME=VALUE; those that the judge does not need are passed over. */
+static void take_setting(struct check *check, const char *name, const char *value)
+{
+	int64_t number;
+
+	if (!check_read_number(value, &number))
+		return;
+	for (size_t i = 0; i < sizeof(SETTINGS) / sizeof(*SETTINGS); i++)
+		if (strcmp(name, SETTINGS[i].name) == 0)
+			*(int64_t *)(void *)((char *)check + SETTINGS[i].offset) = number;
+	if (strcmp(name, "forgets") == 0)
+		check->forgets = number != 0;
+	if (strncmp(name, "demand_", 7) == 0)
+		check_map_put(&check->demands, check_map_key(name + 7), (uint64_t)number);
+}
+
+static int read_settings(struct check *check, struct error *err)
+{
+	char path[PATH_MAX_BYTES];
+	char line[LINE_BYTES];
+	FILE *file;
+
+	if (snprintf(path, sizeof(path), "%s/act", check->folder) >= PATH_MAX_BYTES)
+		return error_set(err, ERROR_INPUT, "%s: the path is too long", check->folder);
+	file = fopen(path, "re");
+	if (file == NULL)
+		return error_set_errno(err, ERROR_INPUT, errno, "%s", path);
+	while (fgets(line, sizeof(line), file) != NULL) {
+		char *value = strchr(line, '=');
+
+		line[strcspn(line, "\n")] = '\0';
+		if (value == NULL)
+			continue;
+		*value = '\0';
+		take_setting(check, line, value + 1);
+	}
+	fclose(file);
+	if (check->death_us <= 0 || check->began_us <= 0)
+		return error_set(err, ERROR_INPUT, "%s says no death_us or no began_us", path);
+	return 0;
+}
+
+/* --- the sum ------------------------------------------------------------------------------------ */
+
+static void say(struct verdict *verdict, enum verdict_valid valid, const char *why)
+{
+	verdict->valid = valid;
+	if (verdict->why != why)
+		snprintf(verdict->why, sizeof(verdict->why), "%s", why);
+}
+
+/* The first violation that proves something: what merely has not ended yet proves nothing. */
+static bool is_violated(struct verdict *verdict)
+{
+	char why[VERDICT_TEXT];
+
+	for (int i = 0; i < VERDICT_INVARIANT_COUNT; i++) {
+		if (i == VERDICT_L1 || verdict->of[i].count == 0)
+			continue;
+		if (snprintf(why, sizeof(why), "%s: %s", verdict_name((enum verdict_invariant)i),
+			     verdict->of[i].examples[0]) < 0)
+			continue;
+		say(verdict, VERDICT_INVALID, why);
+		return true;
+	}
+	return false;
+}
+
+static bool is_broken(const struct verdict *verdict)
+{
+	for (size_t i = 0; i < verdict->fault_count; i++)
+		if (verdict->faults[i].broken > 0)
+			return true;
+	return false;
+}
+
+static const struct check_bout *unwitnessed(const struct check *check)
+{
+	for (size_t i = 0; i < check->bout_count; i++)
+		if (check->bouts[i].witnesses == 0 || check->bouts[i].settled_us == INT64_MAX)
+			return &check->bouts[i];
+	return NULL;
+}
+
+/* Why nothing is proven, though nothing is wrong; false: something is. */
+static bool is_open(struct check *check, char *why, size_t size)
+{
+	struct verdict *verdict = check->verdict;
+	const struct check_bout *bout = unwitnessed(check);
+
+	if (check->undrained != 0 || verdict->of[VERDICT_L1].count > 0)
+		snprintf(why, size, "the drain is incomplete: %" PRId64 " jobs have not ended",
+			 verdict->of[VERDICT_L1].count);
+	else if (bout != NULL)
+		snprintf(why, size, "%s (bout %d) %s", verdict->faults[bout->fault].name,
+			 bout->number,
+			 bout->witnesses == 0 ? "has no witness that it bit" : "did not settle");
+	else if (verdict->acknowledged == 0 || verdict->ended == 0)
+		snprintf(why, size, "nothing happened: no job was submitted and ended");
+	else if (check->bout_count == 0 && verdict->skipped == 0)
+		snprintf(why, size, "nothing happened: no fault was injected");
+	else
+		return false;
+	return true;
+}
+
+static void conclude(struct check *check)
+{
+	struct verdict *verdict = check->verdict;
+	char why[VERDICT_TEXT];
+
+	if (check->unsound[0] != '\0')
+		say(verdict, VERDICT_UNKNOWN, check->unsound);
+	else if (is_violated(verdict))
+		return;
+	else if (is_broken(verdict))
+		say(verdict, VERDICT_INVALID, verdict->why);
+	else if (is_open(check, why, sizeof(why)))
+		say(verdict, VERDICT_UNKNOWN, why);
+	else
+		say(verdict, VERDICT_VALID, "");
+}
+
+static void count_false_truths(struct verdict *verdict)
+{
+	verdict->false_truths = verdict->of[VERDICT_S5].count;
+}
+
+static void fini(struct check *check)
+{
+	check_jobs_fini(check);
+	check_map_fini(&check->demands);
+	check_map_fini(&check->life_by_key);
+	check_map_fini(&check->backs);
+	check_latency_fini(check);
+	free(check->bouts);
+	free(check->clocks);
+	free(check->lives);
+	free(check->reclaims);
+	free(check->ends);
+	free(check->conflicts.at_us);
+	free(check->attempts.at_us);
+}
+
+/* Against a record of the database that is not whole, all the others would seem to lie. */
+static void check_others(struct check *check)
+{
+	check_workers(check);
+	check_leaks(check);
+	check_clients(check);
+	check_effects(check);
+	check_final(check);
+	check_demands(check);
+	check_pace(check);
+}
+
+int checker_judge(const char *folder, struct verdict *verdict, struct error *err)
+{
+	struct check check = { .verdict = verdict,
+			       .folder = folder,
+			       .max_attempts = LIMIT_ATTEMPTS_DEFAULT };
+	int status = read_settings(&check, err);
+
+	if (status == 0) {
+		memset(verdict, 0, sizeof(*verdict));
+		check_bouts(&check);
+		if (check_database(&check))
+			check_others(&check);
+		count_false_truths(verdict);
+		conclude(&check);
+	}
+	fini(&check);
+	return status;
+}

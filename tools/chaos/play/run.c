@@ -1,0 +1,250 @@
+#include "tools/chaos/play/run.h"
+
+#include <errno.h>
+#include <glob.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/version.h"
+#include "tools/chaos/judge/checker.h"
+#include "tools/chaos/plan/chance.h"
+#include "tools/chaos/play/act.h"
+#include "tools/chaos/report/report.h"
+#include "tools/chaos/undo/undo.h"
+
+static void write_plan(FILE *file, const struct plan *plan)
+{
+	struct utsname machine;
+
+	fprintf(file, "suite=%s\nseed=%" PRIu64 "\nversion=%s\n", plan->name, plan->seed,
+		LOCUM_VERSION);
+	if (uname(&machine) == 0)
+		fprintf(file, "machine=%s %s %s\n", machine.sysname, machine.release,
+			machine.machine);
+	fprintf(file, "processors=%ld\nbegan_real_us=%" PRId64 "\n", sysconf(_SC_NPROCESSORS_ONLN),
+		clock_wall_ms() * 1000);
+	fprintf(file, "acts=%zu\nhandler=%s\n", plan->act_count,
+		plan->user_handler == NULL ? "" : plan->user_handler);
+}
+
+static int write_run(const struct run *run, struct error *err)
+{
+	char *path = NULL;
+	FILE *file;
+
+	if (asprintf(&path, "%s/run", run->folder) < 0)
+		return error_set(err, ERROR_RETRY, "out of memory");
+	file = fopen(path, "we");
+	free(path);
+	if (file == NULL)
+		return error_set_errno(err, ERROR_FATAL, errno, "cannot write %s/run", run->folder);
+	write_plan(file, run->plan);
+	if (fclose(file) != 0)
+		return error_set_errno(err, ERROR_FATAL, errno, "cannot write %s/run", run->folder);
+	return 0;
+}
+
+/* NN-ACT, the caller's to free. */
+static char *make_folder(const struct run *run, const char *name, int number, struct error *err)
+{
+	char *folder = NULL;
+
+	if (asprintf(&folder, "%s/%02d-%s", run->folder, number, name) < 0) {
+		error_set(err, ERROR_RETRY, "out of memory");
+		return NULL;
+	}
+	if (mkdir(folder, 0755) == 0)
+		return folder;
+	error_set_errno(err, ERROR_FATAL, errno, "cannot make %s", folder);
+	free(folder);
+	return NULL;
+}
+
+/* A run without an end keeps what it can show of the acts that were valid, not their histories. */
+static void prune(const char *folder)
+{
+	static const char *const NAMES[] = { "client-*", "worker-*", "effect", "database",
+					     "final" };
+	char *pattern;
+
+	for (size_t i = 0; i < sizeof(NAMES) / sizeof(NAMES[0]); i++) {
+		glob_t found = { 0 };
+
+		if (asprintf(&pattern, "%s/%s.log", folder, NAMES[i]) < 0)
+			return;
+		if (glob(pattern, 0, NULL, &found) == 0)
+			for (size_t j = 0; j < found.gl_pathc; j++)
+				unlink(found.gl_pathv[j]);
+		globfree(&found);
+		free(pattern);
+	}
+}
+
+static int play_act(struct run *run, struct undo *undo, int number, struct verdict *whole,
+		    struct error *err)
+{
+	const struct plan *plan = run->plan;
+	struct plan_act planned = plan->acts[(size_t)(number - 1) % plan->act_count];
+	char *folder = make_folder(run, planned.name, number, err);
+	struct act act = {
+		.run = run,
+		.undo = undo,
+		.plan = &planned,
+		.folder = folder,
+		.progress = { .act = planned.name,
+			      .act_number = number,
+			      .acts = plan->endless ? 0 : (int)plan->act_count },
+	};
+	struct verdict *verdict = malloc(sizeof(*verdict)); /* large */
+	int status = -1;
+
+	planned.seed = chance_part(plan->seed, (uint64_t)number);
+	if (verdict == NULL)
+		error_set(err, ERROR_RETRY, "out of memory");
+	else if (folder != NULL)
+		status = act_play(&act, verdict, err);
+	if (status == 0)
+		verdict_add(whole, verdict);
+	if (status == 0 && plan->endless && verdict->valid == VERDICT_VALID)
+		prune(folder);
+	free(verdict);
+	free(folder);
+	return status;
+}
+
+/* Whether another act follows the `number` that were played. */
+static bool goes_on(const struct run *run, int number, int64_t began_ms)
+{
+	if (atomic_load(&run->stop))
+		return false;
+	if (!run->plan->endless)
+		return (size_t)number < run->plan->act_count;
+	return run->for_ms == 0 || clock_monotonic_ms() - began_ms < run->for_ms;
+}
+
+/* What was not played is not known. */
+static void judge_played(const struct run *run, int played, struct verdict *verdict)
+{
+	if (verdict->valid != VERDICT_VALID)
+		return;
+	if (verdict->fault_count == 0) {
+		verdict->valid = VERDICT_UNKNOWN;
+		snprintf(verdict->why, sizeof(verdict->why), "no fault was injected");
+	} else if (atomic_load(&run->stop) && !run->plan->endless) {
+		verdict->valid = VERDICT_UNKNOWN;
+		snprintf(verdict->why, sizeof(verdict->why), "the run was cut off in act %d of %zu",
+			 played, run->plan->act_count);
+	}
+}
+
+static int play_acts(struct run *run, struct undo *undo, struct verdict *verdict, struct error *err)
+{
+	const int64_t began_ms = clock_monotonic_ms();
+	int number = 0;
+
+	while (goes_on(run, number, began_ms))
+		if (play_act(run, undo, ++number, verdict, err) != 0)
+			return -1;
+	judge_played(run, number, verdict);
+	if (verdict_write(verdict, run->folder, err) != 0)
+		return -1;
+	return report_html(run->folder, err);
+}
+
+int run_play(struct run *run, struct verdict *verdict, struct error *err)
+{
+	struct error late = { .kind = ERROR_NONE };
+	struct undo *undo;
+	int cleaned = 0;
+	int status;
+
+	*verdict = (struct verdict){ .valid = VERDICT_VALID };
+	if (write_run(run, err) != 0)
+		return -1;
+	undo = undo_open(&cleaned, err);
+	if (undo == NULL)
+		return -1;
+	status = play_acts(run, undo, verdict, err);
+	if (undo_close(undo, &late) != 0 && status == 0) {
+		*err = late;
+		return -1;
+	}
+	return status;
+}
+
+/* --- judging anew ------------------------------------------------------------------------------- */
+
+/* Whether prune left nothing to judge. */
+static bool is_pruned(const char *folder)
+{
+	char *histories = NULL;
+	char *verdict = NULL;
+	bool pruned = asprintf(&histories, "%s/database.log", folder) >= 0 &&
+		      asprintf(&verdict, "%s/verdict.json", folder) >= 0 &&
+		      access(histories, F_OK) != 0 && access(verdict, F_OK) == 0;
+
+	free(histories);
+	free(verdict);
+	return pruned;
+}
+
+static int judge_act(const char *folder, struct verdict *whole, struct error *err)
+{
+	struct verdict *verdict = calloc(1, sizeof(*verdict)); /* large */
+	int status;
+
+	if (verdict == NULL)
+		return error_set(err, ERROR_RETRY, "out of memory");
+	if (is_pruned(folder))
+		status = verdict_read(verdict, folder, err);
+	else
+		status = checker_judge(folder, verdict, err);
+	if (status == 0)
+		status = verdict_write(verdict, folder, err);
+	if (status == 0)
+		verdict_add(whole, verdict);
+	free(verdict);
+	return status;
+}
+
+/* The folder of one act, or nothing that can be judged. */
+static int judge_lone_act(const char *folder, struct verdict *verdict, struct error *err)
+{
+	char *path = NULL;
+	int found;
+
+	if (asprintf(&path, "%s/act", folder) < 0)
+		return error_set(err, ERROR_RETRY, "out of memory");
+	found = access(path, R_OK);
+	free(path);
+	if (found != 0)
+		return error_set_errno(err, ERROR_INPUT, errno,
+				       "%s: no folder of a run or of an act of one", folder);
+	return judge_act(folder, verdict, err);
+}
+
+int run_judge(const char *folder, struct verdict *verdict, struct error *err)
+{
+	glob_t acts = { 0 };
+	char *pattern = NULL;
+	int status = 0;
+
+	*verdict = (struct verdict){ .valid = VERDICT_VALID };
+	if (asprintf(&pattern, "%s/[0-9]*-*", folder) < 0)
+		return error_set(err, ERROR_RETRY, "out of memory");
+	if (glob(pattern, GLOB_ONLYDIR, NULL, &acts) != 0)
+		acts.gl_pathc = 0;
+	free(pattern);
+	for (size_t i = 0; i < acts.gl_pathc && status == 0; i++)
+		status = judge_act(acts.gl_pathv[i], verdict, err);
+	if (acts.gl_pathc == 0)
+		return judge_lone_act(folder, verdict, err);
+	globfree(&acts);
+	return status != 0 ? -1 : verdict_write(verdict, folder, err);
+}

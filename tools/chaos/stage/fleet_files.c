@@ -1,0 +1,131 @@
+#include "tools/chaos/stage/fleet_files.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "tools/chaos/stage/order.h"
+
+enum { SIZE = 8, CONCURRENCY = 16 };
+
+static void put_intervals(FILE *file, const struct plan_intervals *intervals)
+{
+	fprintf(file,
+		"ping_interval = \"%lldms\"\n"
+		"ping_death_interval = \"%lldms\"\n"
+		"kill_grace = \"%lldms\"\n"
+		"fence_margin = \"%lldms\"\n"
+		"scan_interval = \"%lldms\"\n"
+		"poll_interval = \"%lldms\"\n",
+		(long long)intervals->ping_ms, (long long)intervals->death_ms,
+		(long long)intervals->grace_ms, (long long)intervals->margin_ms,
+		(long long)intervals->scan_ms, (long long)intervals->poll_ms);
+}
+
+/* A word in double quotes. */
+static void put_word(FILE *file, const char *word)
+{
+	putc('"', file);
+	for (; *word != '\0'; word++) {
+		if (*word == '"' || *word == '\\' || *word == '$')
+			putc('\\', file);
+		putc(*word, file);
+	}
+	putc('"', file);
+}
+
+/* Whoever started the harness runs what he gave it; sudo says who. */
+static void put_user(FILE *file)
+{
+	const char *name = getenv("SUDO_USER");
+
+	if (geteuid() != 0)
+		return;
+	fputs(" user = ", file);
+	put_word(file, name == NULL ? "root" : name);
+}
+
+/* The end of a handler: what its processes have in their environment. */
+static void put_environment(FILE *file, const struct stage *stage, const char *effects)
+{
+	char orders[PATH_MAX];
+
+	order_variable(stage, orders, sizeof(orders));
+	if (effects != NULL || orders[0] != '\0')
+		fputs(" environment = {", file);
+	if (effects != NULL)
+		fprintf(file, "\"CHAOS_EFFECTS=%s\"", effects);
+	if (orders[0] != '\0')
+		fprintf(file, "%s\"%s\"", effects == NULL ? "" : ", ", orders);
+	fputs(effects != NULL || orders[0] != '\0' ? "} }\n" : " }\n", file);
+}
+
+static void put_plugin(FILE *file, const struct stage *stage, const char *name, const char *symbol,
+		       const char *effects)
+{
+	char plugin[PATH_MAX];
+
+	fprintf(file, "handler \"%s\" { kind = \"plugin\" path = \"%s\" symbol = \"%s\"", name,
+		stage_support(stage, "witness.so", plugin, sizeof(plugin)), symbol);
+	put_environment(file, stage, effects);
+}
+
+static void put_handlers(FILE *file, const struct stage *stage, const char *effects)
+{
+	char witness[PATH_MAX];
+
+	stage_support(stage, "witness", witness, sizeof(witness));
+	fprintf(file, "agent \"main\" { size = %d%s }\n", SIZE,
+		geteuid() == 0 ? " user = \"nobody\"" : "");
+	put_plugin(file, stage, "plugin", "witness", effects);
+	put_plugin(file, stage, "transaction", "witness_transaction", effects);
+	fputs("handler \"sql\" { kind = \"sql\" function = \"locum_chaos.witness\"", file);
+	put_environment(file, stage, NULL);
+	fprintf(file,
+		"handler \"service\" { kind = \"service\" argv = {\"%s\", \"--service\", \"%s\"} "
+		"concurrency = %d }\n"
+		"handler \"command\" { kind = \"command\" argv = {\"%s\", \"%s\"} }\n",
+		witness, effects, CONCURRENCY, witness, effects);
+	/* For those that misbehave (handler/misdeed.h). */
+	fprintf(file,
+		"handler \"unruly\" { kind = \"command\" argv = {\"%s\", \"%s\"} timeout = \"1s\" }\n"
+		"handler \"greedy\" { kind = \"command\" argv = {\"%s\", \"%s\"} timeout = \"5s\" "
+		"memory = \"256M\" processes = 400 cpu = \"1s\" }\n"
+		"handler \"noisy\" { kind = \"command\" argv = {\"%s\", \"%s\"} timeout = \"60s\" }\n",
+		witness, effects, witness, effects, witness, effects);
+	if (stage->plan->user_handler == NULL)
+		return;
+	fprintf(file, "handler \"user\" { kind = \"command\" argv = {\"%s\", \"%s\", \"--\", ",
+		witness, effects);
+	put_word(file, stage->plan->user_handler);
+	fputs("}", file);
+	put_user(file);
+	fputs(" }\n", file);
+}
+
+int fleet_files_write(const struct stage *stage, const char *folder, const char *name,
+		      const char *settings, struct error *err)
+{
+	char path[PATH_MAX];
+	char effects[PATH_MAX];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/locumd.conf", folder);
+	snprintf(effects, sizeof(effects), "%s/effect.log", stage->scratch);
+	file = fopen(path, "we");
+	if (file == NULL)
+		return error_set_errno(err, ERROR_FATAL, errno, "cannot write %s", path);
+	fprintf(file, "state_dir = \"%s/state\"\ndrain_timeout = \"5s\"\ntrace_file = ", folder);
+	fprintf(file, "\"%s/worker-%s.log\"\n", stage->folder, name);
+	put_intervals(file, &stage->act->intervals);
+	if (stage->kind == STAGE_POOLER)
+		fputs("listen = false\nprepared = false\n", file);
+	put_handlers(file, stage, effects);
+	if (settings != NULL)
+		fputs(settings, file);
+	if (fclose(file) != 0)
+		return error_set_errno(err, ERROR_FATAL, errno, "cannot write %s", path);
+	return 0;
+}
