@@ -329,6 +329,7 @@ const struct fault fault_session[] = {
 	{
 		.row = 32,
 		.name = "commit-wait-terminated",
+		.lonely = true,
 		.demands = QUIET | FAULT_NO_CONFLICT | FAULT_OWNS_SERVER,
 		.what = "a session is terminated while its commit, which is done, waits for a standby",
 		.tool = "synchronous_standby_names, pg_terminate_backend",
@@ -341,6 +342,7 @@ const struct fault fault_session[] = {
 	{
 		.row = 33,
 		.name = "commit-wait-cancelled",
+		.lonely = true,
 		.demands = QUIET | FAULT_NO_CONFLICT | FAULT_OWNS_SERVER,
 		.what = "a session is cancelled while its commit, which is done, waits for a standby: it "
 			"answers with success and a warning",
