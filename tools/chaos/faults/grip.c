@@ -6,7 +6,10 @@
 #include <string.h>
 
 #include "tools/chaos/sql.h"
+#include "tools/chaos/stage/answer.h"
 #include "tools/chaos/stage/stage.h"
+
+enum { ANSWER_MS = 30000 };
 
 struct grip {
 	PGconn *conn;
@@ -65,12 +68,16 @@ static const char *text_of(const char *name)
 
 int grip_run(struct grip *grip, const char *name, struct error *err)
 {
-	PGresult *result = PQexec(grip->conn, text_of(name));
+	PGresult *result = PQsendQuery(grip->conn, text_of(name)) == 1
+				   ? answer_await(grip->conn, ANSWER_MS)
+				   : NULL;
 	ExecStatusType status = PQresultStatus(result);
 
 	PQclear(result);
 	if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK)
 		return 0;
+	if (result == NULL)
+		return error_set(err, ERROR_RETRY, "%s: the server did not answer", name);
 	return error_set(err, ERROR_RETRY, "%s: %s", name, PQerrorMessage(grip->conn));
 }
 
