@@ -177,6 +177,19 @@ static void report_started(struct agent *agent, const struct run *run)
 	}
 }
 
+/* At once, for its process may be the end of this agent, and is known by that it began. */
+static void tell_starts(struct agent *agent)
+{
+	struct error err;
+
+	if (report_starts(&agent->report, &err) != 0) {
+		log_error("cannot report a start", log_err(&err));
+		agent_end(agent, EX_SOFTWARE);
+		return;
+	}
+	channel_flush(&agent->channel);
+}
+
 static void start_process(struct agent *agent)
 {
 	struct run *run = arrivals_begin(agent, &agent->roster.waiting);
@@ -193,6 +206,7 @@ static void start_process(struct agent *agent)
 	}
 	roster_add(&agent->roster, run);
 	report_started(agent, run);
+	tell_starts(agent);
 }
 
 static void start_guest(struct agent *agent, struct service *service)

@@ -63,7 +63,7 @@ int report_start(struct report *report, const struct run *run, struct error *err
 	return buffer_append(&report->started, &started, sizeof(started), err);
 }
 
-static int write_started(struct report *report, struct error *err)
+int report_starts(struct report *report, struct error *err)
 {
 	size_t count = buffer_length(&report->started) / sizeof(struct wire_started);
 	int status;
@@ -113,7 +113,7 @@ int report_turn(struct report *report, struct roster *roster, struct error *err)
 {
 	struct run *run;
 
-	if (write_started(report, err) != 0 ||
+	if (report_starts(report, err) != 0 ||
 	    guest_note_report(report->notes, report->out, err) != 0 ||
 	    write_outcomes(report, roster, err) != 0)
 		return -1;

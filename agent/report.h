@@ -32,8 +32,11 @@ int report_broken(struct report *report, const struct program *program, const ch
 /* MENDED, at once. */
 int report_mended(struct report *report, const struct program *program, struct error *err);
 
-/* Remembers a start for this turn's frame. */
+/* Remembers a start for the next frame of starts. */
 int report_start(struct report *report, const struct run *run, struct error *err);
+
+/* Writes the STARTED frame of what is remembered, if anything is. */
+int report_starts(struct report *report, struct error *err);
 
 /* Writes this turn's STARTED and OUTCOME frames, and frees the done runs of the roster. */
 int report_turn(struct report *report, struct roster *roster, struct error *err);
