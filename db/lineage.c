@@ -2,13 +2,11 @@
 
 #include "db/rows.h"
 
-enum { SYSTEM_ID, TIMELINE, STANDBY, BACKEND_PID, COLUMNS };
+enum { SYSTEM_ID, TIMELINE, STANDBY, BACKEND_PID, STALLED, COLUMNS };
 
 static const char *const NAMES[COLUMNS] = {
-	[SYSTEM_ID] = "system_id",
-	[TIMELINE] = "timeline",
-	[STANDBY] = "standby",
-	[BACKEND_PID] = "backend_pid",
+	[SYSTEM_ID] = "system_id",     [TIMELINE] = "timeline", [STANDBY] = "standby",
+	[BACKEND_PID] = "backend_pid", [STALLED] = "stalled",
 };
 
 int lineage_read(struct db *db, struct lineage *lineage, struct error *err)
@@ -30,6 +28,7 @@ int lineage_read(struct db *db, struct lineage *lineage, struct error *err)
 			.standby = rows_bool(rows, 0, at[STANDBY]),
 			.pooled = rows_int(rows, 0, at[BACKEND_PID]) !=
 				  PQbackendPID(db_connection(db)),
+			.stalled = rows_bool(rows, 0, at[STALLED]),
 		};
 	PQclear(rows);
 	return status;

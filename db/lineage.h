@@ -12,7 +12,8 @@ struct lineage {
 	int64_t system_id; /* made with the cluster; its standbys have the same */
 	int64_t timeline;  /* rises with every promotion; 0 on a standby */
 	bool standby;
-	bool pooled; /* a pooler stands between: it is not the server that we greeted */
+	bool pooled;  /* a pooler stands between: it is not the server that we greeted */
+	bool stalled; /* a session of ours that was given up still waits for a standby */
 };
 
 /* -1 with SQLSTATE 42501 when the role may not know. */

@@ -50,6 +50,9 @@ static int64_t judge(struct primary *primary, const struct lineage *seen, struct
 
 	if (seen->standby)
 		return error_set(err, ERROR_RETRY, "the database is a standby");
+	if (seen->stalled)
+		return error_set(err, ERROR_RETRY,
+				 "the commit of a former session still waits for a standby");
 	if (primary->system_id != 0 && seen->system_id != primary->system_id)
 		return error_set(err, ERROR_FATAL,
 				 "this is another database than the one that this dispatcher "

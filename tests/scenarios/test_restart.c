@@ -158,6 +158,9 @@ static void a_restart_of_the_server_changes_nothing_about_a_reassignment(void **
 	scenario_drain(s, sibling);
 }
 
+#define SESSIONS "select sessions from pg_stat_database where datname = current_database()"
+#define PUMPS "select count(*) from pg_stat_activity where application_name like 'locum/pump/%%'"
+
 static void set_standbys(struct scenario *s, const char *names)
 {
 	char command[128];
@@ -222,6 +225,33 @@ static void a_commit_whose_answer_is_lost_is_found_by_its_receipt(void **state)
 	assert_int_equal(scenario_noted(s, "start "), GATED);
 	assert_int_equal(scenario_logged(s, daemon, "was reassigned"), 0);
 	scenario_await(s, "select count(*) = 0 from locum.receipt");
+	scenario_drain(s, daemon);
+}
+
+/* The server keeps each until the standby is back: one more with every try would take all that it has. */
+static void sessions_that_wait_for_a_standby_do_not_become_more(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *daemon;
+	int64_t sessions;
+	PGconn *probe;
+
+	scenario_gated(s);
+	daemon = scenario_start(s, "one", "%s", "");
+	scenario_submit(s, GATED, "gated");
+	scenario_await_active(s, GATED);
+	probe = withhold_answers(s);
+	scenario_let(s, "gate", GATED);
+	scenario_await_logged(s, daemon, 1, "connection to the database lost");
+	scenario_submit(s, GATED, "gated"); /* each claim waits, too */
+	sessions = database_int(s->database, SESSIONS);
+	scenario_await(s, "select (" SESSIONS ") >= %d", (int)sessions + 6);
+	assert_in_range(database_int(s->database, PUMPS), 1, 3); /* two, and one that is made */
+	set_standbys(s, "");
+	PQfinish(probe);
+	scenario_let(s, "gate", GATED);
+	scenario_await_finished(s, 2 * GATED, "completed");
+	scenario_assert_done_once(s, 2 * GATED);
 	scenario_drain(s, daemon);
 }
 
@@ -294,6 +324,7 @@ int main(void)
 		/* The last, for they leave a server that withholds answers when they fail. */
 		SCENARIO_TEST(a_commit_that_was_not_replicated_is_told_and_counted),
 		SCENARIO_TEST(a_commit_whose_answer_is_lost_is_found_by_its_receipt),
+		SCENARIO_TEST(sessions_that_wait_for_a_standby_do_not_become_more),
 	};
 
 	return cmocka_run_group_tests(tests, scenario_server_open, scenario_server_close);
