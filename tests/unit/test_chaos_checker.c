@@ -33,6 +33,16 @@ static void a_good_history_is_valid(void **state)
 	assert_int_equal(verdict->faults[0].reclaim_max_ms, 2119);
 }
 
+static void a_reclaim_that_nothing_bounds_is_the_figure_of_its_fault_only(void **state)
+{
+	const struct verdict *verdict;
+
+	CHANGE(ACT, "demand_harm=16", "demand_harm=0");
+	verdict = chaos_history_accepted(*state);
+	assert_int_equal(verdict->reclaim_max_ms, 0);
+	assert_int_equal(verdict->faults[0].reclaim_max_ms, 2119);
+}
+
 static void a_victim_that_lives_and_abandons_is_right(void **state)
 {
 	const struct verdict *verdict;
@@ -355,6 +365,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CHAOS_HISTORY_TEST(a_good_history_is_valid),
+		CHAOS_HISTORY_TEST(a_reclaim_that_nothing_bounds_is_the_figure_of_its_fault_only),
 		CHAOS_HISTORY_TEST(a_victim_that_lives_and_abandons_is_right),
 		CHAOS_HISTORY_TEST(an_answer_behind_the_news_of_the_own_death_is_right),
 		CHAOS_HISTORY_TEST(what_a_life_had_on_its_way_is_not_asked_about_by_the_next),

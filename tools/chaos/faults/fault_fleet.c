@@ -238,6 +238,7 @@ const struct fault fault_fleet[] = {
 	{
 		.row = 20,
 		.name = "herd",
+		.lonely = true,
 		.stage = STAGE_PLAIN,
 		.demands = FAULT_NO_DEATH,
 		.what = "twelve more dispatchers are started at once",

@@ -157,13 +157,15 @@ static void note_percentiles(struct verdict *verdict, int64_t *all_ms, size_t co
 	verdict->reclaim_max_ms = all_ms[count - 1];
 }
 
-/* Only those of the dead: what a dispatcher left that stopped in good order waits for no death. */
+/* Only those of the dead: what a dispatcher left that stopped in good order waits for no death. Where nothing bounds
+ * them, for the server itself was away or slow, they are the fault's figure only. */
 static void judge_reclaims(struct check *check)
 {
 	int64_t *all_ms = calloc(check->reclaim_count + 1, sizeof(*all_ms));
 	int64_t since_us = 0;
 	size_t count = 0;
 	size_t last = SIZE_MAX;
+	bool bounded = false;
 
 	for (size_t i = 0; all_ms != NULL && i < check->reclaim_count; i++) {
 		const struct check_reclaim *reclaim = &check->reclaims[i];
@@ -171,11 +173,14 @@ static void judge_reclaims(struct check *check)
 
 		if (!life->is_dead || is_own_corpse(check, life))
 			continue;
-		if (reclaim->life != last)
+		if (reclaim->life != last) {
 			since_us = silent_since(check, life);
+			bounded = bound_ms(check, life) != 0;
+		}
 		last = reclaim->life;
-		all_ms[count++] = (reclaim->at_us - since_us) / 1000;
-		note_reclaim(check, life, all_ms[count - 1]);
+		all_ms[count] = (reclaim->at_us - since_us) / 1000;
+		note_reclaim(check, life, all_ms[count]);
+		count += bounded;
 	}
 	note_percentiles(check->verdict, all_ms, count);
 	free(all_ms);

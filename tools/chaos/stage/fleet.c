@@ -405,9 +405,10 @@ static void write_pids(const struct fleet *fleet, char text[static PIDS_SIZE])
 		snprintf(text + used, PIDS_SIZE - used, "}");
 }
 
-/* Whether all are registered, ping, and take jobs; *ready: how many. */
+/* Whether all are registered, ping, and take jobs, and whoever else did is known to be gone; *ready: how many. */
 static bool is_whole(struct fleet *fleet, int64_t *ready, struct error *err)
 {
+	int64_t strangers = 0;
 	char pids[PIDS_SIZE];
 	char fresh_ms[24];
 	const char *const params[] = { pids, fresh_ms };
@@ -416,7 +417,10 @@ static bool is_whole(struct fleet *fleet, int64_t *ready, struct error *err)
 	snprintf(fresh_ms, sizeof(fresh_ms), "%" PRId64,
 		 fleet->stage->act->intervals.ping_ms * FRESH_PINGS);
 	return server_run(fleet->stage->server, "fleet_ready", params, 2, ready, err) == 0 &&
-	       *ready == fleet->size;
+	       *ready == fleet->size &&
+	       server_run(fleet->stage->server, "fleet_strangers", params, 1, &strangers, err) ==
+		       0 &&
+	       strangers == 0;
 }
 
 int fleet_settle(struct fleet *fleet, int64_t timeout_ms, struct error *err)
