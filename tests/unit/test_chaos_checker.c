@@ -349,6 +349,12 @@ static void a_criterion_that_was_not_met_is_invalid(void **state)
 	chaos_history_broken(*state, "harm: it stayed broken");
 }
 
+static void a_crash_that_no_fault_caused_is_invalid(void **state)
+{
+	CHANGE(NEMESIS, "4400000 settled 1", "4350000 crashed d2 11\n4400000 settled 1");
+	chaos_history_broken(*state, "d2 crashed by signal 11");
+}
+
 static void what_a_failover_lost_is_told_apart(void **state)
 {
 	const struct verdict *verdict;
@@ -398,6 +404,7 @@ int main(void)
 		CHAOS_HISTORY_TEST(an_effect_log_without_runs_is_unknown),
 		CHAOS_HISTORY_TEST(a_demand_that_is_not_met_is_invalid),
 		CHAOS_HISTORY_TEST(a_criterion_that_was_not_met_is_invalid),
+		CHAOS_HISTORY_TEST(a_crash_that_no_fault_caused_is_invalid),
 		CHAOS_HISTORY_TEST(what_a_failover_lost_is_told_apart),
 	};
 

@@ -146,6 +146,19 @@ static bool take_clock(struct check *check, int64_t at_us, char **words, size_t 
 	return true;
 }
 
+/* Which process, and by which signal. */
+static bool take_crashed(struct check *check, int64_t at_us, char **words, size_t count)
+{
+	struct verdict *verdict = check->verdict;
+
+	(void)at_us;
+	(void)count;
+	if (verdict->crashes++ == 0)
+		snprintf(verdict->why, sizeof(verdict->why), "%s crashed by signal %s", words[1],
+			 words[2]);
+	return true;
+}
+
 static bool take_drained(struct check *check, int64_t at_us, char **words, size_t count)
 {
 	(void)at_us;
@@ -174,19 +187,13 @@ static bool take_end(struct check *check, int64_t at_us, char **words, size_t co
 void check_bouts(struct check *check)
 {
 	static const struct check_read_kind KINDS[] = {
-		{ "begin", 2, 0, take_nothing },
-		{ "inject", 3, 4, take_inject },
-		{ "witness", 2, 3, take_witness },
-		{ "heal", 2, 2, take_heal },
-		{ "settled", 2, 2, take_settled },
-		{ "broken", 2, 3, take_broken },
-		{ "skip", 2, 3, take_skip },
-		{ "clock", 3, 3, take_clock },
-		{ "note", 1, 2, take_nothing },
-		{ "drained", 2, 2, take_drained },
-		{ "undrained", 2, 2, take_undrained },
-		{ "end", 1, 1, take_end },
-		{ NULL, 0, 0, NULL },
+		{ "begin", 2, 0, take_nothing },   { "inject", 3, 4, take_inject },
+		{ "witness", 2, 3, take_witness }, { "heal", 2, 2, take_heal },
+		{ "settled", 2, 2, take_settled }, { "broken", 2, 3, take_broken },
+		{ "skip", 2, 3, take_skip },       { "clock", 3, 3, take_clock },
+		{ "crashed", 3, 3, take_crashed }, { "note", 1, 2, take_nothing },
+		{ "drained", 2, 2, take_drained }, { "undrained", 2, 2, take_undrained },
+		{ "end", 1, 1, take_end },         { NULL, 0, 0, NULL },
 	};
 
 	check->undrained = -1;

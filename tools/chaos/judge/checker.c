@@ -97,6 +97,8 @@ static bool is_violated(struct verdict *verdict)
 
 static bool is_broken(const struct verdict *verdict)
 {
+	if (verdict->crashes > 0)
+		return true;
 	for (size_t i = 0; i < verdict->fault_count; i++)
 		if (verdict->faults[i].broken > 0)
 			return true;

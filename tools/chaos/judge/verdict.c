@@ -71,6 +71,7 @@ static const struct figure {
 	FIGURE(deaths_true, SUM),
 	FIGURE(deaths_false, SUM),
 	FIGURE(deaths_forced, SUM),
+	FIGURE(crashes, SUM),
 	FIGURE(reclaim_p50_ms, MOST),
 	FIGURE(reclaim_p99_ms, MOST),
 	FIGURE(reclaim_max_ms, MOST),

@@ -64,6 +64,7 @@ struct verdict {
 	int64_t submissions_unknown, submissions_resolved;
 	int64_t commits_unknown, resolved_accepted, resolved_lost, unresolved;
 	int64_t conflicts, reclaims, deaths_true, deaths_false, deaths_forced;
+	int64_t crashes; /* of dispatchers and agents, by signals that no fault sends */
 	int64_t reclaim_p50_ms, reclaim_p99_ms, reclaim_max_ms;
 	int64_t overlaps, overlap_max_ms;
 	int64_t runs; /* executions begun, by the effect log */

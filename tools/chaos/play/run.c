@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/version.h"
+#include "tools/chaos/history/facts.h"
 #include "tools/chaos/judge/checker.h"
 #include "tools/chaos/plan/chance.h"
 #include "tools/chaos/play/act.h"
@@ -29,7 +30,7 @@ static void write_plan(FILE *file, const struct plan *plan)
 			machine.machine);
 	fprintf(file, "processors=%ld\nbegan_real_us=%" PRId64 "\n", sysconf(_SC_NPROCESSORS_ONLN),
 		clock_wall_ms() * 1000);
-	fprintf(file, "acts=%zu\nhandler=%s\n", plan->act_count,
+	fprintf(file, "acts=%zu\nendless=%d\nhandler=%s\n", plan->act_count, plan->endless,
 		plan->user_handler == NULL ? "" : plan->user_handler);
 }
 
@@ -143,6 +144,24 @@ static void judge_played(const struct run *run, int played, struct verdict *verd
 	}
 }
 
+/* For whoever judges it anew. */
+static int note_cut_off(const struct run *run, int act, struct error *err)
+{
+	char *path = NULL;
+	FILE *file;
+
+	if (asprintf(&path, "%s/run", run->folder) < 0)
+		return error_set(err, ERROR_RETRY, "out of memory");
+	file = fopen(path, "ae");
+	free(path);
+	if (file == NULL)
+		return error_set_errno(err, ERROR_FATAL, errno, "cannot write %s/run", run->folder);
+	fprintf(file, "cut_off=%d\n", act);
+	if (fclose(file) != 0)
+		return error_set_errno(err, ERROR_FATAL, errno, "cannot write %s/run", run->folder);
+	return 0;
+}
+
 static int play_acts(struct run *run, struct undo *undo, struct verdict *verdict, struct error *err)
 {
 	const int64_t began_ms = clock_monotonic_ms();
@@ -152,6 +171,8 @@ static int play_acts(struct run *run, struct undo *undo, struct verdict *verdict
 		if (play_act(run, undo, ++number, verdict, err) != 0)
 			return -1;
 	judge_played(run, number, verdict);
+	if (atomic_load(&run->stop) && !run->plan->endless && note_cut_off(run, number, err) != 0)
+		return -1;
 	if (verdict_write(verdict, run->folder, err) != 0)
 		return -1;
 	return report_html(run->folder, err);
@@ -180,7 +201,7 @@ int run_play(struct run *run, struct verdict *verdict, struct error *err)
 
 /* --- judging anew ------------------------------------------------------------------------------- */
 
-/* Whether prune left nothing to judge. */
+/* Whether prune left nothing to judge, as it does in a run without an end. */
 static bool is_pruned(const char *folder)
 {
 	char *histories = NULL;
@@ -194,14 +215,14 @@ static bool is_pruned(const char *folder)
 	return pruned;
 }
 
-static int judge_act(const char *folder, struct verdict *whole, struct error *err)
+static int judge_act(const char *folder, bool endless, struct verdict *whole, struct error *err)
 {
 	struct verdict *verdict = calloc(1, sizeof(*verdict)); /* large */
 	int status;
 
 	if (verdict == NULL)
 		return error_set(err, ERROR_RETRY, "out of memory");
-	if (is_pruned(folder))
+	if (endless && is_pruned(folder))
 		status = verdict_read(verdict, folder, err);
 	else
 		status = checker_judge(folder, verdict, err);
@@ -226,11 +247,26 @@ static int judge_lone_act(const char *folder, struct verdict *verdict, struct er
 	if (found != 0)
 		return error_set_errno(err, ERROR_INPUT, errno,
 				       "%s: no folder of a run or of an act of one", folder);
-	return judge_act(folder, verdict, err);
+	return judge_act(folder, false, verdict, err);
+}
+
+/* Acts that are not there may have been anything. */
+static void judge_missing(const struct facts *facts, size_t found, struct verdict *verdict)
+{
+	int64_t acts = facts_number(facts, "acts", 0);
+
+	if (verdict->valid != VERDICT_VALID || facts_number(facts, "endless", 0) != 0)
+		return;
+	if (facts_number(facts, "cut_off", 0) == 0 && (int64_t)found >= acts)
+		return;
+	verdict->valid = VERDICT_UNKNOWN;
+	snprintf(verdict->why, sizeof(verdict->why),
+		 "the run was cut off: %zu of its %" PRId64 " acts are there", found, acts);
 }
 
 int run_judge(const char *folder, struct verdict *verdict, struct error *err)
 {
+	struct facts *facts = NULL;
 	glob_t acts = { 0 };
 	char *pattern = NULL;
 	int status = 0;
@@ -241,10 +277,17 @@ int run_judge(const char *folder, struct verdict *verdict, struct error *err)
 	if (glob(pattern, GLOB_ONLYDIR, NULL, &acts) != 0)
 		acts.gl_pathc = 0;
 	free(pattern);
-	for (size_t i = 0; i < acts.gl_pathc && status == 0; i++)
-		status = judge_act(acts.gl_pathv[i], verdict, err);
 	if (acts.gl_pathc == 0)
 		return judge_lone_act(folder, verdict, err);
+	facts = facts_read(folder, "run", err);
+	if (facts == NULL)
+		status = -1;
+	for (size_t i = 0; i < acts.gl_pathc && status == 0; i++)
+		status = judge_act(acts.gl_pathv[i], facts_number(facts, "endless", 0) != 0,
+				   verdict, err);
+	if (status == 0)
+		judge_missing(facts, acts.gl_pathc, verdict);
 	globfree(&acts);
+	facts_free(facts);
 	return status != 0 ? -1 : verdict_write(verdict, folder, err);
 }

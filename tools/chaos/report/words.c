@@ -155,6 +155,7 @@ static const struct line LINES[] = {
 	  "% of dispatchers that were gone, % of living ones that a fault had silenced, % of living "
 	  "ones without a reason; % write conflicts",
 	  { AT(deaths_true), AT(deaths_forced), AT(deaths_false), AT(conflicts) } },
+	{ "crashes", "% of dispatchers and agents", { AT(crashes) } },
 	{ "reclaimed after",
 	  "~ in the median, ~ for 99 %%, ~ at most",
 	  { AT(reclaim_p50_ms), AT(reclaim_p99_ms), AT(reclaim_max_ms) } },

@@ -43,7 +43,7 @@ struct member {
 };
 
 struct fleet {
-	const struct stage *stage;
+	struct stage *stage;
 	int size;
 	struct member *members;
 };
@@ -62,7 +62,7 @@ static int begin_member(const struct stage *stage, struct member *member, int pl
 	return 0;
 }
 
-struct fleet *fleet_make(const struct stage *stage, struct error *err)
+struct fleet *fleet_make(struct stage *stage, struct error *err)
 {
 	struct fleet *fleet = calloc(1, sizeof(*fleet));
 	int size = stage->act->dispatchers;
@@ -346,16 +346,44 @@ static int spawn(struct fleet *fleet, struct member *member, const char *program
 	return status;
 }
 
+/* By a signal that programs send themselves when they are wrong. */
+static const int CRASHES[] = { SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP };
+enum { CRASH_COUNT = sizeof(CRASHES) / sizeof(*CRASHES) };
+
+static void note_end(struct fleet *fleet, const struct member *member, int status)
+{
+	for (int i = 0; i < CRASH_COUNT; i++)
+		if (WIFSIGNALED(status) && WTERMSIG(status) == CRASHES[i])
+			history_write(&fleet->stage->nemesis, "crashed %s %d", member->name,
+				      CRASHES[i]);
+}
+
+void fleet_note_crashes(struct fleet *fleet)
+{
+	char told[64];
+
+	for (int place = 0; place < fleet->size; place++) {
+		for (int i = 0; i < CRASH_COUNT; i++) {
+			snprintf(told, sizeof(told), "by=\"signal\" status=%d", CRASHES[i]);
+			for (int n = fleet_logged(fleet, place, told); n > 0; n--)
+				history_write(&fleet->stage->nemesis, "crashed %s-agent %d",
+					      fleet_name(fleet, place), CRASHES[i]);
+		}
+	}
+}
+
 int fleet_start(struct fleet *fleet, int place, struct error *err)
 {
+	int status = 0;
 	struct member *member = &fleet->members[place];
 	char program[PATH_MAX];
 	char configuration[PATH_MAX];
 
 	if (fleet_pid(fleet, place) != 0)
 		return 0;
-	if (member->pid > 0 && undo_wait(fleet->stage->undo, member->pid, 0, NULL, err) < 0)
+	if (member->pid > 0 && undo_wait(fleet->stage->undo, member->pid, 0, &status, err) < 0)
 		return -1;
+	note_end(fleet, member, status);
 	member->pid = 0;
 	snprintf(program, sizeof(program), "%s/locumd", fleet->stage->programs);
 	snprintf(configuration, sizeof(configuration), "%s/locumd.conf", member->folder);
@@ -380,6 +408,8 @@ int fleet_await_end(struct fleet *fleet, int place, int64_t timeout_ms, int *sta
 				 timeout_ms);
 	if (ended == 1)
 		member->pid = 0;
+	if (ended == 1 && status != NULL)
+		note_end(fleet, member, *status);
 	return ended < 0 ? -1 : 0;
 }
 

@@ -6,7 +6,10 @@
 #include "tools/chaos/stage/stage.h"
 
 /* The dispatchers of stage->act, none of which runs yet. NULL on error. */
-struct fleet *fleet_make(const struct stage *stage, struct error *err);
+struct fleet *fleet_make(struct stage *stage, struct error *err);
+
+/* Writes down which agents crashed, by the logs of their dispatchers. */
+void fleet_note_crashes(struct fleet *fleet);
 
 /* In the network namespace of that name, from where it finds the server by that conninfo. */
 int fleet_move(struct fleet *fleet, int place, const char *namespace, const char *conninfo,
