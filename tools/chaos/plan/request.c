@@ -81,9 +81,10 @@ static int read_for(struct chaos_options *options, int64_t *for_ms, struct error
 	return error_prefix(err, "--for");
 }
 
+/* All jobs are the user's, unless the scenario says how many. */
 static void use_handler(const struct chaos_options *options, struct plan_act *act)
 {
-	if (options->handler == NULL)
+	if (options->handler == NULL || act->load.weights[PLAN_USER] > 0)
 		return;
 	memset(act->load.weights, 0, sizeof(act->load.weights));
 	act->load.weights[PLAN_USER] = 1;
