@@ -103,8 +103,10 @@ static void a_claim_whose_every_commit_fails_is_done_once_when_one_does_not(void
 
 	add_handlers(s);
 	daemon = scenario_start(s, "one", "%s", "");
+	scenario_rest(s, daemon); /* no claim from before is on its way */
 	relay_set(relay, &(struct relay_rule){ .trigger = "job_claim", .harm = RELAY_CUT_REQUEST });
 	scenario_submit(s, 1, "answer");
+	scenario_thaw(s, daemon);
 	while (relay_hits(relay) < ERRORS)
 		assert_true(scenario_pause(deadline_ms));
 	assert_sql(s->database, "pending|0", "select state, claim_seq from locum.job");
@@ -127,8 +129,10 @@ static void a_claim_whose_every_commit_fails_is_tried_more_and_more_seldom(void 
 
 	add_handlers(s);
 	daemon = scenario_start(s, "one", "ping_interval = \"2s\" ping_death_interval = \"10s\"");
+	scenario_rest(s, daemon);
 	relay_set(relay, &(struct relay_rule){ .trigger = "job_claim", .harm = RELAY_CUT_REQUEST });
 	scenario_submit(s, 1, "answer");
+	scenario_thaw(s, daemon);
 	while (relay_hits(relay) < CUTS) {
 		assert_true(scenario_pause(deadline_ms));
 		if (first_ms == 0 && relay_hits(relay) > 0)
