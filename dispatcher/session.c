@@ -153,26 +153,28 @@ static int call_reconcile(struct db_call *call, const struct pump *pump, const s
 	return 0;
 }
 
-/* One transaction: the first one asks what is not with us, each asks what became of some that are. A look drops no
- * holdings but its own. */
+/* One transaction: the first one asks what is not with us, each asks what became of some that are. What is not with us
+ * goes first: a session that was given up goes on in the server, and must not compare later claims with this list behind a
+ * look that takes its time. A look drops no holdings but its own. */
 static int ask(struct pump *pump, const struct known *known, size_t *at, struct look *look,
 	       struct error *err)
 {
 	struct db_call calls[2];
 	PGresult *rows[2] = { NULL, NULL };
 	bool first = *at == 0;
+	size_t count = 0;
 	int status;
 
-	if (first && call_reconcile(&calls[1], pump, known, err) != 0)
+	if (first && call_reconcile(&calls[count++], pump, known, err) != 0)
 		return -1;
 	*at = fill_look(look, known, *at);
-	claim_look_call(&calls[0], look->ids, look->claim_ids, look->count);
-	status = db_run(pump->main.db, calls, first ? 2 : 1, rows, err);
-	if (status == 0 && first && rows_count(rows[1]) > 0)
+	claim_look_call(&calls[count], look->ids, look->claim_ids, look->count);
+	status = db_run(pump->main.db, calls, count + 1, rows, err);
+	if (status == 0 && first && rows_count(rows[0]) > 0)
 		log_info("claims that are not with us were given back",
-			 log_number("jobs", rows_count(rows[1])));
+			 log_number("jobs", rows_count(rows[0])));
 	if (status == 0)
-		status = take_look(pump, rows[0], err);
+		status = take_look(pump, rows[count], err);
 	PQclear(rows[0]);
 	PQclear(rows[1]);
 	return status;
