@@ -11,6 +11,7 @@
 
 #include "tools/chaos/catalogue.h"
 #include "tools/chaos/plan/request.h"
+#include "tools/chaos/play/forecast.h"
 #include "tools/chaos/play/meter.h"
 #include "tools/chaos/play/run.h"
 #include "tools/chaos/report/report.h"
@@ -18,7 +19,7 @@
 #include "tools/locum/chaos_options.h"
 #include "tools/locum/program.h"
 
-enum { EXIT_VALID, EXIT_INVALID, EXIT_UNKNOWN, COLUMNS_DEFAULT = 100 };
+enum { EXIT_VALID, EXIT_INVALID, EXIT_UNKNOWN, COLUMNS_DEFAULT = 100, MINUTE_MS = 60000 };
 
 static struct run run; /* of this process, for the signals */
 
@@ -131,6 +132,21 @@ static int play(const struct chaos_options *options, const struct plan *plan, co
 	return status;
 }
 
+static void announce(const struct plan *plan, const char *folder)
+{
+	struct forecast forecast;
+	int64_t left_ms;
+
+	forecast_init(&forecast, plan, run.for_ms);
+	left_ms = forecast_left_ms(&forecast);
+	forecast_fini(&forecast);
+	fprintf(stderr, "seed %" PRIu64 ", folder %s, ", plan->seed, folder);
+	if (left_ms < 0)
+		fputs("until it is stopped\n", stderr);
+	else
+		fprintf(stderr, "about %" PRId64 " min\n", (left_ms + MINUTE_MS - 1) / MINUTE_MS);
+}
+
 static int play_in_folder(const struct chaos_options *options, const struct plan *plan,
 			  struct error *err)
 {
@@ -140,7 +156,7 @@ static int play_in_folder(const struct chaos_options *options, const struct plan
 	if (folder == NULL)
 		return -1;
 	if (!options->cli->quiet)
-		fprintf(stderr, "seed %" PRIu64 ", folder %s\n", plan->seed, folder);
+		announce(plan, folder);
 	status = play(options, plan, folder, err);
 	free(folder);
 	return status;

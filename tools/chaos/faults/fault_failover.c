@@ -103,6 +103,19 @@ static bool is_noticed(struct bout *bout)
 	return all_logged(bout, FAILED_OVER) > own->logged;
 }
 
+/* One that has not seen the new timeline cannot know that it was left behind. */
+static bool have_all_noticed(struct bout *bout)
+{
+	const struct failover *own = bout->own;
+	char text[sizeof(FAILED_OVER) + 24];
+
+	snprintf(text, sizeof(text), FAILED_OVER "%" PRId64 " ", own->timeline);
+	for (int i = 0; i < fleet_size(bout->stage->fleet); i++)
+		if (fleet_logged(bout->stage->fleet, i, text) == 0)
+			return false;
+	return true;
+}
+
 static bool is_refused(struct bout *bout)
 {
 	const struct failover *own = bout->own;
@@ -252,6 +265,7 @@ static int return_former(struct bout *bout, struct error *err)
 	struct failover *own = begin(bout, err);
 
 	if (own == NULL || follow(bout, err) != 0 || fail_over(bout, SIGINT, err) != 0 ||
+	    bout_await(bout, have_all_noticed, BITE_MS, "a fleet that follows", err) != 0 ||
 	    server_start(stage->standby, err) != 0 ||
 	    server_run(stage->standby, "failover_written", NULL, 0, &own->written, err) != 0)
 		return -1;

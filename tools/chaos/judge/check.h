@@ -15,9 +15,10 @@
 #include "tools/chaos/judge/verdict.h"
 
 enum {
-	CHECK_SLACK_US = 500000, /* what a loaded machine may add to a bound */
-	CHECK_CLOCK_US = 100000, /* how far two clocks may seem apart */
-	CHECK_THAW_US = 100000,  /* how long a run may go on after the thaw of its agent */
+	CHECK_SLACK_US = 500000,        /* what a loaded machine may add to a bound */
+	CHECK_CLOCK_US = 100000,        /* how far two clocks may seem apart */
+	CHECK_CLOCK_LAST_US = 60000000, /* how long the last reading of the clock holds */
+	CHECK_THAW_US = 100000,         /* how long a run may go on after the thaw of its agent */
 	CHECK_FLAPS =
 		10, /* death intervals: so long a life ends flapping, and no pause for it is longer */
 	CHECK_PEACE_US = 2000000,    /* without a bout, in which everybody can ask */

@@ -215,12 +215,13 @@ static int64_t far_from(int64_t value, int64_t low, int64_t high)
 static bool explains(const struct check *check, size_t place, int64_t database_us, int64_t *at_us)
 {
 	const struct check_clock *clock = &check->clocks[place];
-	int64_t until_us = place + 1 == check->clock_count ? INT64_MAX : clock[1].at_us;
+	bool last = place + 1 == check->clock_count;
+	int64_t until_us = last ? clock->at_us + CHECK_CLOCK_LAST_US : clock[1].at_us;
 
 	*at_us = database_us + clock->offset_us;
 	if (far_from(*at_us, clock->at_us, until_us) == 0)
 		return true;
-	if (until_us == INT64_MAX)
+	if (last)
 		return false;
 	*at_us = database_us + clock[1].offset_us;
 	return far_from(*at_us, clock->at_us, until_us) == 0;

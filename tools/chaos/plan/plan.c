@@ -195,7 +195,15 @@ static bool is_possible(const struct fault *fault)
 {
 	struct error none;
 
-	return fault->possible == NULL || fault->possible(&none) == 0;
+	return fault == NULL || fault->possible == NULL || fault->possible(&none) == 0;
+}
+
+bool plan_is_possible(const struct plan_act *act)
+{
+	for (size_t i = 0; i < act->bout_count; i++)
+		if (is_possible(act->bouts[i].first) && is_possible(act->bouts[i].second))
+			return true;
+	return false;
 }
 
 /* What the pairs of an act are drawn from: its faults, and on a stage that is not the plain one those of the plain one

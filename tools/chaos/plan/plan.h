@@ -3,8 +3,8 @@
  *
  *   jobs = 20000              submitted in each act, at least
  *   dispatchers = 4
- *   for = "3m"                an act's bouts go on at least so long, repeating its faults in random order; "0s": each
- *                             once, in the order of the file
+ *   for = "3m"                an act's faults come in random order, each once, and then again until so long has
+ *                             passed; "0s": each once, in the order of the file
  *   seed = 0                  0: chosen and told
  *   endless = false           true: after the last act comes the first again, until the run is stopped
  *   intervals { ping = "200ms" death = "2s" grace = "200ms" margin = "300ms" scan = "200ms" poll = "200ms" }
@@ -132,6 +132,9 @@ bool plan_suits(const struct fault *fault, enum stage_kind stage);
 int plan_check_act(const struct plan_act *act, struct error *err);
 
 /* --- what those who play need ------------------------------------------------------------------- */
+
+/* Whether this machine can play anything of the act. */
+bool plan_is_possible(const struct plan_act *act);
 
 /* The bouts of a round of the act, from 0: its own, and its random pairs, drawn by the seed. *bouts is the caller's to
  * free. */

@@ -24,6 +24,7 @@ static void tell(struct act *act, const struct load *load, const char *what, int
 	act->progress.done = done;
 	act->progress.all = all;
 	act->progress.jobs = load == NULL ? 0 : load_acknowledged(load);
+	act->progress.left_ms = forecast_left_ms(act->forecast);
 	if (act->run->tell != NULL)
 		act->run->tell(act->run->to, &act->progress);
 }
@@ -90,6 +91,7 @@ static void show_bout(void *to, int done, int all, const char *what)
 {
 	struct showing *showing = to;
 
+	forecast_bout(showing->act->forecast, done);
 	tell(showing->act, showing->stage->load, what, done, all);
 }
 
@@ -155,6 +157,7 @@ static int play(struct act *act, struct stage *stage, struct error *err)
 		return -1;
 	if (nemesis_play(stage, &act->run->stop, show_bout, &showing, err) != 0)
 		return -1;
+	forecast_bouts_over(act->forecast);
 	await_jobs(act, stage);
 	return drain(act, stage, err) != 0 ? -1 : export(act, stage, err);
 }
@@ -164,16 +167,6 @@ static int play(struct act *act, struct stage *stage, struct error *err)
 static bool is_possible(const struct fault *fault, struct error *err)
 {
 	return fault == NULL || fault->possible == NULL || fault->possible(err) == 0;
-}
-
-/* Whether this machine can play any of it; *err says why not. */
-static bool has_any(const struct plan_act *plan, struct error *err)
-{
-	for (size_t i = 0; i < plan->bout_count; i++)
-		if (is_possible(plan->bouts[i].first, err) &&
-		    is_possible(plan->bouts[i].second, err))
-			return true;
-	return false;
 }
 
 static int skip_all(struct act *act, struct verdict *verdict, struct error *err)
@@ -234,10 +227,8 @@ static int play_on_stage(struct act *act, struct verdict *verdict)
 
 int act_play(struct act *act, struct verdict *verdict, struct error *err)
 {
-	struct error why = { .kind = ERROR_NONE };
-
 	*verdict = (struct verdict){ .valid = VERDICT_VALID };
-	if (!has_any(act->plan, &why)) {
+	if (!plan_is_possible(act->plan)) {
 		struct stage none = { .ordered = false };
 
 		if (write_settings(act, &none, err) != 0 || skip_all(act, verdict, err) != 0)

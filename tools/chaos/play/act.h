@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "tools/chaos/judge/verdict.h"
 #include "tools/chaos/plan/plan.h"
+#include "tools/chaos/play/forecast.h"
 #include "tools/chaos/play/run.h"
 #include "tools/chaos/undo/undo.h"
 
@@ -13,6 +14,7 @@ struct act {
 	struct undo *undo;
 	const struct plan_act *plan;
 	const char *folder;
+	struct forecast *forecast;
 	struct run_progress progress;
 };
 

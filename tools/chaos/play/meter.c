@@ -11,7 +11,15 @@
 
 #include "base/clock.h"
 
-enum { REDRAW_MS = 250, BAR_WIDTH = 10, COLUMNS_DEFAULT = 80, COLUMNS_WIDE = 72, PART_SIZE = 48 };
+enum {
+	REDRAW_MS = 250,
+	BAR_WIDTH = 10,
+	COLUMNS_DEFAULT = 80,
+	COLUMNS_WIDE = 72,
+	PART_SIZE = 48,
+	MINUTE_S = 60,
+	TEN_S = 10
+};
 
 /* --- drawing ------------------------------------------------------------------------------------ */
 
@@ -23,15 +31,32 @@ static int columns(void)
 										: size.ws_col;
 }
 
+/* As exact as it is known. */
+static void write_left(const struct meter *meter, char left[static PART_SIZE])
+{
+	const int64_t left_s = (meter->ends_ms - clock_monotonic_ms()) / 1000;
+
+	left[0] = '\0';
+	if (meter->ends_ms == 0 || left_s < TEN_S)
+		return;
+	if (left_s < 2 * MINUTE_S)
+		snprintf(left, PART_SIZE, " (%" PRId64 " s left)", left_s / TEN_S * TEN_S);
+	else
+		snprintf(left, PART_SIZE, " (%" PRId64 " min left)",
+			 (left_s + MINUTE_S / 2) / MINUTE_S);
+}
+
 /* The last column stays free, where some terminals would begin a new line. */
 static void draw(struct meter *meter)
 {
 	const int width = columns();
 	const int64_t past_s = (clock_monotonic_ms() - meter->began_ms) / 1000;
-	char line[METER_TEXT_SIZE + PART_SIZE];
+	char line[METER_TEXT_SIZE + 2 * PART_SIZE];
+	char left[PART_SIZE];
 
-	snprintf(line, sizeof(line), "%" PRId64 ":%02" PRId64 " %s", past_s / 60, past_s % 60,
-		 width < COLUMNS_WIDE ? meter->narrow : meter->wide);
+	write_left(meter, left);
+	snprintf(line, sizeof(line), "%" PRId64 ":%02" PRId64 "%s %s", past_s / MINUTE_S,
+		 past_s % MINUTE_S, left, width < COLUMNS_WIDE ? meter->narrow : meter->wide);
 	fprintf(stderr, "\r\033[K%.*s", width - 1, line);
 	fflush(stderr);
 	meter->shown = true;
@@ -96,6 +121,7 @@ void meter_show(void *to, const struct run_progress *progress)
 	if (progress->jobs > 0)
 		snprintf(jobs, sizeof(jobs), ", %" PRId64 " jobs", progress->jobs);
 	pthread_mutex_lock(&meter->lock);
+	meter->ends_ms = progress->left_ms < 0 ? 0 : clock_monotonic_ms() + progress->left_ms;
 	snprintf(meter->wide, sizeof(meter->wide), "act %d%s %s %s%s%s", progress->act_number, acts,
 		 progress->act, whole, progress->what, jobs);
 	snprintf(meter->narrow, sizeof(meter->narrow), "%s %s%s", progress->act, bouts,

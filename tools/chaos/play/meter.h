@@ -18,6 +18,7 @@ struct meter {
 	pthread_cond_t changed;
 	bool ends;
 	bool shown;
+	int64_t ends_ms;            /* as far as can be told; 0: nothing can */
 	char wide[METER_TEXT_SIZE]; /* what stands behind the time where there is room */
 	char narrow[METER_TEXT_SIZE];
 };

@@ -323,10 +323,20 @@ static bool is_enough(const struct nemesis *nemesis)
 	return nemesis->broken || atomic_load(nemesis->enough) || is_cut_off(nemesis);
 }
 
+static bool is_time_over(const struct nemesis *nemesis)
+{
+	return clock_monotonic_ms() - nemesis->began_ms >= nemesis->stage->act->for_ms;
+}
+
+/* The first round is played whole: each fault and each pair has its turn. */
 static void play_round(struct nemesis *nemesis, const struct plan_bout *bouts, size_t count)
 {
+	const bool first = nemesis->done == 0;
+
 	nemesis->all = nemesis->done + (int)count;
 	for (size_t i = 0; i < count && !is_enough(nemesis); i++) {
+		if (!first && is_time_over(nemesis))
+			return;
 		tell(nemesis, &bouts[i]);
 		if (is_possible(nemesis, bouts[i].first) &&
 		    (bouts[i].second == NULL || is_possible(nemesis, bouts[i].second)))
@@ -338,8 +348,7 @@ static void play_round(struct nemesis *nemesis, const struct plan_bout *bouts, s
 /* Nothing that can be played is no reason to go round and round. */
 static bool goes_on(const struct nemesis *nemesis)
 {
-	return !is_enough(nemesis) && nemesis->number > 0 &&
-	       clock_monotonic_ms() - nemesis->began_ms < nemesis->stage->act->for_ms;
+	return !is_enough(nemesis) && nemesis->number > 0 && !is_time_over(nemesis);
 }
 
 static size_t count_faults(void)

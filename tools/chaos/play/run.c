@@ -87,17 +87,19 @@ static void prune(const char *folder)
 	}
 }
 
-static int play_act(struct run *run, struct undo *undo, int number, struct verdict *whole,
-		    struct error *err)
+static int play_act(struct run *run, struct undo *undo, struct forecast *forecast, int number,
+		    struct verdict *whole, struct error *err)
 {
 	const struct plan *plan = run->plan;
-	struct plan_act planned = plan->acts[(size_t)(number - 1) % plan->act_count];
+	const size_t place = (size_t)(number - 1) % plan->act_count;
+	struct plan_act planned = plan->acts[place];
 	char *folder = make_folder(run, planned.name, number, err);
 	struct act act = {
 		.run = run,
 		.undo = undo,
 		.plan = &planned,
 		.folder = folder,
+		.forecast = forecast,
 		.progress = { .act = planned.name,
 			      .act_number = number,
 			      .acts = plan->endless ? 0 : (int)plan->act_count },
@@ -105,6 +107,7 @@ static int play_act(struct run *run, struct undo *undo, int number, struct verdi
 	struct verdict *verdict = malloc(sizeof(*verdict)); /* large */
 	int status = -1;
 
+	forecast_act(forecast, place);
 	planned.seed = chance_part(plan->seed, (uint64_t)number);
 	if (verdict == NULL)
 		error_set(err, ERROR_RETRY, "out of memory");
@@ -162,14 +165,26 @@ static int note_cut_off(const struct run *run, int act, struct error *err)
 	return 0;
 }
 
-static int play_acts(struct run *run, struct undo *undo, struct verdict *verdict, struct error *err)
+static int play_all(struct run *run, struct undo *undo, int *number, struct verdict *verdict,
+		    struct error *err)
 {
 	const int64_t began_ms = clock_monotonic_ms();
+	struct forecast forecast;
+	int status = 0;
+
+	forecast_init(&forecast, run->plan, run->for_ms);
+	while (status == 0 && goes_on(run, *number, began_ms))
+		status = play_act(run, undo, &forecast, ++*number, verdict, err);
+	forecast_fini(&forecast);
+	return status;
+}
+
+static int play_acts(struct run *run, struct undo *undo, struct verdict *verdict, struct error *err)
+{
 	int number = 0;
 
-	while (goes_on(run, number, began_ms))
-		if (play_act(run, undo, ++number, verdict, err) != 0)
-			return -1;
+	if (play_all(run, undo, &number, verdict, err) != 0)
+		return -1;
 	judge_played(run, number, verdict);
 	if (atomic_load(&run->stop) && !run->plan->endless && note_cut_off(run, number, err) != 0)
 		return -1;

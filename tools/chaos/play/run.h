@@ -30,6 +30,7 @@ struct run_progress {
 	int done;         /* bouts of the act */
 	int all;          /* 0: it is not a matter of bouts now */
 	int64_t jobs;     /* acknowledged in this act */
+	int64_t left_ms;  /* of the run, as far as can be told; -1: until it is stopped */
 };
 
 struct run {
