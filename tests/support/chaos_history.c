@@ -22,6 +22,7 @@ struct chaos_history {
 	char texts[CHAOS_HISTORY_FILES][TEXT_SIZE];
 	size_t cuts[CHAOS_HISTORY_FILES];
 	bool omitted[CHAOS_HISTORY_FILES];
+	const char *hidden[CHAOS_HISTORY_FILES];
 	struct verdict verdict;
 };
 
@@ -31,7 +32,7 @@ static const char *const NAMES[] = { "act",          "nemesis.log",  "database.l
 /* demand_harm: jobs of the dead are reclaimed in time. */
 static const char *const GOOD[] = {
 	"name=good\nping_us=200000\ndeath_us=2000000\nscan_us=200000\npoll_us=200000\n"
-	"began_us=1000000\nbegan_real_us=5\ndemand_harm=16\n",
+	"began_us=1000000\nbegan_real_us=5\nclients=1\ndemand_harm=16\n",
 
 	"1000000 begin 7\n"
 	"1000000 clock 77 1000000\n"
@@ -44,8 +45,8 @@ static const char *const GOOD[] = {
 
 	"1100000 alive A dA\n"
 	"1100001 alive B dB\n"
-	"1200000 submit 1 10 pending\n"
-	"1200000 submit 2 10 pending\n"
+	"1200000 submit 1 10 pending plugin\n"
+	"1200000 submit 2 10 pending plugin\n"
 	"1300000 claim 1 11 c1 1 A\n"
 	"1310000 claim 2 12 c2 1 A\n"
 	"1320000 start 1 13 c1 1 A\n"
@@ -155,7 +156,7 @@ void chaos_history_cut(struct chaos_history *history, enum chaos_history_file fi
 	history->cuts[file] = bytes;
 }
 
-/* As the recorder does. */
+/* As who writes it does. */
 static void close_text(char *text)
 {
 	size_t length = strlen(text);
@@ -166,20 +167,34 @@ static void close_text(char *text)
 	snprintf(text + length, TEXT_SIZE - length, "0 closed %d\n", lines);
 }
 
+static void take_out(struct chaos_history *history, int file)
+{
+	if (history->hidden[file] != NULL)
+		chaos_history_change(history, (enum chaos_history_file)file, history->hidden[file],
+				     "");
+}
+
 static void store(struct chaos_history *history, int file)
 {
 	char path[128];
 	size_t length;
 	FILE *out;
 
-	if (file == CHAOS_HISTORY_DATABASE || file == CHAOS_HISTORY_FINAL)
+	if (file != CHAOS_HISTORY_ACT)
 		close_text(history->texts[file]);
+	take_out(history, file);
 	length = strlen(history->texts[file]) - history->cuts[file];
 	snprintf(path, sizeof(path), "%s/%s", history->folder, NAMES[file]);
 	out = fopen(path, "we");
 	assert_non_null(out);
 	assert_int_equal(fwrite(history->texts[file], 1, length, out), length);
 	fclose(out);
+}
+
+void chaos_history_hide(struct chaos_history *history, enum chaos_history_file file,
+			const char *text)
+{
+	history->hidden[file] = text;
 }
 
 const struct verdict *chaos_history_judge(struct chaos_history *history)

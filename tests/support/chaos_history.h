@@ -42,6 +42,10 @@ void chaos_history_omit(struct chaos_history *history, enum chaos_history_file f
 void chaos_history_empty(struct chaos_history *history, enum chaos_history_file file);
 void chaos_history_cut(struct chaos_history *history, enum chaos_history_file file, size_t bytes);
 
+/* Takes that text, which must outlive the history, out of what was written. */
+void chaos_history_hide(struct chaos_history *history, enum chaos_history_file file,
+			const char *text);
+
 const struct verdict *chaos_history_judge(struct chaos_history *history);
 
 /* The verdict must be valid; invalid for that reason and, unless `others`, for no other; invalid though no

@@ -307,7 +307,7 @@ static void an_act_without_a_fault_is_unknown(void **state)
 static void an_effect_log_without_runs_is_unknown(void **state)
 {
 	chaos_history_empty(*state, CHAOS_HISTORY_EFFECT);
-	chaos_history_unknown(*state, "effect.log tells of no run");
+	chaos_history_unknown(*state, "effect.log does not tell of the run in which job 1");
 }
 
 /* --- what faults demand besides ----------------------------------------------------------------- */

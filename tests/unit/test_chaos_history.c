@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "tools/chaos/history/history.h"
+#include "tools/chaos/history/seal.h"
 #include "tools/chaos/judge/verdict.h"
 
 struct scene {
@@ -87,8 +88,11 @@ static void what_is_written_is_read(void **state)
 	assert_int_equal(next(scene), 1);
 	assert_int_equal(scene->count, 3);
 	assert_string_equal(scene->words[2], "two  words and a line");
+	assert_int_equal(next(scene), 1);
+	assert_string_equal(scene->words[0], "closed");
+	assert_string_equal(scene->words[1], "2");
 	assert_int_equal(next(scene), 0);
-	assert_int_equal(history_reader_line(scene->reader), 2);
+	assert_int_equal(history_reader_line(scene->reader), 3);
 }
 
 static void a_record_of_ten_thousand_jobs_is_one_line(void **state)
@@ -108,6 +112,50 @@ static void a_record_of_ten_thousand_jobs_is_one_line(void **state)
 	assert_int_equal(next(scene), 1);
 	assert_int_equal(scene->count, JOBS + 2);
 	assert_string_equal(scene->words[JOBS + 1], "9999");
+}
+
+static void put(const struct scene *scene, const char *name, const char *text)
+{
+	char path[128];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", scene->folder, name);
+	file = fopen(path, "we");
+	assert_non_null(file);
+	fputs(text, file);
+	fclose(file);
+}
+
+static void assert_text(const struct scene *scene, const char *name, const char *text)
+{
+	char found[256] = "";
+	char path[128];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", scene->folder, name);
+	file = fopen(path, "re");
+	assert_non_null(file);
+	found[fread(found, 1, sizeof(found) - 1, file)] = '\0';
+	fclose(file);
+	unlink(path);
+	assert_string_equal(found, text);
+}
+
+static void what_the_killed_wrote_is_ended_unless_it_is_cut(void **state)
+{
+	struct scene *scene = *state;
+
+	put(scene, "worker-a.log", "1 ping 1\n2 acked 1\n");
+	put(scene, "worker-b.log", "1 ping 1\n2 ack");
+	put(scene, "worker-c.log", "");
+	put(scene, "effect.log", "1 begin 1 c 1 5\n");
+	put(scene, "client-1.log", "1 submit R 1\n");
+	assert_int_equal(seal_files(scene->folder, &scene->err), 0);
+	assert_text(scene, "worker-a.log", "1 ping 1\n2 acked 1\n0 closed 2\n");
+	assert_text(scene, "worker-b.log", "1 ping 1\n2 ack");
+	assert_text(scene, "worker-c.log", "0 closed 0\n");
+	assert_text(scene, "effect.log", "1 begin 1 c 1 5\n0 closed 1\n");
+	assert_text(scene, "client-1.log", "1 submit R 1\n");
 }
 
 static void a_cut_line_is_no_record(void **state)
@@ -198,6 +246,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_is_written_is_read, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_record_of_ten_thousand_jobs_is_one_line, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(what_the_killed_wrote_is_ended_unless_it_is_cut,
+						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_cut_line_is_no_record, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(lines_that_are_no_records_are_refused, set_up,
 						tear_down),

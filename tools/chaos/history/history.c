@@ -38,17 +38,11 @@ int history_open(struct history *history, const char *folder, const char *name, 
 
 	if (join(path, folder, name, err) != 0)
 		return -1;
+	atomic_init(&history->records, 0);
 	history->fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
 	if (history->fd < 0)
 		return error_set_errno(err, ERROR_FATAL, errno, "%s", path);
 	return 0;
-}
-
-void history_close(struct history *history)
-{
-	if (history->fd >= 0)
-		close(history->fd);
-	history->fd = -1;
 }
 
 /* A record is one line, whatever its text holds. */
@@ -105,9 +99,19 @@ void history_write(struct history *history, const char *format, ...)
 		length = compose(line, length + 1, at_us, format, arguments);
 		va_end(arguments);
 	}
+	atomic_fetch_add(&history->records, 1);
 	write_line(history->fd, line, length);
 	if (line != small)
 		free(line);
+}
+
+void history_close(struct history *history)
+{
+	if (history->fd < 0)
+		return;
+	history_write(history, "closed %lld", atomic_load(&history->records));
+	close(history->fd);
+	history->fd = -1;
 }
 
 /* --- reading ------------------------------------------------------------------------------------ */

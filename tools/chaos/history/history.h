@@ -1,13 +1,19 @@
 /*
  * What is written down during an act, by five witnesses that know nothing of each other. Each file is text, a
- * record a line, written with one write(2) to a file opened with O_APPEND, so that a SIGKILL loses no line and
- * cuts none. A line is
+ * record a line, written with one write(2) to a file opened with O_APPEND, so that a SIGKILL loses no line that was
+ * written before. It may cut the one that is being written, where that crosses a page of the file; the judge finds the
+ * cut, and the act is unknown. A line is
  *
  *   AT KIND FIELD…
  *
  * with single spaces between; AT is CLOCK_MONOTONIC in microseconds, one clock for all processes of the machine.
  * Fields hold no spaces; the last field of `witness`, `broken`, `skip` and `note` is free text to the end of the line. UUIDs are
- * written in full. JOB is the job's id, SEQ its claim_seq.
+ * written in full. JOB is the job's id, SEQ its claim_seq. The last line of every file is
+ *
+ *   closed COUNT                    so many records stand before it; a file without it is cut off
+ *
+ * Who writes a file ends it so. Dispatchers and runs may be killed: the harness ends theirs when all of them are gone
+ * (seal.h).
  *
  * client-N.log, by each client of the load
  *   submit REQUEST COUNT            about to submit that many jobs under that request_id
@@ -39,7 +45,7 @@
  *
  * database.log, in commit order, from the logical slot on what the triggers stored (recorder.h); AT is the database's
  * clock_timestamp() here, in microseconds since 1970
- *   submit JOB XID STATE
+ *   submit JOB XID STATE HANDLER
  *   claim JOB XID CLAIM SEQ INCARNATION
  *   start JOB XID CLAIM SEQ INCARNATION
  *   back JOB XID CLAIM SEQ INCARNATION STATE     the claim it had is over; released, retried, reclaimed or held
@@ -47,11 +53,9 @@
  *   alive INCARNATION ID
  *   dead INCARNATION LAST_PING_AGE_US DEATH_INTERVAL_US DECLARED_BY LAST_PING_SEQ
  *   gone INCARNATION                             stopped in good order
- *   closed COUNT                                 the last line: so many records stand before it
  *
  * final.log, the last full read (AT 0)
  *   job JOB STATE CLAIM SEQ ATTEMPT INTERRUPTIONS RECOVERIES
- *   closed COUNT
  *
  * nemesis.log
  *   begin SEED
@@ -71,6 +75,7 @@
 #ifndef LOCUM_TOOLS_CHAOS_HISTORY_HISTORY_H
 #define LOCUM_TOOLS_CHAOS_HISTORY_HISTORY_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -82,14 +87,20 @@
 /* One file that is written. Any thread may write: a record is one write(2). */
 struct history {
 	int fd;
+	atomic_llong records;
 };
+
+/* The handler whose runs leave no trace in effect.log: they are in the server. */
+#define HISTORY_SILENT_HANDLER "sql"
 
 /* Opens FOLDER/NAME for appending. */
 int history_open(struct history *history, const char *folder, const char *name, struct error *err);
+
+/* Writes `closed` and closes it; nothing where it is not open. */
 void history_close(struct history *history);
 
 /* Writes AT, a space, the text made as printf does, and a newline. A record that cannot be written is an error of the
- * machine, told at history_close by nobody: the checker finds the end record missing. */
+ * machine, told by nobody: the checker finds that it is missing. */
 void history_write(struct history *history, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 

@@ -55,13 +55,17 @@ enum check_flag {
 	CHECK_FINAL = 1 << 2,        /* in the last read */
 	CHECK_CLAIMED_END = 1 << 3,  /* it ended by the claim that it has */
 	CHECK_UNKEPT = 1 << 4,       /* its queue keeps no finished jobs */
+	CHECK_SILENT = 1 << 5,       /* its runs leave no trace in effect.log */
+	CHECK_TOLD_CLAIM = 1 << 6,   /* its worker wrote down its last claim, */
+	CHECK_TOLD_END = 1 << 7,     /* and what it sent, or learnt, as that claim's end */
+	CHECK_RAN = 1 << 8,          /* a run began under it */
 };
 
 /* All that is kept of a job. */
 struct check_job {
 	uint64_t claim;    /* the key of its latest claim; 0: none yet */
 	uint32_t seq;      /* that claim's */
-	uint32_t ready_ms; /* since the act began: when it became ready last */
+	uint32_t since_ms; /* since the act began: when it became ready last, or ended */
 	uint32_t run_seq;  /* of the run that began last */
 	uint16_t life;     /* whose that claim is */
 	uint16_t claims;
@@ -133,10 +137,12 @@ struct check {
 	int64_t line;
 	void *own;                  /* of the part that reads */
 	char unsound[VERDICT_TEXT]; /* why the histories prove nothing, or "" */
+	char gap[VERDICT_TEXT]; /* the first that should have been written down and is not, or "" */
+	int64_t gaps;
 
 	/* the act's settings */
 	int64_t ping_us, death_us, scan_us, poll_us, began_us, began_real_us;
-	int64_t max_attempts, leases;
+	int64_t max_attempts, leases, clients;
 	bool forgets;
 	struct check_map demands; /* by the fault's name, where the act says them */
 
@@ -187,9 +193,9 @@ struct check_read_kind {
 	check_read_take *take;
 };
 
-/* Reads a history; a record that is not among the kinds, and a line that is no record, make the act unsound, and so does
- * a file that is not there. */
-void check_read(struct check *check, const char *name, const struct check_read_kind *kinds);
+/* Reads a history. A record that is not among the kinds, a line that is no record, a missing end, or a file that is not
+ * there makes the act unsound. Returns whether it is whole. */
+bool check_read(struct check *check, const char *name, const struct check_read_kind *kinds);
 
 /* The same for all files that begin and end so. Returns how many there are. */
 size_t check_read_all(struct check *check, const char *begins, const char *ends,
@@ -200,6 +206,10 @@ bool check_read_number(const char *word, int64_t *number);
 
 /* Notes why the histories prove nothing; the first reason stays. */
 void check_read_unsound(struct check *check, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* Notes that something was not written down. What else was still proves what it proves; the first is told. */
+void check_read_gap(struct check *check, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
 /* Makes room for one more behind count items of that size; false when memory ends, which is noted. */
@@ -254,6 +264,9 @@ void check_workers(struct check *check);
 void check_leaks(struct check *check);
 void check_clients(struct check *check);
 void check_effects(struct check *check);
+
+/* What should stand in the logs of workers and handlers, by the database, and does not. */
+void check_gaps(struct check *check);
 void check_final(struct check *check);
 
 /* Deaths, and what the faults demand. */

@@ -178,10 +178,16 @@ void check_clients(struct check *check)
 		{ NULL, 0, 0, NULL },
 	};
 	struct clients clients = { 0 };
+	size_t found;
 
 	check->own = &clients;
-	if (check_read_all(check, "client-", ".log", KINDS, go_on) == 0)
-		check_read_unsound(check, "there is no client's log");
+	found = check_read_all(check, "client-", ".log", KINDS, go_on);
+	if (check->clients <= 0)
+		check_read_unsound(check, "the act does not say how many clients it had");
+	else if ((int64_t)found != check->clients)
+		check_read_unsound(check, "there %s %zu log%s of %" PRId64 " clients",
+				   found == 1 ? "is" : "are", found, found == 1 ? "" : "s",
+				   check->clients);
 	check_jobs_each(check, count_unlisted);
 	judge_phantoms(check);
 	check_map_fini(&clients.open);

@@ -48,11 +48,19 @@ void check_completions_stop(struct check *check)
 {
 	const struct check_worker *worker = check->own;
 
-	for (size_t i = 0; i < worker->completion_count; i++)
-		if (worker->completions[i].unknown && !worker->completions[i].abandoned)
-			VIOLATE(S5, worker->completions[i].items[0].job,
+	for (size_t i = 0; i < worker->completion_count; i++) {
+		const struct check_completion *completion = &worker->completions[i];
+
+		if (completion->unknown && !completion->abandoned)
+			VIOLATE(S5, completion->items[0].job,
 				"its worker stopped without having asked what became of its "
 				"completion");
+		else if (!completion->abandoned)
+			check_read_gap(check,
+				       "%s does not tell of the answer for job %" PRId64
+				       " that its worker stopped with",
+				       check->file, completion->items[0].job);
+	}
 }
 
 /* --- completions -------------------------------------------------------------------------------- */
@@ -95,6 +103,15 @@ static bool read_item(char *word, struct check_item *item)
 	return check_read_number(word, &item->job);
 }
 
+/* What its worker knows of the end of a job. */
+static void note_told(struct check *check, const struct check_item *item)
+{
+	struct check_job *job = check_jobs_at(check, item->job);
+
+	if (job != NULL && job->claim == item->claim)
+		job->flags |= CHECK_TOLD_END;
+}
+
 static bool read_items(struct check *check, struct check_completion *completion, char **words)
 {
 	for (size_t i = 0; i < completion->count; i++) {
@@ -102,6 +119,7 @@ static bool read_items(struct check *check, struct check_completion *completion,
 
 		if (!read_item(words[i], item))
 			return false;
+		note_told(check, item);
 		if (check_workers_knows_lost(check->own, item->job, item->claim))
 			VIOLATE(S9, item->job, "was completed after it was known to be reassigned");
 	}
@@ -309,6 +327,7 @@ bool check_completions_settled(struct check *check, int64_t at_us, char **words,
 	check_workers_note_life(check, at_us);
 	if (!check_read_number(words[1], &item.job))
 		return false;
+	note_told(check, &item);
 	if (is_behind_record(check, at_us))
 		return true;
 	judge_accepted(check, &item, true);

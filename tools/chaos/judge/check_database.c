@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tools/chaos/history/history.h"
 #include "tools/chaos/judge/check.h"
 
 /* The record that is being taken. */
@@ -104,9 +105,9 @@ static bool somebody_idled(const struct check *check, int64_t since_us)
 /* A first claim: a job that came back may have to wait until it can run alone. */
 static void judge_wait(struct check *check, const struct event *event)
 {
-	int64_t ready_us = check->began_us + event->job->ready_ms * INT64_C(1000);
+	int64_t ready_us = check->began_us + event->job->since_ms * INT64_C(1000);
 	int64_t most_us = check->poll_us + 3 * CHECK_SLACK_US;
-	int64_t overtaken_us = ((int64_t)check->newest_ready_ms - event->job->ready_ms) *
+	int64_t overtaken_us = ((int64_t)check->newest_ready_ms - event->job->since_ms) *
 			       INT64_C(1000);
 
 	check_latency(check, CHECK_CLAIM, ready_us, event->at_us);
@@ -124,18 +125,19 @@ static void judge_wait(struct check *check, const struct event *event)
 static void set_ready(struct check *check, const struct event *event, const char *state)
 {
 	event->job->step = strcmp(state, "pending") == 0 ? CHECK_READY : CHECK_WAITING;
-	event->job->ready_ms = since_began_ms(check, event->at_us);
+	event->job->since_ms = since_began_ms(check, event->at_us);
 }
 
 static bool take_submit(struct check *check, int64_t at_us, char **words, size_t count)
 {
 	struct event event;
 
-	(void)count;
 	if (!read_event(check, at_us, words, &event))
 		return false;
 	if (event.job->step != CHECK_ABSENT && !check->may_lose)
 		VIOLATE(S12, &event, "was stored twice");
+	if (count == 5 && strcmp(words[4], HISTORY_SILENT_HANDLER) == 0)
+		event.job->flags |= CHECK_SILENT;
 	if (event.job->step == CHECK_ABSENT)
 		check->stored++;
 	set_ready(check, &event, words[3]);
@@ -194,8 +196,8 @@ static bool take_claim(struct check *check, int64_t at_us, char **words, size_t 
 		hold(check, &event);
 	}
 	check->last_claim_us = event.at_us;
-	if (job->ready_ms > check->newest_ready_ms)
-		check->newest_ready_ms = job->ready_ms;
+	if (job->since_ms > check->newest_ready_ms)
+		check->newest_ready_ms = job->since_ms;
 	return true;
 }
 
@@ -313,11 +315,12 @@ static bool take_end(struct check *check, int64_t at_us, char **words, size_t co
 	judge_end(check, &event, end);
 	if (is_held(event.job) && event.job->claims == 1)
 		check_latency(check, CHECK_END,
-			      check->began_us + event.job->ready_ms * INT64_C(1000), event.at_us);
+			      check->began_us + event.job->since_ms * INT64_C(1000), event.at_us);
 	if (is_held(event.job))
 		let_go(check, &event);
 	event.job->step = CHECK_ENDED;
 	event.job->end = (uint8_t)end;
+	event.job->since_ms = since_began_ms(check, event.at_us);
 	if (event.claim != 0 && event.claim == event.job->claim)
 		event.job->flags |= CHECK_CLAIMED_END;
 	if (unkept)
@@ -432,16 +435,6 @@ static bool take_gone(struct check *check, int64_t at_us, char **words, size_t c
 	return true;
 }
 
-static bool take_closed(struct check *check, int64_t at_us, char **words, size_t count)
-{
-	int64_t records;
-
-	(void)at_us;
-	(void)count;
-	*(bool *)check->own = check_read_number(words[1], &records) && records == check->line - 1;
-	return true;
-}
-
 /* --- what is left ------------------------------------------------------------------------------- */
 
 static void count_orphan(struct check *check, int64_t id, struct check_job *job)
@@ -458,19 +451,19 @@ static void count_orphan(struct check *check, int64_t id, struct check_job *job)
 bool check_database(struct check *check)
 {
 	static const struct check_read_kind KINDS[] = {
-		{ "submit", 4, 4, take_submit }, { "claim", 6, 6, take_claim },
-		{ "start", 6, 6, take_start },   { "back", 7, 7, take_back },
-		{ "end", 7, 7, take_end },       { "alive", 3, 3, take_alive },
-		{ "dead", 5, 6, take_dead },     { "gone", 2, 2, take_gone },
-		{ "closed", 2, 2, take_closed }, { NULL, 0, 0, NULL },
+		{ "submit", 4, 5, take_submit },
+		{ "claim", 6, 6, take_claim },
+		{ "start", 6, 6, take_start },
+		{ "back", 7, 7, take_back },
+		{ "end", 7, 7, take_end },
+		{ "alive", 3, 3, take_alive },
+		{ "dead", 5, 6, take_dead },
+		{ "gone", 2, 2, take_gone },
+		{ NULL, 0, 0, NULL },
 	};
-	bool closed = false;
+	bool whole = check_read(check, "database.log", KINDS);
 
-	check->own = &closed;
-	check_read(check, "database.log", KINDS);
-	if (!closed)
-		check_read_unsound(check, "database.log has no end");
 	judge_rivals(check);
 	check_jobs_each(check, count_orphan);
-	return closed;
+	return whole;
 }

@@ -10,11 +10,6 @@
 	verdict_violate(check->verdict, VERDICT_##invariant, "job %" PRId64 ": " what,             \
 			(int64_t)(job)__VA_OPT__(, ) __VA_ARGS__)
 
-struct final {
-	int64_t records;
-	bool closed;
-};
-
 /* job JOB STATE CLAIM SEQ ATTEMPT INTERRUPTIONS RECOVERIES */
 struct row {
 	int64_t id;
@@ -78,7 +73,6 @@ static void judge_row(struct check *check, const struct row *row, struct check_j
 
 static bool take_job(struct check *check, int64_t at_us, char **words, size_t count)
 {
-	struct final *final = check->own;
 	struct check_job *job;
 	struct row row;
 
@@ -86,21 +80,9 @@ static bool take_job(struct check *check, int64_t at_us, char **words, size_t co
 	(void)count;
 	if (!read_row(words, &row))
 		return false;
-	final->records++;
 	job = check_jobs_at(check, row.id);
 	if (job != NULL)
 		judge_row(check, &row, job);
-	return true;
-}
-
-static bool take_closed(struct check *check, int64_t at_us, char **words, size_t count)
-{
-	struct final *final = check->own;
-	int64_t records;
-
-	(void)at_us;
-	(void)count;
-	final->closed = check_read_number(words[1], &records) && records == final->records;
 	return true;
 }
 
@@ -128,14 +110,9 @@ void check_final(struct check *check)
 {
 	static const struct check_read_kind KINDS[] = {
 		{ "job", 8, 8, take_job },
-		{ "closed", 2, 2, take_closed },
 		{ NULL, 0, 0, NULL },
 	};
-	struct final final = { 0 };
 
-	check->own = &final;
 	check_read(check, "final.log", KINDS);
-	if (!final.closed)
-		check_read_unsound(check, "final.log has no end");
 	check_jobs_each(check, judge_job);
 }

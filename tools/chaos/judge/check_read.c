@@ -20,6 +20,17 @@ void check_read_unsound(struct check *check, const char *format, ...)
 	va_end(arguments);
 }
 
+void check_read_gap(struct check *check, const char *format, ...)
+{
+	va_list arguments;
+
+	if (check->gaps++ > 0)
+		return;
+	va_start(arguments, format);
+	vsnprintf(check->gap, sizeof(check->gap), format, arguments);
+	va_end(arguments);
+}
+
 bool check_read_number(const char *word, int64_t *number)
 {
 	char *end;
@@ -84,13 +95,23 @@ static bool take(struct check *check, const struct check_read_kind *kinds, int64
 	       kind->take(check, at_us, words, count);
 }
 
-void check_read(struct check *check, const char *name, const struct check_read_kind *kinds)
+/* The last record: so many stand before it. */
+static bool is_end(const struct check *check, char **words, size_t count)
+{
+	int64_t records;
+
+	return count == 2 && strcmp(words[0], "closed") == 0 &&
+	       check_read_number(words[1], &records) && records == check->line - 1;
+}
+
+bool check_read(struct check *check, const char *name, const struct check_read_kind *kinds)
 {
 	struct history_reader *reader;
 	struct error err;
 	int64_t at_us;
 	char **words;
 	size_t count;
+	bool ended = false;
 	int status = -1;
 
 	check->file = name;
@@ -98,17 +119,23 @@ void check_read(struct check *check, const char *name, const struct check_read_k
 	while (reader != NULL &&
 	       (status = history_reader_next(reader, &at_us, &words, &count, &err)) == 1) {
 		check->line = history_reader_line(reader);
-		if (!take(check, kinds, at_us, words, count)) {
-			error_set(&err, ERROR_INPUT,
-				  "%s:%" PRId64 ": %s: not a record of this history", name,
-				  check->line, words[0]);
+		if (!ended && is_end(check, words, count)) {
+			ended = true;
+			continue;
+		}
+		error_set(&err, ERROR_INPUT, "%s:%" PRId64 ": %s: not a record of this history",
+			  name, check->line, words[0]);
+		if (ended || !take(check, kinds, at_us, words, count)) {
 			status = -1;
 			break;
 		}
 	}
 	if (status != 0)
 		check_read_unsound(check, "%s", err.text);
+	else if (!ended)
+		check_read_unsound(check, "%s has no end", name);
 	history_reader_close(reader);
+	return status == 0 && ended;
 }
 
 static bool begins_and_ends(const char *name, const char *begins, const char *ends)

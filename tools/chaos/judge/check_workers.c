@@ -157,6 +157,8 @@ static bool judge_claimed(struct check *check, uint64_t claim, char *word)
 		return true;
 	if (job->known < UINT16_MAX)
 		job->known++;
+	if (claim == job->claim)
+		job->flags |= CHECK_TOLD_CLAIM;
 	if (check->may_lose || (seq < job->seq) || (seq == job->seq && claim == job->claim))
 		return true;
 	VIOLATE(S5, id,

@@ -25,6 +25,7 @@ static const struct setting {
 	{ "began_real_us", offsetof(struct check, began_real_us) },
 	{ "max_attempts", offsetof(struct check, max_attempts) },
 	{ "leases", offsetof(struct check, leases) },
+	{ "clients", offsetof(struct check, clients) },
 };
 
 /* NAME=VALUE; those that the judge does not need are passed over. */
@@ -122,6 +123,9 @@ static bool is_open(struct check *check, char *why, size_t size)
 	if (check->undrained != 0 || verdict->of[VERDICT_L1].count > 0)
 		snprintf(why, size, "the drain is incomplete: %" PRId64 " jobs have not ended",
 			 verdict->of[VERDICT_L1].count);
+	else if (check->gaps > 0)
+		snprintf(why, size, "%.*s (%" PRId64 " such records are missing)", VERDICT_TEXT / 2,
+			 check->gap, check->gaps);
 	else if (bout != NULL)
 		snprintf(why, size, "%s (bout %d) %s", verdict->faults[bout->fault].name,
 			 bout->number,
@@ -180,6 +184,7 @@ static void check_others(struct check *check)
 	check_leaks(check);
 	check_clients(check);
 	check_effects(check);
+	check_gaps(check);
 	check_final(check);
 	check_demands(check);
 	check_pace(check);

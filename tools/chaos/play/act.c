@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "tools/chaos/faults/fault.h"
 #include "tools/chaos/history/recorder.h"
+#include "tools/chaos/history/seal.h"
 #include "tools/chaos/judge/checker.h"
 #include "tools/chaos/play/load.h"
 #include "tools/chaos/play/nemesis.h"
@@ -58,6 +59,7 @@ static int write_settings(const struct act *act, const struct stage *stage, stru
 		{ "began_real_us", clock_wall_ms() * 1000 },
 		{ "ordered", stage->ordered },
 		{ "forgets", forgets(plan) },
+		{ "clients", plan->load.clients + 1 }, /* and the one that faults use */
 	};
 	char *path = NULL;
 	FILE *file;
@@ -216,6 +218,8 @@ static int play_on_stage(struct act *act, struct verdict *verdict)
 		err = strike;
 		status = -1;
 	}
+	if (status == 0)
+		status = seal_files(act->folder, &err);
 	free(stage.folder);
 	tell(act, NULL, "judging", 0, 0);
 	if (status == 0)

@@ -104,6 +104,8 @@ static void take_worker(struct reading *reading, void *to, int64_t at_us, char *
 	const char *kind = words[0];
 	int64_t *fence;
 
+	if (strcmp(kind, "closed") == 0)
+		return;
 	if (strcmp(kind, "register") == 0 && count > 1)
 		begin_life(reading, lane, at_us, words[1]);
 	if (lane->life_count > 0)

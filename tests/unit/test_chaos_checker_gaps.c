@@ -1,0 +1,150 @@
+/* Histories of which a part is missing: they prove nothing, however good the rest looks. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "tests/support/chaos_history.h"
+
+#define ADD(file, line) chaos_history_add(*state, CHAOS_HISTORY_##file, line)
+#define CHANGE(file, from, to) chaos_history_change(*state, CHAOS_HISTORY_##file, from, to)
+#define UNKNOWN(why) chaos_history_unknown(*state, why)
+
+/* --- whole files -------------------------------------------------------------------------------- */
+
+/* Cut between two lines, a file looks as if its writer had been killed. */
+static void a_file_without_its_last_line_is_unknown(void **state)
+{
+	static const char *const ENDS[] = { "nemesis.log has no end",  "database.log has no end",
+					    "worker-a.log has no end", "worker-b.log has no end",
+					    "client-1.log has no end", "effect.log has no end",
+					    "final.log has no end" };
+
+	for (int file = CHAOS_HISTORY_NEMESIS; file <= CHAOS_HISTORY_FINAL; file++) {
+		chaos_history_cut(*state, (enum chaos_history_file)file, strlen("0 closed 8\n"));
+		if (file == CHAOS_HISTORY_DATABASE)
+			chaos_history_cut(*state, CHAOS_HISTORY_DATABASE, strlen("0 closed 13\n"));
+		UNKNOWN(ENDS[file - CHAOS_HISTORY_NEMESIS]);
+		chaos_history_close(state);
+		chaos_history_open(state);
+	}
+}
+
+static void records_that_are_missing_among_others_are_counted(void **state)
+{
+	chaos_history_hide(*state, CHAOS_HISTORY_EFFECT, "1500000 beat 2 c2 1 51\n");
+	UNKNOWN("effect.log:6: closed: not a record");
+}
+
+static void a_record_behind_the_end_is_unknown(void **state)
+{
+	ADD(EFFECT, "0 closed 6");
+	UNKNOWN("effect.log:8: closed: not a record");
+}
+
+static void a_missing_clients_log_is_unknown_and_no_phantom(void **state)
+{
+	CHANGE(ACT, "clients=1", "clients=2");
+	CHANGE(CLIENT, "submit R 2", "submit R 1");
+	CHANGE(CLIENT, "ok R 1 2", "ok R 1");
+	UNKNOWN("there is 1 log of 2 clients");
+}
+
+static void an_act_that_does_not_tell_its_clients_is_unknown(void **state)
+{
+	CHANGE(ACT, "clients=1\n", "");
+	UNKNOWN("how many clients");
+}
+
+/* --- single records ----------------------------------------------------------------------------- */
+
+static void an_end_by_a_claim_that_no_worker_wrote_down_is_unknown(void **state)
+{
+	CHANGE(B, "3721000 claim B c3 2:2\n", "");
+	UNKNOWN("the log of B does not tell of the claim by which job 2 ended");
+}
+
+static void an_end_that_no_worker_wrote_down_is_unknown(void **state)
+{
+	CHANGE(B, "3799000 complete k2 2:completed:c3\n3801000 answer k2 2:accepted\n", "");
+	UNKNOWN("the log of B does not tell of the end of job 2");
+}
+
+static void an_end_before_the_death_of_a_worker_that_answered_since_is_unknown(void **state)
+{
+	CHANGE(A, "1399000 complete k1 1:completed:c1\n1401000 answer k1 1:accepted\n", "");
+	CHANGE(A, "1590000 ping 1\n1591000 acked 1", "1950000 ping 1\n1951000 acked 1");
+	CHANGE(DATABASE, "3700000 dead A 2100000", "4000000 dead A 2050000");
+	CHANGE(DATABASE, "3710000 back", "4010000 back");
+	CHANGE(DATABASE, "3720000 claim", "4020000 claim");
+	CHANGE(DATABASE, "3800000 end", "4100000 end");
+	UNKNOWN("the log of A does not tell of the end of job 1");
+}
+
+/* Its run was done in the transaction of the job, and its worker was gone before it could hear of that. */
+static void an_end_at_the_moment_of_its_workers_death_needs_no_record(void **state)
+{
+	CHANGE(A, "1399000 complete k1 1:completed:c1\n1401000 answer k1 1:accepted\n", "");
+	chaos_history_accepted(*state);
+}
+
+static void a_completion_without_a_run_is_unknown(void **state)
+{
+	CHANGE(EFFECT, "1302000 begin 1 c1 1 50\n1312000", "1312000");
+	CHANGE(EFFECT, "1398000 end 1 c1 1 50\n", "");
+	UNKNOWN("effect.log does not tell of the run in which job 1 was completed");
+}
+
+static void a_completion_without_a_run_under_its_claim_is_unknown(void **state)
+{
+	CHANGE(EFFECT, "3722000 begin 2 c3 2 60\n3790000 end 2 c3 2 60\n", "");
+	UNKNOWN("effect.log does not tell of the run in which job 2 was completed");
+}
+
+static void a_run_in_the_server_needs_no_effect(void **state)
+{
+	CHANGE(DATABASE, "submit 1 10 pending plugin", "submit 1 10 pending sql");
+	CHANGE(EFFECT, "1302000 begin 1 c1 1 50\n1312000", "1312000");
+	CHANGE(EFFECT, "1398000 end 1 c1 1 50\n", "");
+	chaos_history_accepted(*state);
+}
+
+static void a_worker_that_stops_with_an_unanswered_completion_is_unknown(void **state)
+{
+	CHANGE(B, "3801000 answer k2 2:accepted", "9000000 stop B");
+	UNKNOWN("worker-b.log does not tell of the answer for job 2");
+}
+
+static void a_worker_that_lives_long_without_a_ping_is_unknown(void **state)
+{
+	CHANGE(B, "1590000 ping 1\n1591000 acked 1\n3600000 ping 2\n3601000 acked 2\n", "");
+	CHANGE(NEMESIS, "5000001 end", "6000000 end");
+	UNKNOWN("the log of B does not tell of any ping");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CHAOS_HISTORY_TEST(a_file_without_its_last_line_is_unknown),
+		CHAOS_HISTORY_TEST(records_that_are_missing_among_others_are_counted),
+		CHAOS_HISTORY_TEST(a_record_behind_the_end_is_unknown),
+		CHAOS_HISTORY_TEST(a_missing_clients_log_is_unknown_and_no_phantom),
+		CHAOS_HISTORY_TEST(an_act_that_does_not_tell_its_clients_is_unknown),
+		CHAOS_HISTORY_TEST(an_end_by_a_claim_that_no_worker_wrote_down_is_unknown),
+		CHAOS_HISTORY_TEST(an_end_that_no_worker_wrote_down_is_unknown),
+		CHAOS_HISTORY_TEST(
+			an_end_before_the_death_of_a_worker_that_answered_since_is_unknown),
+		CHAOS_HISTORY_TEST(an_end_at_the_moment_of_its_workers_death_needs_no_record),
+		CHAOS_HISTORY_TEST(a_completion_without_a_run_is_unknown),
+		CHAOS_HISTORY_TEST(a_completion_without_a_run_under_its_claim_is_unknown),
+		CHAOS_HISTORY_TEST(a_run_in_the_server_needs_no_effect),
+		CHAOS_HISTORY_TEST(a_worker_that_stops_with_an_unanswered_completion_is_unknown),
+		CHAOS_HISTORY_TEST(a_worker_that_lives_long_without_a_ping_is_unknown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,62 @@
+/* Each end of a job by a claim leaves traces in three logs. One that is missing, and that nothing explains, was lost. */
+#include <inttypes.h>
+
+#include "tools/chaos/judge/check.h"
+
+static int64_t ended_us(const struct check *check, const struct check_job *job)
+{
+	return check->began_us + job->since_ms * INT64_C(1000);
+}
+
+/* A run that completes its job itself needs its worker no more. It is killed, frozen or cut off meanwhile, is heard of no
+ * more by the database, and is declared dead. */
+static bool was_unheard(const struct check *check, const struct check_job *job,
+			const struct check_life *life)
+{
+	return life->is_dead && life->contact_us <= ended_us(check, job) + CHECK_SLACK_US;
+}
+
+static void judge_worker(struct check *check, int64_t id, const struct check_job *job)
+{
+	const struct check_life *life = check_lives_of(check, job);
+
+	if (life == NULL)
+		return;
+	if ((job->flags & CHECK_TOLD_CLAIM) == 0)
+		check_read_gap(check,
+			       "the log of %s does not tell of the claim by which job %" PRId64
+			       " ended",
+			       life->name, id);
+	else if ((job->flags & CHECK_TOLD_END) == 0 && !was_unheard(check, job, life))
+		check_read_gap(check, "the log of %s does not tell of the end of job %" PRId64,
+			       life->name, id);
+}
+
+static void judge_job(struct check *check, int64_t id, struct check_job *job)
+{
+	if (job->step != CHECK_ENDED || (job->flags & CHECK_CLAIMED_END) == 0)
+		return;
+	judge_worker(check, id, job);
+	if (job->end == CHECK_COMPLETED && (job->flags & (CHECK_SILENT | CHECK_RAN)) == 0)
+		check_read_gap(check,
+			       "effect.log does not tell of the run in which job %" PRId64
+			       " was completed",
+			       id);
+}
+
+/* Who lived longer than without pings it may. */
+static void judge_pings(struct check *check, const struct check_life *life)
+{
+	int64_t until_us = life->ended_us != 0 ? life->ended_us : check->ended_us;
+
+	if (life->pid != 0 && !life->is_dead && life->ping_sent_us == 0 &&
+	    until_us - life->born_us > 2 * check->death_us)
+		check_read_gap(check, "the log of %s does not tell of any ping", life->name);
+}
+
+void check_gaps(struct check *check)
+{
+	for (size_t i = 0; i < check->life_count; i++)
+		judge_pings(check, &check->lives[i]);
+	check_jobs_each(check, judge_job);
+}
