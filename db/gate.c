@@ -187,8 +187,8 @@ int gate_call(struct db *db, const struct gate_claim *claim, const char *functio
 	return 0;
 }
 
-int gate_end(struct db *db, struct uuid incarnation, const int64_t *ids, size_t count,
-	     struct error *err)
+int gate_end(struct db *db, struct uuid incarnation, const int64_t *ids,
+	     const struct uuid *claim_ids, size_t count, struct error *err)
 {
 	struct args args;
 	PGresult *rows;
@@ -197,6 +197,7 @@ int gate_end(struct db *db, struct uuid incarnation, const int64_t *ids, size_t 
 	args_init(&args);
 	args_uuid(&args, incarnation);
 	args_int8_array(&args, ids, count);
+	args_uuid_array(&args, claim_ids, count);
 	rows = db_call(db, "gate_end", &args, err);
 	if (rows == NULL)
 		return -1;

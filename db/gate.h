@@ -50,9 +50,9 @@ enum gate_call { GATE_CALL_SETTLED, GATE_CALL_LOST, GATE_CALL_MISSING };
 int gate_call(struct db *db, const struct gate_claim *claim, const char *function,
 	      const char *payload, enum gate_call *end, struct error *err);
 
-/* Ends the connections that hold the gates of these jobs, whose runs are over: their hosts are gone, and the server has
+/* Ends the connections that hold the gates of these claims, whose runs are over: their hosts are gone, and the server has
  * not noticed. Returns how many it ended, or -1. */
-int gate_end(struct db *db, struct uuid incarnation, const int64_t *ids, size_t count,
-	     struct error *err);
+int gate_end(struct db *db, struct uuid incarnation, const int64_t *ids,
+	     const struct uuid *claim_ids, size_t count, struct error *err);
 
 #endif

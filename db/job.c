@@ -294,13 +294,22 @@ void job_expire_call(struct db_call *call, int most)
 	args_int4(&call->args, most);
 }
 
-void claim_reconcile_call(struct db_call *call, struct uuid incarnation, const int64_t *known,
-			  size_t count)
+void claim_unknown_call(struct db_call *call, struct uuid incarnation, const int64_t *known,
+			size_t count)
 {
-	call->statement = "claim_reconcile";
+	call->statement = "claim_unknown";
 	args_init(&call->args);
 	args_uuid(&call->args, incarnation);
 	args_int8_array(&call->args, known, count);
+}
+
+void claim_release_call(struct db_call *call, const int64_t *ids, const struct uuid *claim_ids,
+			size_t count)
+{
+	call->statement = "claim_release";
+	args_init(&call->args);
+	args_int8_array(&call->args, ids, count);
+	args_uuid_array(&call->args, claim_ids, count);
 }
 
 void claim_look_call(struct db_call *call, const int64_t *ids, const struct uuid *claim_ids,

@@ -135,8 +135,10 @@ void job_payload_call(struct db_call *call, const int64_t *ids, const struct uui
 		      size_t count);
 void job_due_call(struct db_call *call, int most);
 void job_expire_call(struct db_call *call, int most);
-void claim_reconcile_call(struct db_call *call, struct uuid incarnation, const int64_t *known,
-			  size_t count);
+void claim_unknown_call(struct db_call *call, struct uuid incarnation, const int64_t *known,
+			size_t count);
+void claim_release_call(struct db_call *call, const int64_t *ids, const struct uuid *claim_ids,
+			size_t count);
 void claim_look_call(struct db_call *call, const int64_t *ids, const struct uuid *claim_ids,
 		     size_t count);
 

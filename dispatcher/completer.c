@@ -161,10 +161,11 @@ static void abandon(struct pump *pump, const struct ended *ended)
 }
 
 /* Ends what holds these jobs locked though their runs are over. What cannot be ended so goes with time. */
-static void end_gates(struct pump *pump, struct db *db, const int64_t *ids, size_t count)
+static void end_gates(struct pump *pump, struct db *db, const int64_t *ids,
+		      const struct uuid *claim_ids, size_t count)
 {
 	struct error err = { ERROR_NONE, "", "" };
-	int ended = count == 0 ? 0 : gate_end(db, pump->incarnation, ids, count, &err);
+	int ended = count == 0 ? 0 : gate_end(db, pump->incarnation, ids, claim_ids, count, &err);
 
 	if (ended < 0)
 		log_debug("connections cannot be ended", log_err(&err));
@@ -202,7 +203,8 @@ static int look_up(struct pump *pump, struct db *db, struct outbox_batch *batch,
 			accept(pump, ended, fates[i].state);
 			break;
 		case JOB_HELD:
-			ids[held++] = ended->id;
+			ids[held] = ended->id;
+			claim_ids[held++] = ended->claim_id;
 			outbox_again(pump->outbox, batch, open[i], clock_monotonic_ms());
 			break;
 		case JOB_LOST:
@@ -216,7 +218,7 @@ static int look_up(struct pump *pump, struct db *db, struct outbox_batch *batch,
 		}
 	}
 	if (status == 0)
-		end_gates(pump, db, ids, held);
+		end_gates(pump, db, ids, claim_ids, held);
 out:
 	free(ids);
 	free(claim_ids);

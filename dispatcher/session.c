@@ -139,8 +139,8 @@ static size_t fill_look(struct look *look, const struct known *known, size_t at)
 	return at;
 }
 
-static int call_reconcile(struct db_call *call, const struct pump *pump, const struct known *known,
-			  struct error *err)
+static int call_unknown(struct db_call *call, const struct pump *pump, const struct known *known,
+			struct error *err)
 {
 	int64_t *ids = calloc(known->count + 1, sizeof(*ids));
 
@@ -148,14 +148,43 @@ static int call_reconcile(struct db_call *call, const struct pump *pump, const s
 		return error_set(err, ERROR_RETRY, "out of memory");
 	for (size_t i = 0; i < known->count; i++)
 		ids[i] = known->holdings[i]->id;
-	claim_reconcile_call(call, pump->incarnation, ids, known->count);
+	claim_unknown_call(call, pump->incarnation, ids, known->count);
 	free(ids); /* the call has its own form of them */
 	return 0;
 }
 
-/* One transaction: the first one asks what is not with us, each asks what became of some that are. What is not with us
- * goes first: a session that was given up goes on in the server, and must not compare later claims with this list behind a
- * look that takes its time. A look drops no holdings but its own. */
+/* By the claims that the database named: a session that is given up now may do it when the same jobs are claimed anew. */
+static int give_back(struct pump *pump, const PGresult *unknown, struct error *err)
+{
+	size_t count = (size_t)rows_count(unknown);
+	int64_t *ids = calloc(count + 1, sizeof(*ids));
+	struct uuid *claim_ids = calloc(count + 1, sizeof(*claim_ids));
+	struct db_call call;
+	PGresult *rows = NULL;
+	int status = -1;
+
+	if (ids == NULL || claim_ids == NULL) {
+		error_set(err, ERROR_RETRY, "out of memory");
+		goto out;
+	}
+	for (size_t i = 0; i < count; i++) {
+		ids[i] = rows_int(unknown, (int)i, 0);
+		claim_ids[i] = rows_uuid(unknown, (int)i, 1);
+	}
+	claim_release_call(&call, ids, claim_ids, count);
+	status = db_run(pump->main.db, &call, 1, &rows, err);
+	if (status == 0)
+		log_info("claims that are not with us were given back",
+			 log_number("jobs", rows_count(rows)));
+	PQclear(rows);
+out:
+	free(ids);
+	free(claim_ids);
+	return status;
+}
+
+/* One transaction: the first one asks what is not with us, each asks what became of some that are. A look drops no holdings
+ * but its own. */
 static int ask(struct pump *pump, const struct known *known, size_t *at, struct look *look,
 	       struct error *err)
 {
@@ -165,16 +194,15 @@ static int ask(struct pump *pump, const struct known *known, size_t *at, struct 
 	size_t count = 0;
 	int status;
 
-	if (first && call_reconcile(&calls[count++], pump, known, err) != 0)
+	if (first && call_unknown(&calls[count++], pump, known, err) != 0)
 		return -1;
 	*at = fill_look(look, known, *at);
 	claim_look_call(&calls[count], look->ids, look->claim_ids, look->count);
 	status = db_run(pump->main.db, calls, count + 1, rows, err);
-	if (status == 0 && first && rows_count(rows[0]) > 0)
-		log_info("claims that are not with us were given back",
-			 log_number("jobs", rows_count(rows[0])));
 	if (status == 0)
 		status = take_look(pump, rows[count], err);
+	if (status == 0 && first && rows_count(rows[0]) > 0)
+		status = give_back(pump, rows[0], err);
 	PQclear(rows[0]);
 	PQclear(rows[1]);
 	return status;

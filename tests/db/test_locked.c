@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -131,6 +132,42 @@ static void a_locked_job_without_a_claim_is_not_cancelled_and_that_is_said(void 
 	database_do(d, "rollback");
 }
 
+/* How many connections gate_end ends for job 1 and this claim. */
+static int64_t end_gate(struct database *d, struct uuid dispatcher, struct uuid claim_id)
+{
+	struct args args;
+
+	args_init(&args);
+	args_uuid(&args, dispatcher);
+	args_int8_array(&args, (const int64_t[]){ 1 }, 1);
+	args_uuid_array(&args, &claim_id, 1);
+	return database_count(d, "gate_end", &args);
+}
+
+/* Whoever asks for it may have been given up, and the job claimed anew. */
+static void a_gate_is_ended_only_for_the_claim_that_stands(void **state)
+{
+	struct database *d = *state;
+	struct uuid dispatcher = fleet_dispatcher(d);
+	PGconn *holder = database_connection(d);
+	char text[UUID_TEXT_SIZE];
+	char rename[128];
+	struct uuid former;
+	struct uuid present;
+
+	fleet_submit(d, "'h'");
+	fleet_claim(d, dispatcher, 1, &former);
+	fleet_release(d, 1, former);
+	fleet_claim(d, dispatcher, 1, &present);
+	snprintf(rename, sizeof(rename), "set application_name = 'locum/job/1/%s'",
+		 uuid_text(dispatcher, text));
+	PQclear(PQexec(holder, rename));
+	assert_int_equal(end_gate(d, dispatcher, former), 0);
+	assert_int_equal(end_gate(d, fleet_dispatcher(d), present), 0);
+	assert_int_equal(end_gate(d, dispatcher, present), 1);
+	PQfinish(holder);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -141,6 +178,7 @@ int main(void)
 		DATABASE_TEST(starts_are_written_but_for_locked_jobs),
 		DATABASE_TEST(a_locked_job_is_cancelled_by_way_of_its_worker),
 		DATABASE_TEST(a_locked_job_without_a_claim_is_not_cancelled_and_that_is_said),
+		DATABASE_TEST(a_gate_is_ended_only_for_the_claim_that_stands),
 	};
 
 	return cmocka_run_group_tests(tests, database_open, database_close);

@@ -142,9 +142,9 @@ static void a_scan_of_successors_reads_no_table_whole(void **state)
 static void no_pinned_statement_reads_all_jobs(void **state)
 {
 	static const char *const NAMES[] = {
-		"job_claim",     "job_complete",      "job_start",  "job_payload",
-		"job_reclaim",   "job_due",           "job_expire", "claim_reconcile",
-		"orphan_owners", "completion_lookup", "claim_look", "job_look",
+		"job_claim",  "job_complete", "job_start",     "job_payload",   "job_reclaim",
+		"job_due",    "job_expire",   "claim_unknown", "orphan_owners", "completion_lookup",
+		"claim_look", "job_look",     "claim_release",
 	};
 	struct database *d = *state;
 

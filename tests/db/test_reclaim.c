@@ -243,32 +243,63 @@ static void progress_is_written_on_the_certificate(void **state)
 	assert_sql(d, "6|t", "select reclaimed, reclaimed_at >= declared_at from locum.deaths");
 }
 
-static int64_t reconcile(struct database *d, struct uuid dispatcher, const int64_t *known,
-			 size_t count)
+/* Those of the first claim that are not known, as a number: 13 for the jobs 1 and 3. */
+static int64_t unknown(struct database *d, struct uuid dispatcher, const int64_t *known,
+		       size_t count, struct uuid claim_id)
 {
 	struct args args;
+	PGresult *rows;
+	int64_t found = 0;
 
 	args_init(&args);
 	args_uuid(&args, dispatcher);
 	args_int8_array(&args, known, count);
-	return database_count(d, "claim_reconcile", &args);
+	rows = database_call(d, "claim_unknown", &args);
+	for (int row = 0; row < rows_count(rows); row++) {
+		assert_true(uuid_same(rows_uuid(rows, row, 1), claim_id));
+		found = 10 * found + rows_int(rows, row, 0);
+	}
+	PQclear(rows);
+	return found;
 }
 
 static void claims_that_their_owner_does_not_know_go_back(void **state)
 {
 	struct database *d = *state;
 	struct uuid dispatcher = fleet_dispatcher(d);
+	struct uuid claim_id;
 
 	database_do(d, "select locum.submit('h') from generate_series(1, 4)");
-	fleet_claim(d, dispatcher, 3, NULL);
+	fleet_claim(d, dispatcher, 3, &claim_id);
 	fleet_claim(d, fleet_dispatcher(d), 1, NULL);
 	database_do(d, "select locum.cancel(3)");
-	assert_int_equal(reconcile(d, dispatcher, (const int64_t[]){ 1 }, 1), 2);
+	assert_int_equal(unknown(d, dispatcher, NULL, 0, claim_id), 123);
+	assert_int_equal(unknown(d, dispatcher, (const int64_t[]){ 1 }, 1, claim_id), 23);
+	assert_int_equal(fleet_release(d, 2, claim_id), 1);
+	assert_int_equal(fleet_release(d, 3, claim_id), 1);
 	assert_sql(d, "1|assigned|-2|0\n2|pending|0|0\n4|assigned|-2|0",
 		   "select id, state, lane, recoveries from locum.job order by id");
 	assert_sql(d, "3|cancelled", "select id, state from locum.finished");
-	assert_int_equal(reconcile(d, dispatcher, NULL, 0), 1);
-	assert_int_equal(reconcile(d, dispatcher, NULL, 0), 0);
+	assert_int_equal(unknown(d, dispatcher, NULL, 0, claim_id), 1);
+}
+
+/* By a session that its owner gave up, and has claimed again since. */
+static void what_goes_back_late_takes_no_later_claim_away(void **state)
+{
+	struct database *d = *state;
+	struct uuid dispatcher = fleet_dispatcher(d);
+	struct uuid former;
+	struct uuid present;
+
+	fleet_submit(d, "'h'");
+	fleet_claim(d, dispatcher, 1, &former);
+	assert_int_equal(unknown(d, dispatcher, NULL, 0, former), 1);
+	assert_int_equal(fleet_release(d, 1, former), 1);
+	assert_int_equal(fleet_claim(d, dispatcher, 1, &present), 1);
+	assert_int_equal(fleet_release(d, 1, former), 0);
+	assert_true(fleet_start(d, 1, present));
+	assert_int_equal(fleet_release(d, 1, former), 0);
+	assert_sql(d, "active|2", "select state, claim_seq from locum.job");
 }
 
 /* What claim_look says of job 1 under this claim: "", "lost" or "cancelled". */
@@ -397,6 +428,7 @@ int main(void)
 		DATABASE_TEST(owners_that_are_not_alive_are_found),
 		DATABASE_TEST(progress_is_written_on_the_certificate),
 		DATABASE_TEST(claims_that_their_owner_does_not_know_go_back),
+		DATABASE_TEST(what_goes_back_late_takes_no_later_claim_away),
 		DATABASE_TEST(a_claim_that_somebody_took_away_is_seen_to_be_lost),
 		DATABASE_TEST(a_claim_whose_own_run_completed_the_job_is_not_lost),
 		DATABASE_TEST(a_cancellation_is_seen_with_the_claim),

@@ -266,7 +266,7 @@ end:	do
 	:: atomic { pings[life[i]] && !unsure && nfull(net) && (state[0] == READY || state[1] == READY) ->
 		net!CLAIM,i,conn[i],life[i],0,0; goto claiming }
 #if RECONCILE==2
-	:: atomic { IS_UNKNOWN(i, 0) -> release(0) }    /* claim_reconcile.sql */
+	:: atomic { IS_UNKNOWN(i, 0) -> release(0) }    /* claim_unknown.sql, claim_release.sql */
 	:: atomic { IS_UNKNOWN(i, 1) -> release(1) }
 #elif RECONCILE==1
 	:: atomic { unsure -> unsure = false;

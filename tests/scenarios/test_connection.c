@@ -92,6 +92,47 @@ static void a_pinger_that_loses_its_connection_pings_on(void **state)
 	scenario_drain(s, two);
 }
 
+/* A claim whose answer nobody got. */
+static void forge_claim(struct scenario *s)
+{
+	database_do(
+		s->database,
+		"select locum.submit('gated'); "
+		"update locum.job set state = 'assigned', lane = -1 - lane, "
+		"claim_id = gen_random_uuid(), claim_seq = claim_seq + 1, claimed_at = now(), "
+		"incarnation = (select incarnation from locum.dispatcher) where state = 'pending'");
+}
+
+/* The dispatcher has given up the session that was to give a claim back, has done that by another, and has claimed the job
+ * anew. */
+static void a_claim_that_goes_back_late_takes_nothing_away(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *one;
+
+	scenario_gated(s);
+	scenario_relay(s);
+	one = scenario_start(s, "one", "ping_death_interval = \"1m\" agent \"main\" { size = 2 }");
+	scenario_submit(s, 1, "gated");
+	scenario_await_noted(s, 1, "start 1 1 ");
+	relay_set(s->detour.relay, &(struct relay_rule){ .trigger = "claim_release",
+							 .harm = RELAY_HOLD_AND_CUT,
+							 .times = 1 });
+	forge_claim(s);
+	detour_await(&s->detour, 1);
+	scenario_await_noted(s, 1, "start 2 2 ");
+	relay_set(s->detour.relay, &DETOUR_PASS);
+	scenario_await(s, "select count(*) = 1 from pg_stat_activity where datname = "
+			  "current_database() and application_name like 'locum/pump/%%'");
+	assert_sql(s->database, "t|2",
+		   "select claim_id is not null, claim_seq from locum.job where id = 2");
+	scenario_let(s, "gate", 2);
+	scenario_await_finished(s, 2, "completed");
+	scenario_assert_done_once(s, 2);
+	assert_int_equal(scenario_noted(s, "start "), 2);
+	scenario_drain(s, one);
+}
+
 /* The lowest descriptor that is not open; below it the process can open none. */
 static rlim_t lowest_free(pid_t pid)
 {
@@ -188,6 +229,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		SCENARIO_TEST(a_lost_reply_loses_no_job_and_repeats_none),
 		SCENARIO_TEST(a_pinger_that_loses_its_connection_pings_on),
+		SCENARIO_TEST(a_claim_that_goes_back_late_takes_nothing_away),
 		SCENARIO_TEST(a_dispatcher_without_descriptors_pings_on),
 		SCENARIO_TEST(a_submission_wakes_an_idle_dispatcher),
 		SCENARIO_TEST(polling_alone_is_enough),

@@ -166,6 +166,16 @@ bool fleet_start(struct database *d, int64_t id, struct uuid claim_id)
 	return database_count(d, "job_start", &args) == 1;
 }
 
+int64_t fleet_release(struct database *d, int64_t id, struct uuid claim_id)
+{
+	struct args args;
+
+	args_init(&args);
+	args_int8_array(&args, &id, 1);
+	args_uuid_array(&args, &claim_id, 1);
+	return database_count(d, "claim_release", &args);
+}
+
 static struct args_text text_of(const char *text)
 {
 	return (struct args_text){ text, text == NULL ? 0 : strlen(text) };

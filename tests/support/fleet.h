@@ -55,6 +55,9 @@ int64_t fleet_claim_one(struct database *d, struct uuid incarnation, struct uuid
 /* Marks a claimed job as active; returns whether the claim stood. */
 bool fleet_start(struct database *d, int64_t id, struct uuid claim_id);
 
+/* claim_release for one job; returns how many were given back. */
+int64_t fleet_release(struct database *d, int64_t id, struct uuid claim_id);
+
 struct fleet_outcome {
 	int64_t id;
 	struct uuid claim_id;

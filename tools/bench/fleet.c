@@ -133,7 +133,7 @@ static int do_reconcile(struct worker *worker, const struct dispatcher *self, st
 {
 	struct db_call calls[2];
 
-	claim_reconcile_call(&calls[0], self->incarnation, NULL, 0);
+	claim_unknown_call(&calls[0], self->incarnation, NULL, 0);
 	claim_look_call(&calls[1], NULL, NULL, 0);
 	return run_calls(worker->pump, calls, 2, err);
 }
