@@ -41,6 +41,7 @@ struct claimer {
 	int64_t hold_until_ms;
 	int dry_steps; /* claims in a row that found nothing */
 	int claims;    /* on their way */
+	bool full;     /* the last one took all that it asked for */
 	bool looks;    /* before it claims */
 	int64_t confirmed_ms;
 	bool rescanning;
@@ -238,6 +239,11 @@ bool claimer_is_dry(const struct claimer *claimer)
 	return claimer->dry_steps > 0 || claimer->handler_count == 0;
 }
 
+bool claimer_is_full(const struct claimer *claimer)
+{
+	return claimer->full;
+}
+
 /* Smooth weighted turns: each queue gains its weight, the richest goes first and pays the sum. */
 static int next_turn(struct claimer *claimer)
 {
@@ -359,6 +365,7 @@ void claimer_take(struct claimer *claimer, const struct job_claimed *jobs, size_
 	bool full = count >= (size_t)asked;
 
 	claimer->claims--;
+	claimer->full = full;
 	move_cursors(claimer, jobs, count, full);
 	if (!full && claimer->horizon > 0)
 		skip_to_horizon(claimer);

@@ -77,6 +77,9 @@ void claimer_wake(struct claimer *claimer);
 /* Whether the last claims found nothing, so that a submitter should wake us. */
 bool claimer_is_dry(const struct claimer *claimer);
 
+/* Whether the last claim took all that it asked for, so that there is probably more in line. */
+bool claimer_is_full(const struct claimer *claimer);
+
 /* Begins a claim: fills its ranges, which belong to the claimer and hold until the next begins. 0: no queue to
  * scan. Several claims may be on their way; while one that rescans is, there is no room for another. */
 size_t claimer_begin(struct claimer *claimer, int64_t now_ms, const struct job_range **ranges);

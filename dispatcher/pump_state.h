@@ -74,6 +74,7 @@ struct pump {
 	int64_t reconcile_due_ms; /* looked for all the same */
 	bool careful;             /* a value was refused: completes alone, to know whose */
 	bool idle;                /* the database says that we want to be woken */
+	int64_t dry_ms;           /* when no claimer found work last */
 	bool agents_dirty;        /* what the database knows of our agents is out of date */
 
 	int agent_count;

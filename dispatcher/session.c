@@ -12,7 +12,12 @@
 #include "dispatcher/courier.h"
 #include "dispatcher/turn.h"
 
-enum { QUEUES_INTERVAL_MS = 1000, LOOK_MOST = 10000 };
+enum {
+	QUEUES_INTERVAL_MS = 1000,
+	LOOK_MOST = 10000,
+	BUSY_MS =
+		10, /* so long there is work before submitters are told that they need not wake us */
+};
 
 static int save_agents(struct pump *pump, struct error *err)
 {
@@ -315,8 +320,9 @@ static int open_main(struct pump *pump, struct error *err)
 	return 0;
 }
 
-/* All claimers that may claim are dry: a submitter should wake us. One of them is not: it need not. */
-static int say_idle(struct pump *pump, struct error *err)
+/* All claimers that may claim are dry: a submitter should wake us. One of them is not, and stays so: it need not. A job
+ * now and then is claimed without saying so twice: to be woken in vain does no harm. */
+static int say_idle(struct pump *pump, int64_t now_ms, struct error *err)
 {
 	bool may_claim = !pump->draining && !pump->quiet && pump->options.config->listen != 0;
 	bool idle = false;
@@ -330,7 +336,9 @@ static int say_idle(struct pump *pump, struct error *err)
 		       (link_is_ready(&pump->links[i]) && !claimer_is_dry(pump->claimers[i]));
 	}
 	idle = idle && !busy;
-	if (idle == pump->idle)
+	if (!busy)
+		pump->dry_ms = now_ms;
+	if (idle == pump->idle || (busy && now_ms - pump->dry_ms < BUSY_MS))
 		return 0;
 	agent_idle_call(&call, pump->incarnation, idle);
 	if (db_run(pump->main.db, &call, 1, &rows, err) != 0)
@@ -362,7 +370,7 @@ int session_prepare(struct pump *pump, int64_t now_ms, struct error *err)
 		if (!pump->draining && find_queues(pump, now_ms, err) != 0)
 			return -1;
 	}
-	return say_idle(pump, err);
+	return say_idle(pump, now_ms, err);
 }
 
 int session_open_extra(struct pump *pump, struct connection *connection, struct error *err)

@@ -438,7 +438,7 @@ bool turn_is_worth_another(const struct pump *pump, int64_t now_ms)
 	if (outbox_count(pump->outbox) >= EXTRA_JOBS)
 		return true;
 	for (int i = 0; may_claim(pump) && i < pump->agent_count; i++)
-		if (!claimer_is_dry(pump->claimers[i]) && claim_room(pump, i, now_ms) >= EXTRA_JOBS)
+		if (claimer_is_full(pump->claimers[i]) && claim_room(pump, i, now_ms) >= EXTRA_JOBS)
 			return true;
 	return false;
 }

@@ -114,6 +114,18 @@ static void work_found_ends_the_back_off(void **state)
 	assert_int_equal(claimer_due_ms(bench->claimer), BENCH_NOW);
 }
 
+static void a_claim_is_full_when_it_took_all_that_it_asked_for(void **state)
+{
+	struct claimer_bench *bench = *state;
+	struct job_claimed job = claimer_bench_job(11, 5, 1);
+
+	assert_false(claimer_is_full(bench->claimer));
+	claimer_bench_take(bench, &job, 1, 1, BENCH_NOW);
+	assert_true(claimer_is_full(bench->claimer));
+	claimer_bench_take(bench, &job, 1, 2, BENCH_NOW);
+	assert_false(claimer_is_full(bench->claimer));
+}
+
 static void a_wake_up_makes_a_claim_due_at_once(void **state)
 {
 	struct claimer_bench *bench = *state;
@@ -317,6 +329,7 @@ int main(void)
 		BENCH_TEST(a_dry_claimer_backs_off_to_the_poll_interval),
 		BENCH_TEST(the_back_off_never_passes_a_short_poll_interval),
 		BENCH_TEST(work_found_ends_the_back_off),
+		BENCH_TEST(a_claim_is_full_when_it_took_all_that_it_asked_for),
 		BENCH_TEST(a_wake_up_makes_a_claim_due_at_once),
 		BENCH_TEST(each_claim_scans_every_queue_priority_and_lane_in_order),
 		BENCH_TEST(queues_come_first_by_their_weights),
