@@ -163,15 +163,24 @@ static struct play *next_to_heal(struct play *plays, int count)
 	return next;
 }
 
-static void do_harm(struct nemesis *nemesis, struct play *plays, int count)
+static void inject_all(struct nemesis *nemesis, struct play *plays, int count, bool punctual)
 {
-	struct play *next;
-
 	for (int i = 0; i < count; i++) {
+		if (plays[i].bout.fault->punctual != punctual)
+			continue;
 		inject(&plays[i]);
 		if (!plays[i].bit)
 			heal(nemesis, &plays[i]);
 	}
+}
+
+/* The other of a pair may take its time to bite. */
+static void do_harm(struct nemesis *nemesis, struct play *plays, int count)
+{
+	struct play *next;
+
+	inject_all(nemesis, plays, count, false);
+	inject_all(nemesis, plays, count, true);
 	while ((next = next_to_heal(plays, count)) != NULL) {
 		await_moment(nemesis, next->heals_ms);
 		heal(nemesis, next);
@@ -256,6 +265,7 @@ static void try_again(struct nemesis *nemesis, struct play *play)
 		if (play->bit)
 			error_set(&play->why, ERROR_RETRY, "nothing shows that it bit");
 		note(nemesis, "is injected again", play->bout.fault->name, &play->why);
+		history_write(&nemesis->stage->nemesis, "again %d", play->bout.number);
 		free(play->bout.own);
 		play->bout.own = NULL;
 		if (is_to_kill(play->bout.fault))
