@@ -60,7 +60,8 @@ struct fault {
 	const char *pass;    /* what must hold besides the invariants, in words */
 	bool shortened;      /* a long-running row, played short */
 	bool lonely;         /* what it stops, others are done with: it overlaps with none */
-	bool untargeted;     /* it hurts no dispatcher in particular: bout->target is -1 */
+	bool punctual;   /* more comes of it when it stays too long: the last of a pair to begin */
+	bool untargeted; /* it hurts no dispatcher in particular: bout->target is -1 */
 
 	/* Whether this machine can do it; a reason in *err when not. NULL: always. */
 	int (*possible)(struct error *err);
@@ -146,6 +147,9 @@ void bout_witness(struct bout *bout, const char *format, ...) __attribute__((for
 
 /* Writes that its criterion was not met. */
 void bout_broken(struct bout *bout, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Writes that it stayed longer than it was to, so that deaths and conflicts may come of it. */
+void bout_late(struct bout *bout);
 
 /* Waits until the condition holds, at most that long, looking at growing pauses up to 50 ms; 0, or -1 with "… did not
  * happen within …". Returns early when the run is cut off. */

@@ -123,27 +123,49 @@ static int let_go(struct bout *bout, struct error *err)
 	return 0;
 }
 
+struct paused {
+	struct victim victim;
+	int64_t began_ms;
+};
+
 static int pause_it(struct bout *bout, struct error *err)
 {
-	return victim_take(bout, sizeof(struct victim), err) == NULL ? -1 : victim_stop(bout, err);
+	struct paused *paused = victim_take(bout, sizeof(*paused), err);
+
+	if (paused == NULL)
+		return -1;
+	paused->began_ms = clock_monotonic_ms();
+	return victim_stop(bout, err);
 }
 
-/* Shorter than what its fence allows, counted from a ping that is one interval old. */
-static int64_t pause_ms(const struct bout *bout)
+/* What its fence allows, counted from a ping that is one interval old. */
+static int64_t allowed_ms(const struct bout *bout)
 {
 	const struct plan_intervals *intervals = &bout->stage->act->intervals;
-	int64_t allowed_ms = intervals->death_ms - intervals->margin_ms - intervals->grace_ms -
-			     intervals->ping_ms;
 
-	return allowed_ms / 2;
+	return intervals->death_ms - intervals->margin_ms - intervals->grace_ms -
+	       intervals->ping_ms;
 }
 
+static int64_t pause_ms(const struct bout *bout)
+{
+	return allowed_ms(bout) / 2;
+}
+
+/* On a machine that stands still now and then it may have lasted longer. */
 static int end_pause(struct bout *bout, struct error *err)
 {
-	if (bout->own != NULL && victim_is_stopped(bout))
+	const struct paused *paused = bout->own;
+	bool stopped = paused != NULL && victim_is_stopped(bout);
+	int status = let_go(bout, err);
+	int64_t past_ms = stopped ? clock_monotonic_ms() - paused->began_ms : 0;
+
+	if (past_ms >= allowed_ms(bout))
+		bout_late(bout);
+	else if (stopped)
 		bout_witness(bout, "process %d was still stopped after %" PRId64 " ms",
-			     (int)((const struct victim *)bout->own)->pid, pause_ms(bout));
-	return let_go(bout, err);
+			     (int)paused->victim.pid, past_ms);
+	return status;
 }
 
 /* --- stopped with all that came of it ----------------------------------------------------------- */
@@ -293,6 +315,7 @@ const struct fault fault_dispatcher[] = {
 		.witness = "its state is T to the end",
 		.heals = "SIGCONT",
 		.pass = "nothing happens",
+		.punctual = true,
 		.inject = pause_it,
 		.hold_ms = pause_ms,
 		.heal = end_pause,

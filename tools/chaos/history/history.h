@@ -65,6 +65,8 @@
  *   heal BOUT
  *   settled BOUT                    the fleet is whole again: every dispatcher registered, work goes on
  *   broken BOUT TEXT                its own criterion was not met: the act is invalid
+ *   again BOUT                      it did not bite and is injected anew, alone
+ *   late BOUT                       it stayed longer than it was to: deaths and conflicts may come of it
  *   skip FAULT REASON
  *   clock REALTIME DBTIME           now and then; microseconds since 1970
  *   note TEXT

@@ -110,6 +110,7 @@ struct check_bout {
 	int64_t healed_us;
 	int64_t settled_us; /* INT64_MAX while it is not */
 	int witnesses;
+	bool again;                                       /* it was injected anew, alone */
 	struct check_latency *latencies[CHECK_LATENCIES]; /* while it was on; NULL: not demanded */
 };
 

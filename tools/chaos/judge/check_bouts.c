@@ -123,6 +123,29 @@ static bool take_broken(struct check *check, int64_t at_us, char **words, size_t
 	return true;
 }
 
+/* Half of a pair that is injected anew does not overlap with the other. */
+static bool take_again(struct check *check, int64_t at_us, char **words, size_t count)
+{
+	struct check_bout *bout = find(check, words[1]);
+
+	(void)at_us;
+	(void)count;
+	if (bout != NULL)
+		bout->again = true;
+	return bout != NULL;
+}
+
+static bool take_late(struct check *check, int64_t at_us, char **words, size_t count)
+{
+	struct check_bout *bout = find(check, words[1]);
+
+	(void)at_us;
+	(void)count;
+	if (bout != NULL)
+		bout->demands &= ~(unsigned)(FAULT_NO_DEATH | FAULT_NO_CONFLICT);
+	return bout != NULL;
+}
+
 static bool take_skip(struct check *check, int64_t at_us, char **words, size_t count)
 {
 	(void)at_us;
@@ -190,6 +213,7 @@ void check_bouts(struct check *check)
 		{ "begin", 2, 0, take_nothing },   { "inject", 3, 4, take_inject },
 		{ "witness", 2, 3, take_witness }, { "heal", 2, 2, take_heal },
 		{ "settled", 2, 2, take_settled }, { "broken", 2, 3, take_broken },
+		{ "again", 2, 2, take_again },     { "late", 2, 2, take_late },
 		{ "skip", 2, 3, take_skip },       { "clock", 3, 3, take_clock },
 		{ "crashed", 3, 3, take_crashed }, { "note", 1, 2, take_nothing },
 		{ "drained", 2, 2, take_drained }, { "undrained", 2, 2, take_undrained },

@@ -53,6 +53,11 @@ void bout_broken(struct bout *bout, const char *format, ...)
 	va_end(args);
 }
 
+void bout_late(struct bout *bout)
+{
+	history_write(&bout->stage->nemesis, "late %d", bout->number);
+}
+
 int bout_await(struct bout *bout, bool (*holds)(struct bout *bout), int64_t timeout_ms,
 	       const char *what, struct error *err)
 {

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "tools/chaos/faults/fault.h"
 #include "tools/chaos/plan/chance.h"
+#include "tools/chaos/play/burden.h"
 #include "tools/chaos/play/load.h"
 
 enum {
@@ -162,15 +163,24 @@ static struct play *next_to_heal(struct play *plays, int count)
 	return next;
 }
 
-static void do_harm(struct nemesis *nemesis, struct play *plays, int count)
+static void inject_all(struct nemesis *nemesis, struct play *plays, int count, bool punctual)
 {
-	struct play *next;
-
 	for (int i = 0; i < count; i++) {
+		if (plays[i].bout.fault->punctual != punctual)
+			continue;
 		inject(&plays[i]);
 		if (!plays[i].bit)
 			heal(nemesis, &plays[i]);
 	}
+}
+
+/* The other of a pair may take its time to bite. */
+static void do_harm(struct nemesis *nemesis, struct play *plays, int count)
+{
+	struct play *next;
+
+	inject_all(nemesis, plays, count, false);
+	inject_all(nemesis, plays, count, true);
 	while ((next = next_to_heal(plays, count)) != NULL) {
 		await_moment(nemesis, next->heals_ms);
 		heal(nemesis, next);
@@ -241,6 +251,11 @@ static void settle(struct nemesis *nemesis, struct play *plays, int count)
 		bout_broken(&plays[i].bout, "the fleet is not whole after it: %s", err.text);
 }
 
+static bool is_to_kill(const struct fault *fault)
+{
+	return (fault->demands & (FAULT_RECLAIM | FAULT_MASS)) != 0;
+}
+
 /* What kept one from biting, such as the other of a pair, may have gone. */
 static void try_again(struct nemesis *nemesis, struct play *play)
 {
@@ -250,8 +265,11 @@ static void try_again(struct nemesis *nemesis, struct play *play)
 		if (play->bit)
 			error_set(&play->why, ERROR_RETRY, "nothing shows that it bit");
 		note(nemesis, "is injected again", play->bout.fault->name, &play->why);
+		history_write(&nemesis->stage->nemesis, "again %d", play->bout.number);
 		free(play->bout.own);
 		play->bout.own = NULL;
+		if (is_to_kill(play->bout.fault))
+			burden_lay(nemesis->stage, play->bout.target, -1);
 		do_harm(nemesis, play, 1);
 		settle(nemesis, play, 1);
 	}
@@ -286,6 +304,20 @@ static void draw_targets(struct nemesis *nemesis, int targets[static BOUT_MOST])
 			      : (targets[0] + 1 + (int)chance_below(&chance, size - 1)) % (int)size;
 }
 
+/* Who is to die has something that others can take. */
+static void burden_targets(struct nemesis *nemesis, const struct plan_bout *planned,
+			   int targets[static BOUT_MOST])
+{
+	struct stage *stage = nemesis->stage;
+
+	if (is_to_kill(planned->first))
+		targets[0] = burden_lay(stage, planned->first->untargeted ? -1 : targets[0],
+					planned->second == NULL ? -1 : targets[1]);
+	if (planned->second != NULL && is_to_kill(planned->second))
+		targets[1] = burden_lay(stage, planned->second->untargeted ? -1 : targets[1],
+					targets[0]);
+}
+
 static void play_bout(struct nemesis *nemesis, const struct plan_bout *planned)
 {
 	const int count = planned->second == NULL ? 1 : BOUT_MOST;
@@ -293,6 +325,7 @@ static void play_bout(struct nemesis *nemesis, const struct plan_bout *planned)
 	int targets[BOUT_MOST];
 
 	draw_targets(nemesis, targets);
+	burden_targets(nemesis, planned, targets);
 	begin(nemesis, &plays[0], planned->first, targets[0]);
 	if (count == BOUT_MOST) {
 		begin(nemesis, &plays[1], planned->second, targets[1]);
