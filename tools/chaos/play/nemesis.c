@@ -250,6 +250,7 @@ static void try_again(struct nemesis *nemesis, struct play *play)
 		if (play->bit)
 			error_set(&play->why, ERROR_RETRY, "nothing shows that it bit");
 		note(nemesis, "is injected again", play->bout.fault->name, &play->why);
+		history_write(&nemesis->stage->nemesis, "again %d", play->bout.number);
 		free(play->bout.own);
 		play->bout.own = NULL;
 		do_harm(nemesis, play, 1);
