@@ -364,7 +364,28 @@ static void what_a_failover_lost_is_told_apart(void **state)
 	ADD(CLIENT, "1203000 ok Q 3");
 	verdict = chaos_history_accepted(*state);
 	assert_int_equal(verdict->lost_by_failover, 1);
+	assert_string_equal(verdict->lost_ids, " 3");
+	assert_int_equal(verdict->completions_lost, 0);
 	assert_int_equal(verdict->lost, 0);
+}
+
+static void a_completion_that_a_failover_lost_is_no_lost_job(void **state)
+{
+	const struct verdict *verdict;
+
+	CHANGE(ACT, "demand_harm=16", "demand_harm=128");
+	ADD(A, "1592000 complete k3 2:completed:c2");
+	ADD(A, "1593000 answer k3 2:accepted");
+	verdict = chaos_history_accepted(*state);
+	assert_int_equal(verdict->lost_by_failover, 0);
+	assert_int_equal(verdict->completions_lost, 1);
+}
+
+/* A ping whose answer did not come may have been heard. */
+static void a_reclaim_is_timed_from_the_ping_that_may_have_been_heard(void **state)
+{
+	ADD(A, "1791000 ping 2");
+	assert_int_equal(chaos_history_accepted(*state)->reclaim_max_ms, 1919);
 }
 
 int main(void)
@@ -406,6 +427,8 @@ int main(void)
 		CHAOS_HISTORY_TEST(a_criterion_that_was_not_met_is_invalid),
 		CHAOS_HISTORY_TEST(a_crash_that_no_fault_caused_is_invalid),
 		CHAOS_HISTORY_TEST(what_a_failover_lost_is_told_apart),
+		CHAOS_HISTORY_TEST(a_completion_that_a_failover_lost_is_no_lost_job),
+		CHAOS_HISTORY_TEST(a_reclaim_is_timed_from_the_ping_that_may_have_been_heard),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -126,9 +126,130 @@ static void a_worker_that_lives_long_without_a_ping_is_unknown(void **state)
 	UNKNOWN("the log of B does not tell of any ping");
 }
 
+/* --- the nemesis -------------------------------------------------------------------------------- */
+
+#define NEXT                                                                                       \
+	"4500000 inject 2 harm 1\n4500100 witness 2 it bit\n4600000 heal 2\n4700000 settled 2\n"
+
+static void an_unknown_fault_is_unknown(void **state)
+{
+	CHANGE(NEMESIS, "inject 1 harm", "inject 1 made-up");
+	UNKNOWN("nemesis.log:3: there is no fault \"made-up\"");
+}
+
+static void a_fault_on_a_stage_that_it_is_not_of_is_unknown(void **state)
+{
+	CHANGE(ACT, "name=good", "name=good\nstage=plain");
+	CHANGE(NEMESIS, "inject 1 harm", "inject 1 failover-asynchronous");
+	UNKNOWN("failover-asynchronous cannot be played on the stage \"plain\"");
+}
+
+static void a_fault_on_its_own_stage_is_known(void **state)
+{
+	CHANGE(ACT, "name=good", "name=good\nstage=network");
+	CHANGE(NEMESIS, "inject 1 harm", "inject 1 dispatcher-partitioned");
+	chaos_history_accepted(*state);
+}
+
+static void a_bout_that_was_taken_out_is_unknown(void **state)
+{
+	CHANGE(NEMESIS, "5000000 drained", NEXT "5000000 drained");
+	CHANGE(NEMESIS, "inject 2", "inject 3");
+	CHANGE(NEMESIS, "witness 2", "witness 3");
+	CHANGE(NEMESIS, "heal 2", "heal 3");
+	CHANGE(NEMESIS, "settled 2", "settled 3");
+	UNKNOWN("bout 3 follows bout 1");
+}
+
+static void two_bouts_one_after_the_other_are_no_pair(void **state)
+{
+	const struct verdict *verdict;
+
+	CHANGE(NEMESIS, "5000000 drained", NEXT "5000000 drained");
+	verdict = chaos_history_accepted(*state);
+	assert_int_equal(verdict->faults[0].injected, 2);
+	assert_int_equal(verdict->pairs, 0);
+}
+
+static void two_bouts_that_overlap_are_a_pair(void **state)
+{
+	const struct verdict *verdict;
+
+	CHANGE(NEMESIS, "1600100 witness", "1600050 inject 2 harm 1\n1600100 witness");
+	CHANGE(NEMESIS, "3900000 heal 1",
+	       "1600200 witness 2 it bit\n3800000 heal 2\n3900000 heal 1");
+	CHANGE(NEMESIS, "4400000 settled 1", "4400000 settled 1\n4400001 settled 2");
+	verdict = chaos_history_accepted(*state);
+	assert_int_equal(verdict->pairs, 1);
+	assert_int_equal(verdict->half_pairs, 0);
+}
+
+static void half_of_a_pair_that_bit_alone_is_no_pair(void **state)
+{
+	const struct verdict *verdict;
+
+	CHANGE(NEMESIS, "1600100 witness", "1600050 inject 2 harm 1\n1600100 witness");
+	CHANGE(NEMESIS, "3900000 heal 1", "3800000 heal 2\n3900000 heal 1");
+	CHANGE(NEMESIS, "4400000 settled 1",
+	       "4000000 again 2\n4100000 witness 2 it bit\n4200000 heal 2\n"
+	       "4400000 settled 1\n4400001 settled 2");
+	verdict = chaos_history_accepted(*state);
+	assert_int_equal(verdict->pairs, 0);
+	assert_int_equal(verdict->half_pairs, 1);
+}
+
+static void a_bout_that_was_not_healed_is_unknown(void **state)
+{
+	CHANGE(NEMESIS, "3900000 heal 1\n", "");
+	UNKNOWN("harm (bout 1) settled and was not healed");
+}
+
+static void a_bout_that_settled_before_it_was_healed_is_unknown(void **state)
+{
+	CHANGE(NEMESIS, "3900000 heal 1\n4400000 settled 1", "3900000 settled 1\n4400000 heal 1");
+	UNKNOWN("not injected, healed and settled in this order");
+}
+
+static void a_witness_from_before_the_injection_is_unknown(void **state)
+{
+	CHANGE(NEMESIS, "1600100 witness", "1599999 witness");
+	UNKNOWN("the witness of bout 1 is older");
+}
+
+static void another_death_interval_than_the_acts_is_unknown(void **state)
+{
+	CHANGE(ACT, "death_us=2000000", "death_us=20000000");
+	UNKNOWN("the death interval of A is 2000 ms, and the act's is 20000");
+}
+
+static void deaths_of_those_who_held_nothing_prove_no_reclaim(void **state)
+{
+	CHANGE(DATABASE, "1310000 claim 2 12 c2 1 A\n", "");
+	CHANGE(DATABASE, "1320000 start 2 13 c2 1 A\n", "");
+	CHANGE(DATABASE, "3710000 back 2 16 c2 1 A pending\n", "");
+	CHANGE(DATABASE, "3720000 claim 2 17 c3 2 B", "1330000 claim 2 12 c3 2 B");
+	CHANGE(A, "1311000 claim A c2 2:1\n1311001 begin c2 2\n", "");
+	CHANGE(EFFECT, "1312000 begin 2 c2 1 51\n", "");
+	CHANGE(EFFECT, "1500000 beat 2 c2 1 51\n", "");
+	CHANGE(FINAL, "2 completed c3 2 1 1 1", "2 completed c3 2 1 0 0");
+	UNKNOWN("no dispatcher that died held a job");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		CHAOS_HISTORY_TEST(an_unknown_fault_is_unknown),
+		CHAOS_HISTORY_TEST(a_fault_on_a_stage_that_it_is_not_of_is_unknown),
+		CHAOS_HISTORY_TEST(a_fault_on_its_own_stage_is_known),
+		CHAOS_HISTORY_TEST(a_bout_that_was_taken_out_is_unknown),
+		CHAOS_HISTORY_TEST(two_bouts_one_after_the_other_are_no_pair),
+		CHAOS_HISTORY_TEST(two_bouts_that_overlap_are_a_pair),
+		CHAOS_HISTORY_TEST(half_of_a_pair_that_bit_alone_is_no_pair),
+		CHAOS_HISTORY_TEST(a_bout_that_was_not_healed_is_unknown),
+		CHAOS_HISTORY_TEST(a_bout_that_settled_before_it_was_healed_is_unknown),
+		CHAOS_HISTORY_TEST(a_witness_from_before_the_injection_is_unknown),
+		CHAOS_HISTORY_TEST(another_death_interval_than_the_acts_is_unknown),
+		CHAOS_HISTORY_TEST(deaths_of_those_who_held_nothing_prove_no_reclaim),
 		CHAOS_HISTORY_TEST(a_file_without_its_last_line_is_unknown),
 		CHAOS_HISTORY_TEST(records_that_are_missing_among_others_are_counted),
 		CHAOS_HISTORY_TEST(a_record_behind_the_end_is_unknown),

@@ -146,9 +146,10 @@ static void add_next_fault(void **state, int at_us)
 {
 	char lines[256];
 
-	snprintf(lines, sizeof(lines),
-		 "%d inject 2 other 0\n%d witness 2 seen\n%d heal 2\n%d settled 2\n5000000 drained",
-		 at_us, at_us, at_us, at_us);
+	snprintf(
+		lines, sizeof(lines),
+		"%d inject 2 worker-killed 0\n%d witness 2 seen\n%d heal 2\n%d settled 2\n5000000 drained",
+		at_us, at_us, at_us, at_us);
 	CHANGE(NEMESIS, "5000000 drained", lines);
 }
 
@@ -172,9 +173,42 @@ static void work_that_does_not_come_back_for_ten_seconds_is_timed_so_far(void **
 	assert_int_equal(chaos_history_accepted(*state)->faults[0].back_max_ms, 11100);
 }
 
+/* --- bounds ------------------------------------------------------------------------------------- */
+
+/* Who is not told looks all the same. */
+static void a_job_that_waits_though_notifications_alone_are_lost_breaks_l6(void **state)
+{
+	CHANGE(ACT, "demand_harm=16", "demand_harm=8192");
+	CHANGE(NEMESIS, "4400000 settled", "9900000 settled");
+	CHANGE(NEMESIS, "5000000 drained", "9900001 drained");
+	CHANGE(NEMESIS, "5000001 end", "9900002 end");
+	ADD(DATABASE, "4500000 submit 3 20 pending");
+	ADD(DATABASE, "9500000 claim 3 22 c4 1 B");
+	ADD(DATABASE, "9600000 end 3 24 c4 1 B completed");
+	ADD(FINAL, "0 job 3 completed c4 1 1 0 0");
+	ADD(CLIENT, "4500000 submit Q 1");
+	ADD(CLIENT, "4500000 ok Q 3");
+	chaos_history_rejected(*state, VERDICT_L6, false);
+}
+
+static void a_reclaim_that_is_late_by_less_than_a_ping_breaks_l2(void **state)
+{
+	CHANGE(DATABASE, "3700000 dead A 2100000", "4700000 dead A 3100000");
+	CHANGE(DATABASE, "3710000 back", "4711000 back");
+	CHANGE(DATABASE, "3720000 claim", "4721000 claim");
+	CHANGE(DATABASE, "3800000 end", "4800000 end");
+	CHANGE(NEMESIS, "4400000 settled", "4900000 settled");
+	CHANGE(B, "3721000 claim B c3 2:2\n3721001", "4722000 claim B c3 2:2\n4722001");
+	CHANGE(B, "3799000 complete", "4799000 complete");
+	CHANGE(B, "3801000 answer", "4801000 answer");
+	chaos_history_rejected(*state, VERDICT_L2, false);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		CHAOS_HISTORY_TEST(a_job_that_waits_though_notifications_alone_are_lost_breaks_l6),
+		CHAOS_HISTORY_TEST(a_reclaim_that_is_late_by_less_than_a_ping_breaks_l2),
 		CHAOS_HISTORY_TEST(pings_that_a_fault_slows_down_break_its_criterion),
 		CHAOS_HISTORY_TEST(pings_that_a_fault_leaves_unanswered_break_its_criterion),
 		CHAOS_HISTORY_TEST(pings_that_are_as_slow_without_the_fault_are_right),

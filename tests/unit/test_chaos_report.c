@@ -183,12 +183,16 @@ static void what_a_failover_lost_is_told_with_the_verdict(void **state)
 	struct folder *folder = *state;
 	struct verdict verdict = good_verdict();
 
-	verdict.lost_by_failover = 33;
+	for (int64_t job = 1; job <= 33; job++)
+		verdict_lose(&verdict, job * 1000000);
+	verdict.completions_lost = 7;
 	put_act(folder);
 	put_verdict(folder, "01-kills", &verdict);
 	put_verdict(folder, "", &verdict);
 	assert_has_not(as_text(folder, 200), "none was lost");
-	assert_has(as_text(folder, 200), "lost by failovers that may lose: 33.");
+	assert_has(as_text(folder, 200), "lost by failovers that may lose: 33 jobs");
+	assert_has(as_text(folder, 400), "(the first: 1000000 2000000 ");
+	assert_has(as_text(folder, 400), ", and 7 accepted completions.");
 }
 
 static void the_text_is_no_wider_than_the_terminal(void **state)

@@ -45,7 +45,8 @@ enum fault_demand {
 	FAULT_QUICK_PINGS = 1 << 10, /* 99 % of the pings take at most 5 times as long as usual */
 	FAULT_QUICK_CLAIMS = 1 << 11, /* of the claims, too */
 	FAULT_QUICK_ENDS =
-		1 << 12, /* of the jobs at most twice as long; check_latency.c tells usual */
+		1 << 12,        /* of the jobs at most twice as long; check_latency.c tells usual */
+	FAULT_POLLED = 1 << 13, /* jobs are picked up within a poll interval all the same */
 };
 
 struct fault {

@@ -95,9 +95,10 @@ struct check_life {
 	int64_t held;         /* claims now */
 	int64_t idle_us;      /* since when there are none */
 	int64_t claims;
-	int64_t back_us;      /* when the last claim came back after its death */
-	int pid;              /* from the worker's log, 0: it is in none */
-	int64_t contact_us;   /* the database's last answer before its end */
+	int64_t back_us;       /* when the last claim came back after its death */
+	int pid;               /* from the worker's log, 0: it is in none */
+	int64_t contact_us;    /* the database's last answer before its end */
+	int64_t unanswered_us; /* when the first ping since that was sent, or 0 */
 	int64_t ping_sent_us; /* when the last ping that was acknowledged before its end was sent */
 	bool lived_on;
 };
@@ -142,6 +143,7 @@ struct check {
 	int64_t gaps;
 
 	/* the act's settings */
+	char stage[32];
 	int64_t ping_us, death_us, scan_us, poll_us, began_us, began_real_us;
 	int64_t max_attempts, leases, clients;
 	bool forgets;
@@ -153,8 +155,9 @@ struct check {
 	struct check_clock *clocks;
 	size_t clock_count, clock_room, clock_at;
 	bool ended, may_lose;
-	int64_t undrained; /* -1: it did not say */
-	int64_t ended_us;  /* when the database's record was collected */
+	bool expects_reclaims; /* a fault demands that what died is reclaimed */
+	int64_t undrained;     /* -1: it did not say */
+	int64_t ended_us;      /* when the database's record was collected */
 
 	/* the database */
 	struct check_job **pages;

@@ -22,7 +22,8 @@ static size_t fault_place(struct verdict *verdict, const char *name)
 	return place < VERDICT_FAULTS ? place : VERDICT_FAULTS - 1;
 }
 
-static unsigned demands_of(const struct check *check, const char *name)
+/* A fault that is not known, or that nobody can play there, has no criterion to judge by. */
+static unsigned demands_of(struct check *check, const char *name)
 {
 	const uint64_t *said = check_map_find(&check->demands, check_map_key(name));
 	const struct fault *fault;
@@ -30,6 +31,13 @@ static unsigned demands_of(const struct check *check, const char *name)
 	if (said != NULL)
 		return (unsigned)*said;
 	fault = fault_find(name);
+	if (fault == NULL)
+		check_read_unsound(check, "%s:%" PRId64 ": there is no fault \"%s\"", check->file,
+				   check->line, name);
+	else if (fault->stage != STAGE_PLAIN &&
+		 strcmp(check->stage, fault_stage_name(fault->stage)) != 0)
+		check_read_unsound(check, "%s:%" PRId64 ": %s cannot be played on the stage \"%s\"",
+				   check->file, check->line, name, check->stage);
 	return fault == NULL ? 0 : fault->demands;
 }
 
@@ -58,6 +66,9 @@ static bool take_inject(struct check *check, int64_t at_us, char **words, size_t
 	(void)count;
 	if (!check_read_number(words[1], &number))
 		return false;
+	if (number != (int64_t)check->bout_count + 1)
+		check_read_unsound(check, "%s:%" PRId64 ": bout %" PRId64 " follows bout %zu",
+				   check->file, check->line, number, check->bout_count);
 	if (!check_read_room(check, &check->bouts, &check->bout_room, check->bout_count,
 			     sizeof(*check->bouts)))
 		return true;
@@ -71,6 +82,8 @@ static bool take_inject(struct check *check, int64_t at_us, char **words, size_t
 	check->verdict->faults[bout->fault].injected++;
 	if ((bout->demands & FAULT_MAY_LOSE) != 0)
 		check->may_lose = true;
+	if ((bout->demands & (FAULT_RECLAIM | FAULT_MASS)) != 0)
+		check->expects_reclaims = true;
 	return true;
 }
 
@@ -78,10 +91,12 @@ static bool take_witness(struct check *check, int64_t at_us, char **words, size_
 {
 	struct check_bout *bout = find(check, words[1]);
 
-	(void)at_us;
 	(void)count;
 	if (bout == NULL)
 		return false;
+	if (at_us < bout->injected_us)
+		check_read_unsound(check, "%s:%" PRId64 ": the witness of bout %d is older than it",
+				   check->file, check->line, bout->number);
 	if (bout->witnesses++ == 0)
 		check->verdict->faults[bout->fault].witnessed++;
 	return true;
@@ -94,6 +109,18 @@ static bool take_heal(struct check *check, int64_t at_us, char **words, size_t c
 	(void)count;
 	if (bout != NULL)
 		bout->healed_us = at_us;
+	return bout != NULL;
+}
+
+/* What did not bite beside the other of a pair was tried alone. */
+static bool take_again(struct check *check, int64_t at_us, char **words, size_t count)
+{
+	struct check_bout *bout = find(check, words[1]);
+
+	(void)at_us;
+	(void)count;
+	if (bout != NULL)
+		bout->again = true;
 	return bout != NULL;
 }
 
@@ -121,18 +148,6 @@ static bool take_broken(struct check *check, int64_t at_us, char **words, size_t
 		snprintf(check->verdict->why, VERDICT_TEXT, "%s: %s", fault->name,
 			 count > 2 ? words[2] : "its criterion was not met");
 	return true;
-}
-
-/* Half of a pair that is injected anew does not overlap with the other. */
-static bool take_again(struct check *check, int64_t at_us, char **words, size_t count)
-{
-	struct check_bout *bout = find(check, words[1]);
-
-	(void)at_us;
-	(void)count;
-	if (bout != NULL)
-		bout->again = true;
-	return bout != NULL;
 }
 
 static bool take_late(struct check *check, int64_t at_us, char **words, size_t count)
@@ -207,6 +222,38 @@ static bool take_end(struct check *check, int64_t at_us, char **words, size_t co
 	return true;
 }
 
+/* What settled was healed before, and after it was injected. */
+static void judge_order(struct check *check, const struct check_bout *bout)
+{
+	const char *name = check->verdict->faults[bout->fault].name;
+
+	if (bout->settled_us == INT64_MAX)
+		return;
+	if (bout->healed_us == 0)
+		check_read_unsound(check, "%s (bout %d) settled and was not healed", name,
+				   bout->number);
+	else if (bout->healed_us < bout->injected_us || bout->settled_us < bout->healed_us)
+		check_read_unsound(
+			check, "%s (bout %d) was not injected, healed and settled in this order",
+			name, bout->number);
+}
+
+/* Two that overlap; not those of which one bit alone. */
+static void count_pairs(struct check *check)
+{
+	for (size_t i = 1; i < check->bout_count; i++) {
+		const struct check_bout *first = &check->bouts[i - 1];
+		const struct check_bout *second = &check->bouts[i];
+
+		if (second->injected_us >= first->settled_us)
+			continue;
+		if (first->again || second->again)
+			check->verdict->half_pairs++;
+		else
+			check->verdict->pairs++;
+	}
+}
+
 void check_bouts(struct check *check)
 {
 	static const struct check_read_kind KINDS[] = {
@@ -224,6 +271,9 @@ void check_bouts(struct check *check)
 	check_read(check, "nemesis.log", KINDS);
 	if (!check->ended)
 		check_read_unsound(check, "nemesis.log has no end");
+	for (size_t i = 0; i < check->bout_count; i++)
+		judge_order(check, &check->bouts[i]);
+	count_pairs(check);
 }
 
 /* --- the database's time ------------------------------------------------------------------------ */

@@ -39,7 +39,7 @@ static void acknowledge(struct check *check, int64_t id)
 		return;
 	check->verdict->acknowledged++;
 	if ((job->flags & CHECK_ACKNOWLEDGED) != 0 && check->may_lose)
-		check->verdict->lost_by_failover++;
+		verdict_lose(check->verdict, id); /* the first that had it */
 	else if ((job->flags & CHECK_ACKNOWLEDGED) != 0)
 		verdict_violate(check->verdict, VERDICT_S4,
 				"%s:%" PRId64 ": job %" PRId64 " was given to two submissions",

@@ -194,7 +194,7 @@ static void deny(struct check *check, const struct check_item *item)
 	const struct check_job *job = check_jobs_at(check, item->job);
 
 	if (check->may_lose) {
-		check->verdict->lost_by_failover++;
+		check->verdict->completions_lost++;
 		return;
 	}
 	check->verdict->stale_accepts += job != NULL && job->claim != item->claim;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tools/chaos/faults/fault.h"
 #include "tools/chaos/history/history.h"
 #include "tools/chaos/judge/check.h"
 
@@ -115,7 +116,9 @@ static void judge_wait(struct check *check, const struct event *event)
 		VIOLATE(L5, event, "was passed over while jobs %" PRId64 " ms younger were taken",
 			overtaken_us / 1000);
 	if (event->at_us - ready_us > most_us && check->last_claim_us < ready_us &&
-	    somebody_idled(check, ready_us) && !check_bouts_on(check, ready_us, event->at_us))
+	    somebody_idled(check, ready_us) &&
+	    (!check_bouts_on(check, ready_us, event->at_us) ||
+	     (check_bouts_all(check, ready_us, event->at_us) & FAULT_POLLED) != 0))
 		VIOLATE(L6, event, "waited %" PRId64 " ms for a dispatcher that had nothing to do",
 			(event->at_us - ready_us) / 1000);
 }
@@ -414,6 +417,12 @@ static bool take_dead(struct check *check, int64_t at_us, char **words, size_t c
 	(void)count;
 	if (!check_read_number(words[2], &age_us) || !check_read_number(words[3], &interval_us))
 		return false;
+	if (interval_us >= 0 && interval_us != check->death_us)
+		check_read_unsound(check,
+				   "%s:%" PRId64 ": the death interval of %s is %" PRId64
+				   " ms, and the act's is %" PRId64,
+				   check->file, check->line, words[1], interval_us / 1000,
+				   check->death_us / 1000);
 	if (life == NULL)
 		return true;
 	life->ended_us = check_bouts_time(check, at_us);

@@ -99,10 +99,12 @@ static void judge_return(struct check *check, const struct check_life *life)
 
 /* --- reclaiming --------------------------------------------------------------------------------- */
 
-/* From the last that the database heard of it, and from a sibling's birth, which may be later. */
+/* From the last that the database heard of it, and from a sibling's birth, which may be later. A ping whose answer it did
+ * not get may have been heard. */
 static int64_t silent_since(const struct check *check, const struct check_life *life)
 {
-	int64_t contact_us = life->contact_us != 0 ? life->contact_us : life->born_us;
+	int64_t heard_us = life->contact_us != 0 ? life->contact_us : life->born_us;
+	int64_t contact_us = life->unanswered_us > heard_us ? life->unanswered_us : heard_us;
 	int64_t sibling_us = INT64_MAX;
 
 	for (size_t i = 0; i < check->life_count; i++) {
@@ -119,8 +121,7 @@ static int64_t silent_since(const struct check *check, const struct check_life *
 static int64_t bound_ms(const struct check *check, const struct check_life *life)
 {
 	unsigned demands = check_bouts_all(check, life->ended_us, life->ended_us);
-	int64_t bound_us = check->death_us + 2 * check->scan_us + check->poll_us + check->ping_us +
-			   CHECK_SLACK_US;
+	int64_t bound_us = check->death_us + 2 * check->scan_us + check->poll_us + CHECK_SLACK_US;
 
 	if ((demands & FAULT_MASS) != 0)
 		return (bound_us + check->death_us + 5000000) / 1000;

@@ -98,7 +98,8 @@ static void judge_job(struct check *check, int64_t id, struct check_job *job)
 	if (is_there || forgotten)
 		return;
 	if (check->may_lose) {
-		check->verdict->lost_by_failover++;
+		if (acknowledged)
+			verdict_lose(check->verdict, id);
 		return;
 	}
 	check->verdict->lost++;

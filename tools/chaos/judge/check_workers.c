@@ -34,8 +34,10 @@ void check_workers_note_contact(struct check *check, int64_t at_us)
 {
 	struct check_life *life = life_of(check);
 
-	if (life != NULL && (life->ended_us == 0 || at_us <= life->ended_us))
+	if (life != NULL && (life->ended_us == 0 || at_us <= life->ended_us)) {
 		life->contact_us = at_us;
+		life->unanswered_us = 0;
+	}
 	check_workers_note_life(check, at_us);
 }
 
@@ -74,9 +76,13 @@ static bool take_register(struct check *check, int64_t at_us, char **words, size
 static bool take_ping(struct check *check, int64_t at_us, char **words, size_t count)
 {
 	struct check_worker *worker = check->own;
+	struct check_life *life = life_of(check);
 
 	(void)words;
 	(void)count;
+	if (life != NULL && life->unanswered_us == 0 &&
+	    (life->ended_us == 0 || at_us <= life->ended_us))
+		life->unanswered_us = at_us;
 	/* One that was never answered took at least so long. */
 	if (worker->pinging)
 		check_latency(check, CHECK_PING, worker->ping_sent_us, at_us);

@@ -33,6 +33,8 @@ static void take_setting(struct check *check, const char *name, const char *valu
 {
 	int64_t number;
 
+	if (strcmp(name, "stage") == 0)
+		snprintf(check->stage, sizeof(check->stage), "%s", value);
 	if (!check_read_number(value, &number))
 		return;
 	for (size_t i = 0; i < sizeof(SETTINGS) / sizeof(*SETTINGS); i++)
@@ -134,6 +136,8 @@ static bool is_open(struct check *check, char *why, size_t size)
 		snprintf(why, size, "nothing happened: no job was submitted and ended");
 	else if (check->bout_count == 0 && verdict->skipped == 0)
 		snprintf(why, size, "nothing happened: no fault was injected");
+	else if (check->expects_reclaims && verdict->reclaims == 0)
+		snprintf(why, size, "no dispatcher that died held a job, so nothing was reclaimed");
 	else
 		return false;
 	return true;

@@ -1,6 +1,7 @@
 #include "tools/chaos/judge/verdict.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <jansson.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -71,6 +72,9 @@ static const struct figure {
 	FIGURE(deaths_true, SUM),
 	FIGURE(deaths_false, SUM),
 	FIGURE(deaths_forced, SUM),
+	FIGURE(completions_lost, SUM),
+	FIGURE(pairs, SUM),
+	FIGURE(half_pairs, SUM),
 	FIGURE(crashes, SUM),
 	FIGURE(reclaim_p50_ms, MOST),
 	FIGURE(reclaim_p99_ms, MOST),
@@ -108,6 +112,23 @@ void verdict_violate(struct verdict *verdict, enum verdict_invariant invariant, 
 		va_end(arguments);
 	}
 	violations->count++;
+}
+
+static void keep_lost(struct verdict *verdict, const char *ids)
+{
+	size_t length = strlen(verdict->lost_ids);
+
+	if (length + strlen(ids) < sizeof(verdict->lost_ids))
+		memcpy(verdict->lost_ids + length, ids, strlen(ids) + 1);
+}
+
+void verdict_lose(struct verdict *verdict, int64_t job)
+{
+	char id[24];
+
+	snprintf(id, sizeof(id), " %" PRId64, job);
+	verdict->lost_by_failover++;
+	keep_lost(verdict, id);
 }
 
 static void add_violations(struct verdict_violations *whole, const struct verdict_violations *act)
@@ -157,6 +178,7 @@ void verdict_add(struct verdict *whole, const struct verdict *act)
 		whole->valid = act->valid;
 		memcpy(whole->why, act->why, sizeof(whole->why));
 	}
+	keep_lost(whole, act->lost_ids);
 	for (int i = 0; i < VERDICT_INVARIANT_COUNT; i++)
 		add_violations(&whole->of[i], &act->of[i]);
 	for (size_t i = 0; i < FIGURE_COUNT; i++) {
@@ -252,6 +274,7 @@ int verdict_write(const struct verdict *verdict, const char *folder, struct erro
 	for (size_t i = 0; i < FIGURE_COUNT; i++)
 		json_object_set_new(root, FIGURES[i].name,
 				    json_integer((json_int_t)figure_value(verdict, &FIGURES[i])));
+	json_object_set_new(root, "lost_ids", json_of_text(verdict->lost_ids));
 	json_object_set_new(root, "faults", json_of_faults(verdict));
 	status = store(root, folder, err);
 	json_decref(root);
@@ -317,6 +340,7 @@ int verdict_read(struct verdict *verdict, const char *folder, struct error *err)
 			 : json_is_false(valid) ? VERDICT_INVALID
 						: VERDICT_UNKNOWN;
 	read_text(verdict->why, sizeof(verdict->why), json_object_get(root, "why"));
+	read_text(verdict->lost_ids, sizeof(verdict->lost_ids), json_object_get(root, "lost_ids"));
 	read_violations(verdict, json_object_get(root, "invariants"));
 	for (size_t i = 0; i < FIGURE_COUNT; i++)
 		*figure_of(verdict, &FIGURES[i]) =

@@ -64,7 +64,10 @@ struct verdict {
 	int64_t submissions_unknown, submissions_resolved;
 	int64_t commits_unknown, resolved_accepted, resolved_lost, unresolved;
 	int64_t conflicts, reclaims, deaths_true, deaths_false, deaths_forced;
-	int64_t crashes; /* of dispatchers and agents, by signals that no fault sends */
+	int64_t completions_lost;  /* that were accepted, by a failover */
+	char lost_ids[64];         /* the first of the jobs that it lost, each behind a space */
+	int64_t pairs, half_pairs; /* faults that overlapped; those of which one bit alone */
+	int64_t crashes;           /* of dispatchers and agents, by signals that no fault sends */
 	int64_t reclaim_p50_ms, reclaim_p99_ms, reclaim_max_ms;
 	int64_t overlaps, overlap_max_ms;
 	int64_t runs; /* executions begun, by the effect log */
@@ -76,6 +79,9 @@ struct verdict {
 /* Counts a violation and keeps its words if it is among the first. */
 void verdict_violate(struct verdict *verdict, enum verdict_invariant invariant, const char *format,
 		     ...) __attribute__((format(printf, 3, 4)));
+
+/* Counts an acknowledged job that a failover lost, and keeps its id if it is among the first. */
+void verdict_lose(struct verdict *verdict, int64_t job);
 
 /* Adds another act's to a run's. */
 void verdict_add(struct verdict *whole, const struct verdict *act);

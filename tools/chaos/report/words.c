@@ -57,6 +57,8 @@ const char *words_time(int64_t ms, char text[static WORDS_SIZE])
 	return text;
 }
 
+enum { LOSSES_SIZE = 512 };
+
 /* --- the verdict -------------------------------------------------------------------------------- */
 
 static size_t count_bouts(const struct digest *digest)
@@ -83,6 +85,24 @@ static bool is_name(const char *text)
 	return strcspn(text, "-./:_") < strcspn(text, " ");
 }
 
+/* Which jobs were lost, where some may be. */
+static const char *losses_of(const struct verdict *verdict, char text[static LOSSES_SIZE])
+{
+	char jobs[WORDS_SIZE];
+	char completions[WORDS_SIZE];
+
+	if (verdict->lost_by_failover == 0 && verdict->completions_lost == 0)
+		return "Each was accepted once; none was lost";
+	snprintf(text, LOSSES_SIZE,
+		 "None was accepted twice; lost by failovers that may lose: %s jobs%s%s%s, and %s "
+		 "accepted completions",
+		 words_number(verdict->lost_by_failover, jobs),
+		 verdict->lost_ids[0] == '\0' ? "" : " (the first:", verdict->lost_ids,
+		 verdict->lost_ids[0] == '\0' ? "" : ")",
+		 words_number(verdict->completions_lost, completions));
+	return text;
+}
+
 const char *words_sentence(const struct digest *digest, char text[static WORDS_SENTENCE])
 {
 	const struct verdict *verdict = &digest->verdict;
@@ -90,20 +110,16 @@ const char *words_sentence(const struct digest *digest, char text[static WORDS_S
 	char jobs[WORDS_SIZE];
 	char bouts[WORDS_SIZE];
 	char number[WORDS_SIZE];
+	char losses[LOSSES_SIZE];
 
 	words_number(verdict->acknowledged, jobs);
 	words_number((int64_t)count_bouts(digest), bouts);
 	words_number(violations, number);
 	switch (verdict->valid) {
 	case VERDICT_VALID:
-		words_number(verdict->lost_by_failover, number);
 		snprintf(text, WORDS_SENTENCE,
-			 "%s acknowledged jobs went through %s injections of %zu faults. %s%s.",
-			 jobs, bouts, verdict->fault_count,
-			 verdict->lost_by_failover == 0
-				 ? "Each was accepted once; none was lost"
-				 : "None was accepted twice; lost by failovers that may lose: ",
-			 verdict->lost_by_failover == 0 ? "" : number);
+			 "%s acknowledged jobs went through %s injections of %zu faults. %s.", jobs,
+			 bouts, verdict->fault_count, losses_of(verdict, losses));
 		break;
 	case VERDICT_INVALID:
 		snprintf(text, WORDS_SENTENCE,
@@ -159,7 +175,10 @@ static const struct line LINES[] = {
 	{ "reclaimed after",
 	  "~ in the median, ~ for 99 %%, ~ at most",
 	  { AT(reclaim_p50_ms), AT(reclaim_p99_ms), AT(reclaim_max_ms) } },
-	{ "lost by failover", "%", { AT(lost_by_failover) } },
+	{ "lost by failover",
+	  "% acknowledged jobs, % accepted completions",
+	  { AT(lost_by_failover), AT(completions_lost) } },
+	{ "pairs of faults", "%, and % of which one bit alone", { AT(pairs), AT(half_pairs) } },
 	{ "faults skipped", "%", { AT(skipped) } },
 };
 #undef AT
