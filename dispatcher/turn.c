@@ -298,7 +298,7 @@ static void hold_up(struct pump *pump, const struct turn *turn, const struct err
 
 	log_debug("a transaction had to wait and comes again", log_err(err));
 	/* It may be the one as well as the other; a batch that is not at fault is not to be taken apart. */
-	if (turn->batch != NULL && (!turn->batch->skip || turn->place[PART_EXPIRE] < 0))
+	if (turn->batch != NULL && (!turn->batch->skip || turn->count == 1))
 		outbox_hold_up(pump->outbox, turn->batch, now_ms);
 	if (turn->place[PART_EXPIRE] >= 0)
 		pump->expire_due_ms = now_ms + SWEEP_INTERVAL_MS;
@@ -327,20 +327,22 @@ static void fail_turn(struct pump *pump, struct connection *connection, struct t
 		      struct error *err)
 {
 	bool lost = db_is_lost(connection->db);
+	bool completes = turn->place[PART_COMPLETE] >= 0 && !lost;
 
 	if (turn->place[PART_CLAIM] >= 0)
 		pump->reconcile = pump->reconcile || lost;
 	trace_unknown(pump->options.trace, lost ? turn->batch : NULL);
 	unwind(pump, turn);
-	if (turn->place[PART_COMPLETE] >= 0 && err->kind == ERROR_INPUT && !lost) {
-		/* First make sure that it is the completion that is refused. */
-		if (turn->count == 1)
-			completer_refused(pump, connection, turn->batch, err);
-		pump->careful = true;
-	} else if (!lost && strcmp(err->sqlstate, LOCK_NOT_AVAILABLE) == 0) {
+	/* First make sure that it is the completion that fails: what goes along must not hold it up. */
+	pump->careful = pump->careful || (completes && turn->count > 1);
+	if (!lost && strcmp(err->sqlstate, LOCK_NOT_AVAILABLE) == 0) {
 		hold_up(pump, turn, err);
-	} else if (!lost && turn->place[PART_COMPLETE] >= 0 &&
-		   (err->kind == ERROR_FATAL || sqlstate_is_conflict(err->sqlstate))) {
+	} else if (completes && turn->count > 1) {
+		log_debug("a transaction failed; its completions come again alone", log_err(err));
+	} else if (completes && err->kind == ERROR_INPUT) {
+		completer_refused(pump, connection, turn->batch, err);
+		pump->careful = true;
+	} else if (completes && (err->kind == ERROR_FATAL || sqlstate_is_conflict(err->sqlstate))) {
 		take_conflict(pump, connection, turn, err);
 	} else {
 		pump_fail(pump, connection, err);

@@ -1,4 +1,4 @@
-/* Handlers that complete their jobs themselves, in their own transaction. */
+/* Handlers that complete their jobs themselves, in their own transaction, and completions that go with claims. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -90,12 +90,55 @@ static void a_reassigned_handlers_own_writes_roll_back(void **state)
 	assert_sql(s->database, "1|2", "select job, claim_seq from public.effect");
 }
 
+/* Every claim fails with the SQLSTATE that stands in public.refusal. */
+static void refuse_claims(struct scenario *s)
+{
+	database_do(
+		s->database,
+		"drop table if exists public.refusal; create table public.refusal (code text); "
+		"create or replace function public.refuse() returns trigger language plpgsql as "
+		"$$ declare r record; begin for r in select code from public.refusal loop "
+		"raise 'no claim' using errcode = r.code; end loop; return new; end $$; "
+		"create or replace trigger refuse before update on locum.job for each row "
+		"when (new.state = 'assigned') execute function public.refuse()");
+}
+
+/* A completion and the next claim are one transaction as long as that works. */
+static void claims_that_fail_hold_no_completion_up(void **state)
+{
+	static const char *const CODES[] = { "53400", "55P03", "P0001", "40001", "22012" };
+	struct scenario *s = *state;
+	struct scenario_daemon *daemon;
+	int count = sizeof(CODES) / sizeof(CODES[0]);
+
+	scenario_gated(s);
+	refuse_claims(s);
+	daemon = scenario_start(s, "one",
+				"ping_death_interval = \"1m\" agent \"main\" { size = 1 }");
+	scenario_submit(s, 1, "gated");
+	for (int i = 0; i < count; i++) {
+		scenario_await_noted(s, i + 1, "start ");
+		database_do(s->database, "insert into public.refusal values ('%s')", CODES[i]);
+		scenario_submit(s, 1, "gated");
+		scenario_let(s, "gate", 1);
+		scenario_await_finished(s, i + 1, "completed");
+		assert_int_equal(scenario_noted(s, "start "), i + 1);
+		database_do(s->database, "delete from public.refusal");
+	}
+	scenario_let(s, "gate", 1);
+	scenario_await_finished(s, count + 1, "completed");
+	scenario_assert_done_once(s, count + 1);
+	scenario_drain(s, daemon);
+	database_do(s->database, "drop trigger refuse on locum.job");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		SCENARIO_TEST(a_handler_completes_its_job_in_its_own_transaction),
 		SCENARIO_TEST(a_wrong_claim_completes_nothing),
 		SCENARIO_TEST(a_reassigned_handlers_own_writes_roll_back),
+		SCENARIO_TEST(claims_that_fail_hold_no_completion_up),
 	};
 
 	return cmocka_run_group_tests(tests, database_open, database_close);
