@@ -190,7 +190,7 @@ int main(void)
 		DATABASE_TEST(a_filter_does_not_retry_a_job_twice),
 		DATABASE_TEST(a_job_whose_key_is_taken_stops_no_other),
 		DATABASE_TEST(ids_and_filters_do_not_mix),
-		SCENARIO_TEST(a_running_command_gets_sigterm_and_then_sigkill),
+		SCENARIO_CALM_TEST(a_running_command_gets_sigterm_and_then_sigkill),
 	};
 
 	return cmocka_run_group_tests(tests, database_open, database_close);

@@ -318,8 +318,8 @@ int main(void)
 		DATABASE_TEST(bash_completes_verbs_flags_states_and_queues),
 		DATABASE_TEST(completion_never_runs_what_a_queue_is_called),
 		DATABASE_TEST(every_verb_has_help_and_a_man_page),
-		SCENARIO_TEST(a_dispatcher_drains_on_demand),
-		SCENARIO_TEST(a_wait_for_a_drain_ends_at_its_timeout),
+		SCENARIO_CALM_TEST(a_dispatcher_drains_on_demand),
+		SCENARIO_CALM_TEST(a_wait_for_a_drain_ends_at_its_timeout),
 		SCENARIO_TEST(
 			after_a_pause_nothing_is_claimed_though_a_dispatcher_does_not_know_of_it),
 	};

@@ -94,11 +94,11 @@ static void a_job_that_leaves_nothing_is_told_as_such(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		SCENARIO_TEST(the_result_is_relayed_byte_for_byte),
-		SCENARIO_TEST(a_failure_is_told_with_its_error),
-		SCENARIO_TEST(a_wait_that_ends_leaves_the_job_alone),
-		SCENARIO_TEST(an_interrupt_leaves_the_job_alone),
-		SCENARIO_TEST(a_job_that_leaves_nothing_is_told_as_such),
+		SCENARIO_CALM_TEST(the_result_is_relayed_byte_for_byte),
+		SCENARIO_CALM_TEST(a_failure_is_told_with_its_error),
+		SCENARIO_CALM_TEST(a_wait_that_ends_leaves_the_job_alone),
+		SCENARIO_CALM_TEST(an_interrupt_leaves_the_job_alone),
+		SCENARIO_CALM_TEST(a_job_that_leaves_nothing_is_told_as_such),
 	};
 
 	return cmocka_run_group_tests(tests, database_open, database_close);

@@ -135,8 +135,8 @@ static void claims_that_fail_hold_no_completion_up(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		SCENARIO_TEST(a_handler_completes_its_job_in_its_own_transaction),
-		SCENARIO_TEST(a_wrong_claim_completes_nothing),
+		SCENARIO_CALM_TEST(a_handler_completes_its_job_in_its_own_transaction),
+		SCENARIO_CALM_TEST(a_wrong_claim_completes_nothing),
 		SCENARIO_TEST(a_reassigned_handlers_own_writes_roll_back),
 		SCENARIO_TEST(claims_that_fail_hold_no_completion_up),
 	};

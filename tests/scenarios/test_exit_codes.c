@@ -193,13 +193,13 @@ static void what_cannot_be_executed_is_left_to_others_uncounted(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		SCENARIO_TEST(exit_codes_decide_what_becomes_of_a_job),
-		SCENARIO_TEST(a_signal_is_a_failure_that_is_tried_again),
-		SCENARIO_TEST(a_timeout_is_a_failure_that_is_tried_again),
-		SCENARIO_TEST(a_retry_comes_by_itself_when_its_time_has_come),
-		SCENARIO_TEST(what_cannot_be_executed_is_left_to_others_uncounted),
+		SCENARIO_CALM_TEST(exit_codes_decide_what_becomes_of_a_job),
+		SCENARIO_CALM_TEST(a_signal_is_a_failure_that_is_tried_again),
+		SCENARIO_CALM_TEST(a_timeout_is_a_failure_that_is_tried_again),
+		SCENARIO_CALM_TEST(a_retry_comes_by_itself_when_its_time_has_come),
+		SCENARIO_CALM_TEST(what_cannot_be_executed_is_left_to_others_uncounted),
 		/* The last, for it leaves a trigger when it fails. */
-		SCENARIO_TEST(retries_wait_longer_each_time_until_attempts_run_out),
+		SCENARIO_CALM_TEST(retries_wait_longer_each_time_until_attempts_run_out),
 	};
 
 	return cmocka_run_group_tests(tests, database_open, database_close);

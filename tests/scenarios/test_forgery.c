@@ -115,7 +115,7 @@ static void no_handler_forges_a_line_of_a_log_or_of_what_is_shown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		SCENARIO_TEST(no_handler_forges_a_line_of_a_log_or_of_what_is_shown),
+		SCENARIO_CALM_TEST(no_handler_forges_a_line_of_a_log_or_of_what_is_shown),
 	};
 
 	return cmocka_run_group_tests(tests, database_open, database_close);

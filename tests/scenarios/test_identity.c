@@ -411,7 +411,7 @@ static void another_schema_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		SCENARIO_TEST(a_second_dispatcher_with_the_same_state_is_refused),
+		SCENARIO_CALM_TEST(a_second_dispatcher_with_the_same_state_is_refused),
 		SCENARIO_TEST(a_second_dispatcher_is_refused_before_the_first_is_registered),
 		SCENARIO_TEST(a_state_folder_that_is_full_costs_no_further_life),
 		SCENARIO_TEST(a_copied_state_beside_the_living_is_refused_with_its_host_and_pid),
@@ -420,9 +420,9 @@ int main(void)
 		SCENARIO_TEST(a_copied_state_that_is_alone_waits_for_the_death_of_the_other),
 		SCENARIO_TEST(a_restart_takes_nothing_back_before_an_agent_has_ended_what_was_left),
 		SCENARIO_TEST(a_wrong_setting_is_refused_with_its_place),
-		SCENARIO_TEST(a_wrong_option_is_a_wrong_usage),
+		SCENARIO_CALM_TEST(a_wrong_option_is_a_wrong_usage),
 		SCENARIO_TEST(a_database_that_does_not_answer_is_unavailable),
-		SCENARIO_TEST(another_schema_is_refused),
+		SCENARIO_CALM_TEST(another_schema_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, database_open, database_close);

@@ -452,10 +452,10 @@ int main(void)
 		SCENARIO_TEST(a_stopped_agents_jobs_are_handed_back_by_its_dispatcher),
 		SCENARIO_TEST(an_agent_that_is_stopped_for_a_moment_lives_on),
 		SCENARIO_TEST(a_poison_job_is_found_out_and_its_neighbours_are_done_unharmed),
-		SCENARIO_TEST(a_killed_agents_daemons_are_ended),
+		SCENARIO_CALM_TEST(a_killed_agents_daemons_are_ended),
 		SCENARIO_TEST(
 			daemons_of_a_killed_dispatcher_and_agent_are_ended_before_the_next_run),
-		SCENARIO_TEST(a_daemon_is_gone_when_its_job_is_completed),
+		SCENARIO_CALM_TEST(a_daemon_is_gone_when_its_job_is_completed),
 		SCENARIO_TEST(handlers_die_with_dispatcher_and_agent),
 	};
 

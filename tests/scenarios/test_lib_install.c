@@ -227,10 +227,10 @@ int main(void)
 		cmocka_unit_test(the_header_compiles_strictly_in_every_dialect_of_c),
 		cmocka_unit_test(the_header_compiles_in_cpp),
 #ifndef SANITIZED
-		SCENARIO_TEST(the_example_submits_a_batch_and_sees_it_done),
-		SCENARIO_TEST(the_example_of_the_manual_runs),
-		SCENARIO_TEST(the_example_works_when_linked_statically),
-		SCENARIO_TEST(a_plugin_submits_in_the_transaction_of_its_job),
+		SCENARIO_CALM_TEST(the_example_submits_a_batch_and_sees_it_done),
+		SCENARIO_CALM_TEST(the_example_of_the_manual_runs),
+		SCENARIO_CALM_TEST(the_example_works_when_linked_statically),
+		SCENARIO_CALM_TEST(a_plugin_submits_in_the_transaction_of_its_job),
 		SCENARIO_TEST(the_example_submits_in_its_own_transaction),
 #endif
 	};

@@ -260,13 +260,13 @@ static void a_key_in_an_open_transaction_holds_up_no_neighbour_of_the_dead(void 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		SCENARIO_TEST(a_function_that_runs_long_holds_up_no_other_job),
-		SCENARIO_TEST(a_job_that_holds_its_gate_is_cancelled),
-		SCENARIO_TEST(a_function_that_does_not_hear_is_cancelled_all_the_same),
-		SCENARIO_TEST(a_killed_host_leaves_no_lock_behind),
-		SCENARIO_TEST(a_killed_agent_leaves_no_lock_behind),
-		SCENARIO_TEST(a_function_past_its_timeout_that_does_not_hear_is_tried_again),
-		SCENARIO_TEST(a_completion_in_an_open_transaction_holds_up_no_other_job),
+		SCENARIO_CALM_TEST(a_function_that_runs_long_holds_up_no_other_job),
+		SCENARIO_CALM_TEST(a_job_that_holds_its_gate_is_cancelled),
+		SCENARIO_CALM_TEST(a_function_that_does_not_hear_is_cancelled_all_the_same),
+		SCENARIO_CALM_TEST(a_killed_host_leaves_no_lock_behind),
+		SCENARIO_CALM_TEST(a_killed_agent_leaves_no_lock_behind),
+		SCENARIO_CALM_TEST(a_function_past_its_timeout_that_does_not_hear_is_tried_again),
+		SCENARIO_CALM_TEST(a_completion_in_an_open_transaction_holds_up_no_other_job),
 		SCENARIO_TEST(a_key_in_an_open_transaction_holds_up_no_neighbour_of_the_dead),
 	};
 

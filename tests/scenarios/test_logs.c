@@ -196,12 +196,12 @@ static void the_error_of_a_job_forges_no_line(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		SCENARIO_TEST(a_failed_run_is_logged_at_the_level_of_its_handler),
-		SCENARIO_TEST(many_failures_are_told_as_a_number),
-		SCENARIO_TEST(with_json_every_line_is_an_object_those_of_agents_too),
-		SCENARIO_TEST(the_form_changes_with_a_reload),
-		SCENARIO_TEST(journald_gets_priorities),
-		SCENARIO_TEST(the_error_of_a_job_forges_no_line),
+		SCENARIO_CALM_TEST(a_failed_run_is_logged_at_the_level_of_its_handler),
+		SCENARIO_CALM_TEST(many_failures_are_told_as_a_number),
+		SCENARIO_CALM_TEST(with_json_every_line_is_an_object_those_of_agents_too),
+		SCENARIO_CALM_TEST(the_form_changes_with_a_reload),
+		SCENARIO_CALM_TEST(journald_gets_priorities),
+		SCENARIO_CALM_TEST(the_error_of_a_job_forges_no_line),
 	};
 
 	return cmocka_run_group_tests(tests, database_open, database_close);

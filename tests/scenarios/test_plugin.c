@@ -334,19 +334,19 @@ static void what_no_completion_can_be_stored_for_is_stored_when_one_can(void **s
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		SCENARIO_TEST(plugins_and_functions_complete_their_jobs_with_their_effects),
-		SCENARIO_TEST(hosts_use_the_database_that_is_theirs),
-		SCENARIO_TEST(an_error_of_a_function_is_kept_with_its_job),
+		SCENARIO_CALM_TEST(plugins_and_functions_complete_their_jobs_with_their_effects),
+		SCENARIO_CALM_TEST(hosts_use_the_database_that_is_theirs),
+		SCENARIO_CALM_TEST(an_error_of_a_function_is_kept_with_its_job),
 		SCENARIO_TEST(connections_that_break_under_the_highest_load_lose_nothing),
-		SCENARIO_TEST(a_mebibyte_passes_a_plugin_whole),
-		SCENARIO_TEST(effects_happen_once_while_hosts_are_killed),
+		SCENARIO_CALM_TEST(a_mebibyte_passes_a_plugin_whole),
+		SCENARIO_CALM_TEST(effects_happen_once_while_hosts_are_killed),
 		SCENARIO_TEST(effects_happen_once_when_the_dispatcher_is_killed),
 		SCENARIO_TEST(a_silent_fleets_gate_does_not_keep_its_job_for_ever),
-		SCENARIO_TEST(a_plugin_that_crashes_harms_no_other_job),
-		SCENARIO_TEST(a_drain_waits_for_a_running_plugin),
-		SCENARIO_TEST(a_value_that_the_server_refuses_fails_alone_among_a_thousand),
-		SCENARIO_TEST(a_row_that_the_server_fails_at_fails_alone_among_a_thousand),
-		SCENARIO_TEST(what_no_completion_can_be_stored_for_is_stored_when_one_can),
+		SCENARIO_CALM_TEST(a_plugin_that_crashes_harms_no_other_job),
+		SCENARIO_CALM_TEST(a_drain_waits_for_a_running_plugin),
+		SCENARIO_CALM_TEST(a_value_that_the_server_refuses_fails_alone_among_a_thousand),
+		SCENARIO_CALM_TEST(a_row_that_the_server_fails_at_fails_alone_among_a_thousand),
+		SCENARIO_CALM_TEST(what_no_completion_can_be_stored_for_is_stored_when_one_can),
 	};
 
 	return cmocka_run_group_tests(tests, database_open, database_close);

@@ -307,20 +307,20 @@ static void an_agent_takes_only_its_own_queues_and_handlers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		SCENARIO_TEST(a_delayed_job_starts_when_its_time_has_come),
-		SCENARIO_TEST(an_expired_job_does_not_start),
-		SCENARIO_TEST(jobs_expire_and_become_due_while_no_slot_is_free),
-		SCENARIO_TEST(a_claimed_job_that_expires_before_it_starts_is_ended),
-		SCENARIO_TEST(a_pending_job_is_cancelled_before_it_starts),
-		SCENARIO_TEST(a_running_job_is_ended_when_it_is_cancelled),
+		SCENARIO_CALM_TEST(a_delayed_job_starts_when_its_time_has_come),
+		SCENARIO_CALM_TEST(an_expired_job_does_not_start),
+		SCENARIO_CALM_TEST(jobs_expire_and_become_due_while_no_slot_is_free),
+		SCENARIO_CALM_TEST(a_claimed_job_that_expires_before_it_starts_is_ended),
+		SCENARIO_CALM_TEST(a_pending_job_is_cancelled_before_it_starts),
+		SCENARIO_CALM_TEST(a_running_job_is_ended_when_it_is_cancelled),
 		SCENARIO_TEST(a_cancel_does_not_wait_for_the_next_ping),
-		SCENARIO_TEST(a_claimed_job_that_waits_for_a_slot_is_cancelled_at_once),
+		SCENARIO_CALM_TEST(a_claimed_job_that_waits_for_a_slot_is_cancelled_at_once),
 		SCENARIO_TEST(a_job_cancelled_after_its_worker_died_is_not_run_again),
-		SCENARIO_TEST(a_paused_queue_rests_and_goes_on),
-		SCENARIO_TEST(a_line_runs_by_priority_and_then_in_order),
-		SCENARIO_TEST(queues_take_turns_by_weight),
-		SCENARIO_TEST(a_job_of_an_unknown_handler_waits_and_stops_nobody),
-		SCENARIO_TEST(an_agent_takes_only_its_own_queues_and_handlers),
+		SCENARIO_CALM_TEST(a_paused_queue_rests_and_goes_on),
+		SCENARIO_CALM_TEST(a_line_runs_by_priority_and_then_in_order),
+		SCENARIO_CALM_TEST(queues_take_turns_by_weight),
+		SCENARIO_CALM_TEST(a_job_of_an_unknown_handler_waits_and_stops_nobody),
+		SCENARIO_CALM_TEST(an_agent_takes_only_its_own_queues_and_handlers),
 	};
 
 	return cmocka_run_group_tests(tests, database_open, database_close);

@@ -425,20 +425,21 @@ static void a_reload_under_load_loses_nothing_and_runs_nothing_twice(void **stat
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		SCENARIO_TEST(an_added_handler_takes_the_jobs_that_waited_for_it),
-		SCENARIO_TEST(what_runs_goes_on_under_the_handler_that_it_began_with),
-		SCENARIO_TEST(jobs_that_wait_for_a_removed_handler_are_handed_back_uncounted),
-		SCENARIO_TEST(a_broken_handler_is_tried_anew),
-		SCENARIO_TEST(slots_grow_and_shrink),
-		SCENARIO_TEST(a_service_gets_more_processes_and_the_former_ones_finish),
-		SCENARIO_TEST(a_service_that_stays_the_same_keeps_its_processes),
-		SCENARIO_TEST(queues_and_filters_change),
-		SCENARIO_TEST(an_added_agent_is_started_and_a_removed_one_ends_with_its_last_job),
-		SCENARIO_TEST(an_agent_that_comes_back_while_it_is_leaving_goes_on),
-		SCENARIO_TEST(a_wrong_file_leaves_everything_as_it_was),
+		SCENARIO_CALM_TEST(an_added_handler_takes_the_jobs_that_waited_for_it),
+		SCENARIO_CALM_TEST(what_runs_goes_on_under_the_handler_that_it_began_with),
+		SCENARIO_CALM_TEST(jobs_that_wait_for_a_removed_handler_are_handed_back_uncounted),
+		SCENARIO_CALM_TEST(a_broken_handler_is_tried_anew),
+		SCENARIO_CALM_TEST(slots_grow_and_shrink),
+		SCENARIO_CALM_TEST(a_service_gets_more_processes_and_the_former_ones_finish),
+		SCENARIO_CALM_TEST(a_service_that_stays_the_same_keeps_its_processes),
+		SCENARIO_CALM_TEST(queues_and_filters_change),
+		SCENARIO_CALM_TEST(
+			an_added_agent_is_started_and_a_removed_one_ends_with_its_last_job),
+		SCENARIO_CALM_TEST(an_agent_that_comes_back_while_it_is_leaving_goes_on),
+		SCENARIO_CALM_TEST(a_wrong_file_leaves_everything_as_it_was),
 		SCENARIO_TEST(what_cannot_change_is_named_and_stays),
-		SCENARIO_TEST(the_log_level_changes),
-		SCENARIO_TEST(a_reload_under_load_loses_nothing_and_runs_nothing_twice),
+		SCENARIO_CALM_TEST(the_log_level_changes),
+		SCENARIO_CALM_TEST(a_reload_under_load_loses_nothing_and_runs_nothing_twice),
 	};
 
 	return cmocka_run_group_tests(tests, database_open, database_close);

@@ -415,20 +415,21 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		SCENARIO_TEST(jobs_of_the_dead_are_recovered_by_their_states_and_keep_their_order),
 		SCENARIO_TEST(follow_ups_of_the_dead_run_once_whatever_their_state),
-		SCENARIO_TEST(a_follow_up_is_there_the_moment_its_job_is_completed),
+		SCENARIO_CALM_TEST(a_follow_up_is_there_the_moment_its_job_is_completed),
 		SCENARIO_TEST(one_that_was_declared_dead_says_so_and_lives_on_anew),
 		SCENARIO_TEST(one_long_silent_takes_a_new_life_before_it_claims),
 		SCENARIO_TEST(the_dead_claim_nothing_although_jobs_wait),
-		SCENARIO_TEST(
+		SCENARIO_CALM_TEST(
 			a_retry_without_a_pause_heads_the_line_and_one_with_a_pause_is_scheduled),
 		SCENARIO_TEST(the_tenth_interruption_ends_a_job),
-		SCENARIO_TEST(a_drain_that_is_cut_short_names_each_job_that_it_hands_back),
+		SCENARIO_CALM_TEST(a_drain_that_is_cut_short_names_each_job_that_it_hands_back),
 		SCENARIO_TEST(fifty_disconnects_at_the_commit_repeat_no_run),
 		/* The last, for they leave a trigger when they fail. */
-		SCENARIO_TEST(a_conflict_under_an_unchanged_claim_is_no_reassignment),
-		SCENARIO_TEST(a_completion_that_meets_nothing_but_conflicts_is_a_failed_attempt),
-		SCENARIO_TEST(a_completion_that_meets_conflicts_takes_no_neighbour_along),
-		SCENARIO_TEST(a_failure_that_cannot_be_stored_is_stored_later),
+		SCENARIO_CALM_TEST(a_conflict_under_an_unchanged_claim_is_no_reassignment),
+		SCENARIO_CALM_TEST(
+			a_completion_that_meets_nothing_but_conflicts_is_a_failed_attempt),
+		SCENARIO_CALM_TEST(a_completion_that_meets_conflicts_takes_no_neighbour_along),
+		SCENARIO_CALM_TEST(a_failure_that_cannot_be_stored_is_stored_later),
 	};
 
 	return cmocka_run_group_tests(tests, database_open, database_close);

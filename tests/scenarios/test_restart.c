@@ -320,7 +320,7 @@ int main(void)
 		SCENARIO_TEST(nothing_is_lost_or_done_twice_when_a_backend_crashes),
 		SCENARIO_TEST(an_outage_of_three_death_intervals_kills_no_dispatcher),
 		SCENARIO_TEST(a_restart_of_the_server_changes_nothing_about_a_reassignment),
-		SCENARIO_TEST(a_warning_of_somebody_else_is_no_lost_replication),
+		SCENARIO_CALM_TEST(a_warning_of_somebody_else_is_no_lost_replication),
 		/* The last, for they leave a server that withholds answers when they fail. */
 		SCENARIO_TEST(a_commit_that_was_not_replicated_is_told_and_counted),
 		SCENARIO_TEST(a_commit_whose_answer_is_lost_is_found_by_its_receipt),

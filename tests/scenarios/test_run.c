@@ -231,14 +231,14 @@ static void a_queue_that_keeps_nothing_leaves_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		SCENARIO_TEST(a_submitted_job_runs_and_its_result_is_stored),
-		SCENARIO_TEST(a_handler_is_told_about_its_job),
-		SCENARIO_TEST(a_payload_reaches_its_handler_byte_for_byte),
-		SCENARIO_TEST(large_payloads_and_results_pass_whole),
-		SCENARIO_TEST(a_result_that_is_too_large_fails_its_job),
-		SCENARIO_TEST(a_gigabyte_of_output_keeps_its_tail_and_little_memory),
-		SCENARIO_TEST(a_result_that_is_no_json_fails_only_its_own_job),
-		SCENARIO_TEST(a_queue_that_keeps_nothing_leaves_nothing),
+		SCENARIO_CALM_TEST(a_submitted_job_runs_and_its_result_is_stored),
+		SCENARIO_CALM_TEST(a_handler_is_told_about_its_job),
+		SCENARIO_CALM_TEST(a_payload_reaches_its_handler_byte_for_byte),
+		SCENARIO_CALM_TEST(large_payloads_and_results_pass_whole),
+		SCENARIO_CALM_TEST(a_result_that_is_too_large_fails_its_job),
+		SCENARIO_CALM_TEST(a_gigabyte_of_output_keeps_its_tail_and_little_memory),
+		SCENARIO_CALM_TEST(a_result_that_is_no_json_fails_only_its_own_job),
+		SCENARIO_CALM_TEST(a_queue_that_keeps_nothing_leaves_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, database_open, database_close);

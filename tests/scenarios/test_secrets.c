@@ -98,7 +98,7 @@ static void no_handler_of_the_dispatchers_user_learns_its_password(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		SCENARIO_TEST(no_handler_of_the_dispatchers_user_learns_its_password),
+		SCENARIO_CALM_TEST(no_handler_of_the_dispatchers_user_learns_its_password),
 	};
 
 	return cmocka_run_group_tests(tests, database_open, database_close);

@@ -343,19 +343,19 @@ static void a_crash_loop_leaves_the_jobs_to_a_sibling_until_it_ends(void **state
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		SCENARIO_TEST(the_sample_in_sh_serves),
-		SCENARIO_TEST(the_sample_in_python_serves),
-		SCENARIO_TEST(the_sample_in_node_serves),
-		SCENARIO_TEST(the_sample_in_c_serves),
-		SCENARIO_TEST(a_payload_of_a_megabyte_comes_back_byte_for_byte),
-		SCENARIO_TEST(errors_decide_what_becomes_of_a_job),
-		SCENARIO_TEST(jobs_of_a_killed_process_run_again_and_its_successor_goes_on),
-		SCENARIO_TEST(answers_about_no_job_are_told_of_while_the_service_lives),
-		SCENARIO_TEST(a_run_goes_on_from_the_checkpoint_of_one_that_died),
+		SCENARIO_CALM_TEST(the_sample_in_sh_serves),
+		SCENARIO_CALM_TEST(the_sample_in_python_serves),
+		SCENARIO_CALM_TEST(the_sample_in_node_serves),
+		SCENARIO_CALM_TEST(the_sample_in_c_serves),
+		SCENARIO_CALM_TEST(a_payload_of_a_megabyte_comes_back_byte_for_byte),
+		SCENARIO_CALM_TEST(errors_decide_what_becomes_of_a_job),
+		SCENARIO_CALM_TEST(jobs_of_a_killed_process_run_again_and_its_successor_goes_on),
+		SCENARIO_CALM_TEST(answers_about_no_job_are_told_of_while_the_service_lives),
+		SCENARIO_CALM_TEST(a_run_goes_on_from_the_checkpoint_of_one_that_died),
 		SCENARIO_TEST(a_sibling_runs_the_jobs_of_a_dead_dispatchers_service),
 		SCENARIO_TEST(a_service_dies_at_once_when_its_agent_wakes_in_a_next_life),
-		SCENARIO_TEST(a_drain_lets_running_jobs_of_a_service_finish),
-		SCENARIO_TEST(a_crash_loop_leaves_the_jobs_to_a_sibling_until_it_ends),
+		SCENARIO_CALM_TEST(a_drain_lets_running_jobs_of_a_service_finish),
+		SCENARIO_CALM_TEST(a_crash_loop_leaves_the_jobs_to_a_sibling_until_it_ends),
 	};
 
 	return cmocka_run_group_tests(tests, database_open, database_close);

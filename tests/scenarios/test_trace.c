@@ -183,7 +183,7 @@ int main(void)
 		SCENARIO_TEST(a_trace_tells_a_reassignment_and_the_end_of_a_life),
 		SCENARIO_TEST(a_trace_outlives_a_kill_and_its_successor_goes_on_in_it),
 		SCENARIO_TEST(a_trace_tells_an_answer_that_was_lost_and_found),
-		SCENARIO_TEST(a_trace_that_cannot_be_kept_is_refused_at_the_start),
+		SCENARIO_CALM_TEST(a_trace_that_cannot_be_kept_is_refused_at_the_start),
 	};
 
 	return cmocka_run_group_tests(tests, database_open, database_close);

@@ -247,6 +247,7 @@ int scenario_open(void **state)
 	if (s == NULL)
 		return -1;
 	s->database = *state;
+	s->death_ms = SCENARIO_DEATH_MS;
 	database_clear(state);
 	snprintf(s->directory, sizeof(s->directory), "/tmp/locum-scenario.XXXXXX");
 	if (mkdtemp(s->directory) == NULL || chmod(s->directory, 0755) != 0)
@@ -258,6 +259,15 @@ int scenario_open(void **state)
 		return -1;
 	*state = s;
 	return 0;
+}
+
+int scenario_open_calm(void **state)
+{
+	int status = scenario_open(state);
+
+	if (status == 0)
+		((struct scenario *)*state)->death_ms = SCENARIO_CALM_DEATH_MS;
+	return status;
 }
 
 /* Children that are not waited for keep their pids, so nobody else is hit. */

@@ -28,6 +28,7 @@ enum {
 	SCENARIO_MARGIN_MS = 200,
 	SCENARIO_SCAN_MS = 100,
 	SCENARIO_POLL_MS = 200,
+	SCENARIO_CALM_DEATH_MS = 60000,
 };
 
 /* Far more than anything takes that works. */
@@ -50,6 +51,7 @@ struct scenario_gate {
 
 struct scenario {
 	struct database *database;
+	int death_ms; /* the usual death interval */
 	char directory[SCENARIO_PATH / 2];
 	char effects[SCENARIO_PATH];
 	char handlers
@@ -64,9 +66,14 @@ struct scenario {
 };
 
 int scenario_open(void **state);
+int scenario_open_calm(void **state);
 int scenario_close(void **state);
 
 #define SCENARIO_TEST(test) cmocka_unit_test_setup_teardown(test, scenario_open, scenario_close)
+
+/* Where nobody's silence is the matter: no handler is fenced and nobody is dead because the machine stood still. */
+#define SCENARIO_CALM_TEST(test)                                                                   \
+	cmocka_unit_test_setup_teardown(test, scenario_open_calm, scenario_close)
 
 /* --- handlers ----------------------------------------------------------------------------------- */
 

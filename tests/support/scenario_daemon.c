@@ -57,7 +57,7 @@ static void write_configuration(struct scenario *s, const struct scenario_daemon
 		fputs("root_handlers = true\n", file);
 	write_default(file, settings, "poll_interval", SCENARIO_POLL_MS);
 	write_default(file, settings, "ping_interval", SCENARIO_PING_MS);
-	write_default(file, settings, "ping_death_interval", SCENARIO_DEATH_MS);
+	write_default(file, settings, "ping_death_interval", s->death_ms);
 	write_default(file, settings, "kill_grace", SCENARIO_GRACE_MS);
 	write_default(file, settings, "fence_margin", SCENARIO_MARGIN_MS);
 	write_default(file, settings, "scan_interval", SCENARIO_SCAN_MS);
