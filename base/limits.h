@@ -49,17 +49,18 @@ enum {
 	LIMIT_RETRY_CAP_MS = 3600000,     /* longest retry back-off */
 	LIMIT_CONFLICTS = 5,              /* repetitions of a completion that meets conflicts */
 	LIMIT_DEATH_INTERVAL_UNKNOWN_MS = 3600000, /* of whom nobody has written anything */
-	LIMIT_LOCK_WAIT_MS = 1000,     /* a dispatcher's wait for a job that somebody locked */
-	LIMIT_CANCEL_WAIT_MS = 200,    /* a cancellation's, for the same */
-	LIMIT_DELAY_SECONDS = 2678400, /* longest wait that a run may ask for: 31 days */
-	LIMIT_RETENTION_DAYS = 7,      /* how long finished jobs stay by default */
-	LIMIT_PARTITIONS_AHEAD = 7,    /* days of `finished` made in advance */
-	LIMIT_SIBLINGS_WATCHED = 50,   /* above it, each dispatcher watches its successors */
-	LIMIT_SUCCESSORS_WATCHED = 8,  /* so many of them */
-	LIMIT_CHAOS_JOBS = 100000000,  /* jobs in an act of the failure harness */
-	LIMIT_CHAOS_DISPATCHERS = 200, /* dispatchers in one */
-	LIMIT_CHAOS_CLIENTS = 64,      /* clients of its load */
-	LIMIT_CHAOS_PAIRS = 10000,     /* random pairs of faults */
+	LIMIT_LOCK_WAIT_MS = 1000,         /* a dispatcher's wait for a job that somebody locked */
+	LIMIT_CANCEL_WAIT_MS = 200,        /* a cancellation's, for the same */
+	LIMIT_DELAY_SECONDS = 2678400,     /* longest wait that a run may ask for: 31 days */
+	LIMIT_RETENTION_DAYS = 7,          /* how long finished jobs stay by default */
+	LIMIT_PARTITIONS_AHEAD = 7,        /* days of `finished` made in advance */
+	LIMIT_SIBLINGS_WATCHED = 50,       /* above it, each dispatcher watches its successors */
+	LIMIT_SUCCESSORS_WATCHED = 8,      /* so many of them */
+	LIMIT_CHAOS_JOBS = 100000000,      /* jobs in an act of the failure harness */
+	LIMIT_CHAOS_DISPATCHERS_LEAST = 2, /* nobody declares a lone one dead */
+	LIMIT_CHAOS_DISPATCHERS = 200,     /* dispatchers in one */
+	LIMIT_CHAOS_CLIENTS = 64,          /* clients of its load */
+	LIMIT_CHAOS_PAIRS = 10000,         /* random pairs of faults */
 };
 
 #endif

@@ -125,6 +125,8 @@ static int play(const struct chaos_options *options, const struct plan *plan, co
 		status = run_play(&run, verdict, err);
 	}
 	meter_fini(&meter);
+	if (run.cleaned > 0)
+		cli_say("%d things were undone that a run which was killed had left", run.cleaned);
 	if (status == 0)
 		status = print_report(options->cli, folder, verdict, err);
 	free(locumd);

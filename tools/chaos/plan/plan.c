@@ -70,6 +70,21 @@ int plan_add_bout(struct plan_act *act, const struct fault *first, const struct 
 	return 0;
 }
 
+int plan_skip(struct plan *plan, const struct fault *fault, const char *why, struct error *err)
+{
+	struct plan_skip *skips;
+
+	for (size_t i = 0; i < plan->skip_count; i++)
+		if (plan->skips[i].fault == fault)
+			return 0;
+	skips = realloc(plan->skips, (plan->skip_count + 1) * sizeof(*skips));
+	if (skips == NULL)
+		return out_of_memory(err);
+	plan->skips = skips;
+	skips[plan->skip_count++] = (struct plan_skip){ fault, why };
+	return 0;
+}
+
 bool plan_suits(const struct fault *fault, enum stage_kind stage)
 {
 	return fault->stage == stage || fault->stage == STAGE_PLAIN;
@@ -162,6 +177,8 @@ void plan_fini(struct plan *plan)
 	plan_cut(plan, 0);
 	free(plan->acts);
 	free(plan->name);
+	free(plan->text);
+	free(plan->skips);
 	*plan = (struct plan){ 0 };
 }
 

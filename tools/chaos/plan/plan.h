@@ -86,14 +86,23 @@ struct plan_act {
 	int random_pairs;
 };
 
+/* A fault that is not played, and why. */
+struct plan_skip {
+	const struct fault *fault;
+	const char *why; /* a literal */
+};
+
 struct plan {
 	char *name;
+	char *text; /* of the scenario; NULL when there is none */
 	uint64_t seed;
 	bool endless;
 	const char *user_handler; /* --handler, or NULL; of argv */
 	const char *conninfo;     /* -d: a scratch database, or NULL: private clusters */
 	struct plan_act *acts;
 	size_t act_count;
+	struct plan_skip *skips; /* what the database of -d is spared, each fault once */
+	size_t skip_count;
 };
 
 /* What a scenario that says nothing has, but for its name and its bouts. */
@@ -121,6 +130,9 @@ struct plan_act *plan_add_act(struct plan *plan, const struct plan_act *like, ch
 /* A new bout at the end of the act. */
 int plan_add_bout(struct plan_act *act, const struct fault *first, const struct fault *second,
 		  struct error *err);
+
+/* Notes that a fault is left out; one that is noted already stays as it is. */
+int plan_skip(struct plan *plan, const struct fault *fault, const char *why, struct error *err);
 
 /* Drops the acts behind the first `count`. */
 void plan_cut(struct plan *plan, size_t count);

@@ -74,6 +74,15 @@ static int read_number(struct chaos_options *options, const char *what, const ch
 	return text == NULL ? 0 : cli_number(options->cli, what, text, 1, most, number, err);
 }
 
+static int read_dispatchers(struct chaos_options *options, int64_t *number, struct error *err)
+{
+	return options->dispatchers == NULL
+		       ? 0
+		       : cli_number(options->cli, "--dispatchers", options->dispatchers,
+				    LIMIT_CHAOS_DISPATCHERS_LEAST, LIMIT_CHAOS_DISPATCHERS, number,
+				    err);
+}
+
 static int read_for(struct chaos_options *options, int64_t *for_ms, struct error *err)
 {
 	if (options->for_time == NULL || duration_read(options->for_time, for_ms, err) == 0)
@@ -123,8 +132,7 @@ static int override(struct chaos_options *options, struct plan *plan, int64_t *f
 	int64_t jobs = 0;
 
 	if (read_number(options, "--jobs", options->jobs, LIMIT_CHAOS_JOBS, &jobs, err) != 0 ||
-	    read_number(options, "--dispatchers", options->dispatchers, LIMIT_CHAOS_DISPATCHERS,
-			&dispatchers, err) != 0 ||
+	    read_dispatchers(options, &dispatchers, err) != 0 ||
 	    read_number(options, "--seed", options->seed, INT64_MAX, &seed, err) != 0 ||
 	    read_for(options, for_ms, err) != 0 || check_handler(options, err) != 0)
 		return -1;

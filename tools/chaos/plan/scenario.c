@@ -257,8 +257,8 @@ static int take_load(const struct reading *reading, cfg_t *cfg, struct plan_load
 static int take_shared(const struct reading *reading, cfg_t *cfg, struct plan_act *act)
 {
 	if (take_number(reading, cfg, "jobs", 1, LIMIT_CHAOS_JOBS, &act->jobs) != 0 ||
-	    take_int(reading, cfg, "dispatchers", 1, LIMIT_CHAOS_DISPATCHERS, &act->dispatchers) !=
-		    0 ||
+	    take_int(reading, cfg, "dispatchers", LIMIT_CHAOS_DISPATCHERS_LEAST,
+		     LIMIT_CHAOS_DISPATCHERS, &act->dispatchers) != 0 ||
 	    take_duration(reading, cfg, "for", &act->for_ms) != 0 ||
 	    take_int(reading, cfg, "random_pairs", 0, LIMIT_CHAOS_PAIRS, &act->random_pairs) != 0 ||
 	    take_intervals(reading, cfg_getsec(cfg, "intervals"), &act->intervals) != 0)
@@ -427,8 +427,8 @@ int scenario_parse(struct plan *plan, const char *name, const char *path, const 
 	char *own = strdup(text);
 	int status;
 
-	*plan = (struct plan){ .name = strdup(name) };
-	if (root == NULL || plan->name == NULL || own == NULL)
+	*plan = (struct plan){ .name = strdup(name), .text = strdup(text) };
+	if (root == NULL || plan->name == NULL || plan->text == NULL || own == NULL)
 		status = out_of_memory(&reading);
 	else
 		status = parse(&reading, root, own);

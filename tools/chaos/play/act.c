@@ -40,6 +40,15 @@ static bool forgets(const struct plan_act *plan)
 	return false;
 }
 
+/* As the server says it: 15.8; "" when it does not. */
+static const char *server_version(const struct stage *stage)
+{
+	PGconn *conn = stage->server == NULL ? NULL : server_connection(stage->server, NULL);
+	const char *version = conn == NULL ? NULL : PQparameterStatus(conn, "server_version");
+
+	return version == NULL ? "" : version;
+}
+
 static int write_settings(const struct act *act, const struct stage *stage, struct error *err)
 {
 	const struct plan_act *plan = act->plan;
@@ -73,8 +82,8 @@ static int write_settings(const struct act *act, const struct stage *stage, stru
 		return -1;
 	}
 	free(path);
-	fprintf(file, "name=%s\nstage=%s\nseed=%" PRIu64 "\n", plan->name,
-		fault_stage_name(plan->stage), plan->seed);
+	fprintf(file, "name=%s\nstage=%s\nseed=%" PRIu64 "\nserver=%s\n", plan->name,
+		fault_stage_name(plan->stage), plan->seed, server_version(stage));
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		fprintf(file, "%s=%" PRId64 "\n", rows[i].name, rows[i].value);
 	if (fclose(file) != 0)
@@ -113,6 +122,16 @@ static void await_jobs(struct act *act, const struct stage *stage)
 		tell(act, stage->load, "the load goes on", 0, 0);
 		poll(NULL, 0, LOOK_MS);
 	}
+}
+
+/* What no act has, for the database is not the harness's own. */
+static void note_skips(struct stage *stage)
+{
+	const struct plan *plan = stage->plan;
+
+	for (size_t i = 0; i < plan->skip_count; i++)
+		history_write(&stage->nemesis, "skip %s %s", plan->skips[i].fault->name,
+			      plan->skips[i].why);
 }
 
 static int drain(struct act *act, struct stage *stage, struct error *err)
@@ -160,6 +179,8 @@ static int play(struct act *act, struct stage *stage, struct error *err)
 	if (nemesis_play(stage, &act->run->stop, show_bout, &showing, err) != 0)
 		return -1;
 	forecast_bouts_over(act->forecast);
+	if (act->progress.act_number == 1)
+		note_skips(stage);
 	await_jobs(act, stage);
 	return drain(act, stage, err) != 0 ? -1 : export(act, stage, err);
 }

@@ -34,6 +34,26 @@ static void write_plan(FILE *file, const struct plan *plan)
 		plan->user_handler == NULL ? "" : plan->user_handler);
 }
 
+/* What the run was asked to play, to play it again. */
+static int write_scenario(const struct run *run, struct error *err)
+{
+	char *path = NULL;
+	FILE *file;
+
+	if (run->plan->text == NULL)
+		return 0;
+	if (asprintf(&path, "%s/scenario.conf", run->folder) < 0)
+		return error_set(err, ERROR_RETRY, "out of memory");
+	file = fopen(path, "we");
+	free(path);
+	if (file != NULL)
+		fputs(run->plan->text, file);
+	if (file == NULL || fclose(file) != 0)
+		return error_set_errno(err, ERROR_FATAL, errno, "cannot write %s/scenario.conf",
+				       run->folder);
+	return 0;
+}
+
 static int write_run(const struct run *run, struct error *err)
 {
 	char *path = NULL;
@@ -197,13 +217,12 @@ int run_play(struct run *run, struct verdict *verdict, struct error *err)
 {
 	struct error late = { .kind = ERROR_NONE };
 	struct undo *undo;
-	int cleaned = 0;
 	int status;
 
 	*verdict = (struct verdict){ .valid = VERDICT_VALID };
-	if (write_run(run, err) != 0)
+	if (write_run(run, err) != 0 || write_scenario(run, err) != 0)
 		return -1;
-	undo = undo_open(&cleaned, err);
+	undo = undo_open(&run->cleaned, err);
 	if (undo == NULL)
 		return -1;
 	status = play_acts(run, undo, verdict, err);

@@ -1,11 +1,12 @@
 /*
  * A run: acts one after the other, each judged as it ends. Its folder holds
  *
- *   run                 what was asked for, as NAME=VALUE lines: seed, suite, versions, machine, settings, time
+ *   run                 what was asked for, as NAME=VALUE lines: seed, suite, version, machine, settings, time
+ *   scenario.conf       the suite or the scenario file, unless faults were named
  *   verdict.json        of the whole
  *   report.html
  *   NN-ACT/act          the act's settings as NAME=VALUE lines: name, stage, seed, jobs, dispatchers, ping_us, death_us, grace_us,
- *                       margin_us, scan_us, poll_us, began_us (CLOCK_MONOTONIC), began_real_us (since 1970), ordered (0|1)
+ *                       margin_us, scan_us, poll_us, began_us (CLOCK_MONOTONIC), began_real_us (since 1970), ordered (0|1), server (its version)
  *   NN-ACT/….log        its histories (history.h); of a valid act of an endless run only that of the nemesis
  *   NN-ACT/verdict.json
  *   NN-ACT/logs/        what the dispatchers and the server logged
@@ -40,6 +41,7 @@ struct run {
 	int64_t for_ms;       /* an endless plan ends after that long; 0: when it is stopped */
 	void (*tell)(void *to, const struct run_progress *progress); /* or NULL */
 	void *to;
+	int cleaned; /* things that runs before, which were killed, had left, and that were undone */
 	/* Set by the first SIGINT or SIGTERM: the fault that is on is the last, and the act is judged as it is then; and by
 	 * the second: nothing is waited for any more. What was harmed is healed in both cases. */
 	atomic_bool stop;

@@ -1,11 +1,13 @@
 #include "tools/chaos/stage/scratch.h"
 
+#include <libpq-fe.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "db/schema.h"
 #include "db/view.h"
+
+enum { NAME_SIZE = 256 };
 
 static int has_jobs(struct db *db, bool *found, struct error *err)
 {
@@ -43,12 +45,28 @@ static int refuse_jobs(struct cli *cli, struct error *err)
 	return status;
 }
 
+/* "jobs" on /run/postgresql, as the server or libpq names it. */
+static void name_database(const char *conninfo, char *name, size_t size)
+{
+	PGconn *conn = PQconnectdb(conninfo);
+
+	if (PQstatus(conn) == CONNECTION_OK)
+		snprintf(name, size, "\"%s\" on %s", PQdb(conn), PQhost(conn));
+	else
+		snprintf(name, size, "of -d");
+	PQfinish(conn);
+}
+
 static int ask(struct cli *cli, struct error *err)
 {
+	char name[NAME_SIZE];
 	char answer[16] = "";
 
-	fputs("Jobs, triggers and faults go to the database of -d; is it one that nobody needs? [y/N] ",
-	      stderr);
+	name_database(cli->conninfo, name, sizeof(name));
+	fprintf(stderr,
+		"Jobs, triggers and faults go to the database %s; is it one that nobody needs? "
+		"[y/N] ",
+		name);
 	fflush(stderr);
 	if (fgets(answer, sizeof(answer), stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y'))
 		return 0;
@@ -56,50 +74,91 @@ static int ask(struct cli *cli, struct error *err)
 	return error_set(err, ERROR_INPUT, "not without a yes: nothing was done");
 }
 
-static bool spares_server(const struct fault *fault)
+/* --- what is left out --------------------------------------------------------------------------- */
+
+/* NULL: it can be played. */
+static const char *why_not(const struct plan_act *act, const struct fault *fault)
 {
-	return fault == NULL ||
-	       (fault->stage == STAGE_PLAIN && (fault->demands & FAULT_OWNS_SERVER) == 0);
+	if (fault == NULL)
+		return NULL;
+	if (fault->stage != STAGE_PLAIN)
+		return "it needs a stage of the harness's own, and the database is that of -d";
+	if ((fault->demands & FAULT_OWNS_SERVER) != 0)
+		return "it hurts the server itself, which is that of -d";
+	return act->stage == STAGE_PLAIN
+		       ? NULL
+		       : "its act needs a stage of the harness's own, and the database is that of -d";
 }
 
-/* Returns how many were dropped. */
-static size_t drop_bouts(struct plan_act *act)
+/* A fault that is spared in one act may be played in another. */
+static bool is_played(const struct plan *plan, const struct fault *fault)
 {
-	const size_t before = act->bout_count;
+	for (size_t i = 0; i < plan->act_count; i++)
+		for (size_t j = 0; j < plan->acts[i].bout_count; j++)
+			if (plan->acts[i].bouts[j].first == fault ||
+			    plan->acts[i].bouts[j].second == fault)
+				return true;
+	return false;
+}
+
+static int skip(struct plan *plan, const struct plan_act *act, const struct fault *fault,
+		struct error *err)
+{
+	const char *why = why_not(act, fault);
+
+	return why == NULL ? 0 : plan_skip(plan, fault, why, err);
+}
+
+static int drop_bouts(struct plan *plan, struct plan_act *act, struct error *err)
+{
 	size_t kept = 0;
 
-	for (size_t i = 0; i < act->bout_count; i++)
-		if (spares_server(act->bouts[i].first) && spares_server(act->bouts[i].second))
-			act->bouts[kept++] = act->bouts[i];
+	for (size_t i = 0; i < act->bout_count; i++) {
+		const struct plan_bout *bout = &act->bouts[i];
+
+		if (skip(plan, act, bout->first, err) != 0 ||
+		    skip(plan, act, bout->second, err) != 0)
+			return -1;
+		if (why_not(act, bout->first) == NULL && why_not(act, bout->second) == NULL)
+			act->bouts[kept++] = *bout;
+	}
 	act->bout_count = kept;
-	return before - kept;
+	return 0;
 }
 
-/* Acts that have nothing left go behind the others. Returns how many bouts were dropped. */
-static size_t drop_acts(struct plan *plan)
+static void drop_played(struct plan *plan)
 {
-	size_t dropped = 0;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < plan->skip_count; i++)
+		if (!is_played(plan, plan->skips[i].fault))
+			plan->skips[kept++] = plan->skips[i];
+	plan->skip_count = kept;
+}
+
+/* Acts that have nothing left go behind the others. */
+static int drop_acts(struct plan *plan, struct error *err)
+{
 	size_t kept = 0;
 
 	for (size_t i = 0; i < plan->act_count; i++) {
 		struct plan_act act = plan->acts[i];
 
-		dropped += drop_bouts(&act);
-		if (act.bout_count > 0 && act.stage != STAGE_PLAIN)
-			dropped += act.bout_count;
-		else if (act.bout_count > 0) {
-			plan->acts[i] = plan->acts[kept];
-			plan->acts[kept++] = act;
-		}
+		if (drop_bouts(plan, &act, err) != 0)
+			return -1;
+		plan->acts[i].bout_count = act.bout_count;
+		if (act.bout_count == 0)
+			continue;
+		plan->acts[i] = plan->acts[kept];
+		plan->acts[kept++] = act;
 	}
 	plan_cut(plan, kept);
-	return dropped;
+	drop_played(plan);
+	return 0;
 }
 
 int scratch_use(struct cli *cli, bool yes, struct plan *plan, struct error *err)
 {
-	size_t dropped;
-
 	if (cli->conninfo == NULL)
 		return 0;
 	if (!yes && isatty(STDIN_FILENO) == 0)
@@ -108,10 +167,11 @@ int scratch_use(struct cli *cli, bool yes, struct plan *plan, struct error *err)
 			"faults go to the database of -d: say --yes, or answer on a terminal");
 	if (refuse_jobs(cli, err) != 0 || (!yes && ask(cli, err) != 0))
 		return -1;
-	dropped = drop_acts(plan);
-	if (dropped > 0 && !cli->quiet)
-		cli_say("%zu faults and pairs are left out, which hurt the server of -d or need another stage",
-			dropped);
+	if (drop_acts(plan, err) != 0)
+		return -1;
+	if (plan->skip_count > 0 && !cli->quiet)
+		cli_say("%zu faults are left out; the report lists them, and why",
+			plan->skip_count);
 	if (plan->act_count == 0)
 		return cli_usage(cli, err, "no fault is left that spares the server of -d");
 	plan->conninfo = cli->conninfo;
