@@ -145,7 +145,7 @@ struct check {
 	/* the act's settings */
 	char stage[32];
 	int64_t ping_us, death_us, scan_us, poll_us, began_us, began_real_us;
-	int64_t max_attempts, leases, clients;
+	int64_t max_attempts, leases, clients, played;
 	bool forgets;
 	struct check_map demands; /* by the fault's name, where the act says them */
 

@@ -26,6 +26,7 @@ static const struct setting {
 	{ "max_attempts", offsetof(struct check, max_attempts) },
 	{ "leases", offsetof(struct check, leases) },
 	{ "clients", offsetof(struct check, clients) },
+	{ "played", offsetof(struct check, played) },
 };
 
 /* NAME=VALUE; those that the judge does not need are passed over. */
@@ -143,6 +144,12 @@ static bool is_open(struct check *check, char *why, size_t size)
 	return true;
 }
 
+/* Nothing of it could be played here. */
+static bool is_skipped(const struct check *check)
+{
+	return check->played == 0 && check->bout_count == 0 && check->verdict->skipped > 0;
+}
+
 static void conclude(struct check *check)
 {
 	struct verdict *verdict = check->verdict;
@@ -150,6 +157,8 @@ static void conclude(struct check *check)
 
 	if (check->unsound[0] != '\0')
 		say(verdict, VERDICT_UNKNOWN, check->unsound);
+	else if (is_skipped(check))
+		say(verdict, VERDICT_VALID, "");
 	else if (is_violated(verdict))
 		return;
 	else if (is_broken(verdict))
@@ -198,13 +207,14 @@ int checker_judge(const char *folder, struct verdict *verdict, struct error *err
 {
 	struct check check = { .verdict = verdict,
 			       .folder = folder,
-			       .max_attempts = LIMIT_ATTEMPTS_DEFAULT };
+			       .max_attempts = LIMIT_ATTEMPTS_DEFAULT,
+			       .played = 1 };
 	int status = read_settings(&check, err);
 
 	if (status == 0) {
 		memset(verdict, 0, sizeof(*verdict));
 		check_bouts(&check);
-		if (check_database(&check))
+		if (!is_skipped(&check) && check_database(&check))
 			check_others(&check);
 		count_false_truths(verdict);
 		conclude(&check);
