@@ -232,7 +232,7 @@ static void deaths_of_those_who_held_nothing_prove_no_reclaim(void **state)
 	CHANGE(EFFECT, "1312000 begin 2 c2 1 51\n", "");
 	CHANGE(EFFECT, "1500000 beat 2 c2 1 51\n", "");
 	CHANGE(FINAL, "2 completed c3 2 1 1 1", "2 completed c3 2 1 0 0");
-	UNKNOWN("no dispatcher that died held a job");
+	UNKNOWN("harm (bout 1) killed nobody who held a job");
 }
 
 /* --- acts that were not played ------------------------------------------------------------------ */
