@@ -231,7 +231,7 @@ static void a_job_that_has_not_ended_is_unknown(void **state)
 	ADD(FINAL, "0 job 3 pending - 0 0 0 0");
 	ADD(CLIENT, "4500000 submit Q 1");
 	ADD(CLIENT, "4500001 ok Q 3");
-	chaos_history_unknown(*state, "1 jobs have not ended");
+	chaos_history_unknown(*state, "1 job has not ended");
 }
 
 static void a_file_that_lacks_its_end_is_unknown(void **state)

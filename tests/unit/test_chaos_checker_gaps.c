@@ -232,12 +232,36 @@ static void deaths_of_those_who_held_nothing_prove_no_reclaim(void **state)
 	CHANGE(EFFECT, "1312000 begin 2 c2 1 51\n", "");
 	CHANGE(EFFECT, "1500000 beat 2 c2 1 51\n", "");
 	CHANGE(FINAL, "2 completed c3 2 1 1 1", "2 completed c3 2 1 0 0");
-	UNKNOWN("no dispatcher that died held a job");
+	UNKNOWN("harm (bout 1) killed nobody who held a job");
+}
+
+/* --- acts that were not played ------------------------------------------------------------------ */
+
+static void an_act_that_could_not_be_played_needs_no_histories(void **state)
+{
+	CHANGE(ACT, "name=good", "name=good\nplayed=0");
+	chaos_history_empty(*state, CHAOS_HISTORY_NEMESIS);
+	ADD(NEMESIS, "1000000 begin 7");
+	ADD(NEMESIS, "1000001 skip harm no such machine");
+	ADD(NEMESIS, "1000002 end");
+	for (int file = CHAOS_HISTORY_DATABASE; file <= CHAOS_HISTORY_FINAL; file++)
+		chaos_history_omit(*state, (enum chaos_history_file)file);
+	assert_int_equal(chaos_history_accepted(*state)->skipped, 1);
+}
+
+static void an_act_with_a_fault_was_played_whatever_it_says(void **state)
+{
+	CHANGE(ACT, "name=good", "name=good\nplayed=0");
+	ADD(NEMESIS, "5000002 skip other no such machine");
+	chaos_history_omit(*state, CHAOS_HISTORY_DATABASE);
+	UNKNOWN("database.log");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		CHAOS_HISTORY_TEST(an_act_that_could_not_be_played_needs_no_histories),
+		CHAOS_HISTORY_TEST(an_act_with_a_fault_was_played_whatever_it_says),
 		CHAOS_HISTORY_TEST(an_unknown_fault_is_unknown),
 		CHAOS_HISTORY_TEST(a_fault_on_a_stage_that_it_is_not_of_is_unknown),
 		CHAOS_HISTORY_TEST(a_fault_on_its_own_stage_is_known),

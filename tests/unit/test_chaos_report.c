@@ -137,7 +137,7 @@ static const char *as_text(struct folder *folder, int width)
 	free(folder->text);
 	out = open_memstream(&folder->text, &size);
 	assert_non_null(out);
-	assert_int_equal(report_text(out, folder->path, width, &err), 0);
+	assert_int_equal(report_text(out, folder->path, NULL, width, &err), 0);
 	fclose(out);
 	return folder->text;
 }
@@ -211,6 +211,41 @@ static void the_text_is_no_wider_than_the_terminal(void **state)
 	}
 }
 
+static void verdicts_that_are_given_take_the_place_of_those_in_the_folder(void **state)
+{
+	struct folder *folder = *state;
+	struct verdict_run *judged = calloc(1, sizeof(*judged));
+	char text[4096] = "";
+	struct error err;
+	FILE *out;
+
+	put_good_run(folder);
+	judged->whole = good_verdict();
+	judged->whole.valid = VERDICT_UNKNOWN;
+	snprintf(judged->whole.why, sizeof(judged->whole.why), "effect.log has no end");
+	out = fmemopen(text, sizeof(text), "w");
+	assert_int_equal(report_text(out, folder->path, judged, 200, &err), 0);
+	fclose(out);
+	verdict_run_free(judged);
+	assert_has(text, "Unknown: effect.log has no end.");
+	assert_int_equal(strncmp(as_text(folder, 80), "Valid: ", 7), 0);
+}
+
+static void the_folder_of_one_act_is_reported_too(void **state)
+{
+	struct folder *folder = *state;
+	char path[PATH_SIZE * 2];
+	char text[4096] = "";
+	struct error err;
+	FILE *out = fmemopen(text, sizeof(text), "w");
+
+	put_good_run(folder);
+	snprintf(path, sizeof(path), "%s/01-kills", folder->path);
+	assert_int_equal(report_text(out, path, NULL, 200, &err), 0);
+	fclose(out);
+	assert_has(text, "1 act, in ");
+}
+
 static void what_is_broken_is_named_with_examples(void **state)
 {
 	struct folder *folder = *state;
@@ -243,10 +278,10 @@ static void a_folder_without_a_run_is_refused(void **state)
 	struct folder *folder = *state;
 	struct error err = { ERROR_NONE, "", "" };
 
-	assert_int_equal(report_text(stdout, folder->path, 80, &err), -1);
+	assert_int_equal(report_text(stdout, folder->path, NULL, 80, &err), -1);
 	assert_int_equal(err.kind, ERROR_INPUT);
 	assert_has(err.text, "holds no run of locum chaos");
-	assert_int_equal(report_text(stdout, "/nonexistent", 80, &err), -1);
+	assert_int_equal(report_text(stdout, "/nonexistent", NULL, 80, &err), -1);
 	assert_has(err.text, "/nonexistent: No such file or directory");
 }
 
@@ -261,7 +296,7 @@ static void programs_get_all_of_it_as_json(void **state)
 
 	put_good_run(folder);
 	out = open_memstream(&folder->text, &size);
-	assert_int_equal(report_json(out, folder->path, &err), 0);
+	assert_int_equal(report_json(out, folder->path, NULL, &err), 0);
 	fclose(out);
 	root = json_loads(folder->text, 0, NULL);
 	assert_non_null(root);
@@ -340,6 +375,8 @@ int main(void)
 		FOLDER_TEST(the_text_begins_with_the_verdict),
 		FOLDER_TEST(what_a_failover_lost_is_told_with_the_verdict),
 		FOLDER_TEST(the_text_is_no_wider_than_the_terminal),
+		FOLDER_TEST(verdicts_that_are_given_take_the_place_of_those_in_the_folder),
+		FOLDER_TEST(the_folder_of_one_act_is_reported_too),
 		FOLDER_TEST(what_is_broken_is_named_with_examples),
 		FOLDER_TEST(a_run_that_was_cut_off_is_unknown),
 		FOLDER_TEST(a_folder_without_a_run_is_refused),

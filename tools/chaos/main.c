@@ -64,17 +64,18 @@ static const char *word_of(enum verdict_valid valid)
 	return WORDS[valid];
 }
 
+/* `judged` as report.h has it. */
 static int print_report(const struct cli *cli, const char *folder, const struct verdict *verdict,
-			struct error *err)
+			const struct verdict_run *judged, struct error *err)
 {
 	int status;
 
 	if (cli->json)
-		status = report_json(stdout, folder, err);
+		status = report_json(stdout, folder, judged, err);
 	else if (cli->quiet)
 		status = puts(word_of(verdict->valid)) < 0 ? -1 : 0;
 	else
-		status = report_text(stdout, folder, width(), err);
+		status = report_text(stdout, folder, judged, width(), err);
 	return status != 0 ? -1 : (int)verdict->valid;
 }
 
@@ -87,20 +88,19 @@ static int read_report(const struct chaos_options *options, struct error *err)
 	if (status == 0 && options->html)
 		status = report_html(options->folder, err) != 0 ? -1 : (int)verdict->valid;
 	else if (status == 0)
-		status = print_report(options->cli, options->folder, verdict, err);
+		status = print_report(options->cli, options->folder, verdict, NULL, err);
 	free(verdict);
 	return status;
 }
 
 static int check(const struct chaos_options *options, struct error *err)
 {
-	struct verdict *verdict = calloc(1, sizeof(*verdict));
-	int status = verdict == NULL ? error_set(err, ERROR_RETRY, "out of memory")
-				     : run_judge(options->folder, verdict, err);
+	struct verdict_run *judged = run_judge(options->folder, err);
+	int status = -1;
 
-	if (status == 0)
-		status = print_report(options->cli, options->folder, verdict, err);
-	free(verdict);
+	if (judged != NULL)
+		status = print_report(options->cli, options->folder, &judged->whole, judged, err);
+	verdict_run_free(judged);
 	return status;
 }
 
@@ -128,7 +128,7 @@ static int play(const struct chaos_options *options, const struct plan *plan, co
 	if (run.cleaned > 0)
 		cli_say("%d things were undone that a run which was killed had left", run.cleaned);
 	if (status == 0)
-		status = print_report(options->cli, folder, verdict, err);
+		status = print_report(options->cli, folder, verdict, NULL, err);
 	free(locumd);
 	free(verdict);
 	return status;

@@ -62,7 +62,6 @@
  *   inject BOUT FAULT TARGET        BOUT numbers the injections of an act from 1; a pair is two that overlap
  *   witness BOUT TEXT               proof that it bit; a bout without one makes the act's verdict unknown
  *   crashed PROCESS SIGNAL          a dispatcher, or d1-agent, ended by a signal that no fault sends
- *   again BOUT                      it did not bite; it is injected once more, alone
  *   heal BOUT
  *   settled BOUT                    the fleet is whole again: every dispatcher registered, work goes on
  *   broken BOUT TEXT                its own criterion was not met: the act is invalid

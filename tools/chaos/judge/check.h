@@ -111,7 +111,8 @@ struct check_bout {
 	int64_t healed_us;
 	int64_t settled_us; /* INT64_MAX while it is not */
 	int witnesses;
-	bool again;                                       /* it was injected anew, alone */
+	bool again; /* it was injected anew, alone */
+	bool empty; /* it was to show a reclaim, and who died held nothing */
 	struct check_latency *latencies[CHECK_LATENCIES]; /* while it was on; NULL: not demanded */
 };
 
@@ -145,7 +146,7 @@ struct check {
 	/* the act's settings */
 	char stage[32];
 	int64_t ping_us, death_us, scan_us, poll_us, began_us, began_real_us;
-	int64_t max_attempts, leases, clients;
+	int64_t max_attempts, leases, clients, played;
 	bool forgets;
 	struct check_map demands; /* by the fault's name, where the act says them */
 
@@ -155,9 +156,8 @@ struct check {
 	struct check_clock *clocks;
 	size_t clock_count, clock_room, clock_at;
 	bool ended, may_lose;
-	bool expects_reclaims; /* a fault demands that what died is reclaimed */
-	int64_t undrained;     /* -1: it did not say */
-	int64_t ended_us;      /* when the database's record was collected */
+	int64_t undrained; /* -1: it did not say */
+	int64_t ended_us;  /* when the database's record was collected */
 
 	/* the database */
 	struct check_job **pages;

@@ -82,8 +82,6 @@ static bool take_inject(struct check *check, int64_t at_us, char **words, size_t
 	check->verdict->faults[bout->fault].injected++;
 	if ((bout->demands & FAULT_MAY_LOSE) != 0)
 		check->may_lose = true;
-	if ((bout->demands & (FAULT_RECLAIM | FAULT_MASS)) != 0)
-		check->expects_reclaims = true;
 	return true;
 }
 

@@ -59,8 +59,9 @@ static bool take_ok(struct check *check, int64_t at_us, char **words, size_t cou
 		return false;
 	if (*open >> COUNT_SHIFT != count - 2)
 		verdict_violate(check->verdict, VERDICT_S5,
-				"%s:%" PRId64 ": %zu jobs were stored of %" PRIu64, check->file,
-				check->line, count - 2, *open >> COUNT_SHIFT);
+				"%s:%" PRId64 ": %zu of the %" PRIu64
+				" jobs of a submission were stored",
+				check->file, check->line, count - 2, *open >> COUNT_SHIFT);
 	if ((*open & WAS_UNKNOWN) != 0) {
 		check->verdict->submissions_resolved++;
 		check->verdict->recovered += (int64_t)(*open >> COUNT_SHIFT);

@@ -10,7 +10,7 @@ enum { DROPPED_US = 60000000 };
 
 #define VIOLATE(invariant, job, what, ...)                                                         \
 	verdict_violate(check->verdict, VERDICT_##invariant,                                       \
-			"%s:%" PRId64 ": job %" PRId64 ": " what, check->file, check->line,        \
+			"%s:%" PRId64 ": job %" PRId64 " " what, check->file, check->line,         \
 			(int64_t)(job)__VA_OPT__(, ) __VA_ARGS__)
 
 /* It was in contact with the database for long, and did not use it to ask. */
@@ -29,7 +29,7 @@ void check_completions_forget(struct check *check)
 	for (size_t i = 0; i < worker->completion_count; i++) {
 		if (was_dropped(check, &worker->completions[i]))
 			VIOLATE(S5, worker->completions[i].items[0].job,
-				"its worker never asked what became of its completion");
+				"has a worker that never asked what became of its completion");
 		check->verdict->unresolved += worker->completions[i].unknown;
 		free(worker->completions[i].items);
 	}
@@ -53,8 +53,8 @@ void check_completions_stop(struct check *check)
 
 		if (completion->unknown && !completion->abandoned)
 			VIOLATE(S5, completion->items[0].job,
-				"its worker stopped without having asked what became of its "
-				"completion");
+				"has a worker that stopped without having asked what became of "
+				"its completion");
 		else if (!completion->abandoned)
 			check_read_gap(check,
 				       "%s does not tell of the answer for job %" PRId64
@@ -198,7 +198,8 @@ static void deny(struct check *check, const struct check_item *item)
 		return;
 	}
 	check->verdict->stale_accepts += job != NULL && job->claim != item->claim;
-	VIOLATE(S5, item->job, "its completion was accepted, says the worker, not the database");
+	VIOLATE(S5, item->job,
+		"was accepted by the word of its worker, not by that of the database");
 }
 
 /* accepted, mine */
@@ -237,7 +238,8 @@ static void judge_lost(struct check *check, const struct check_item *item, const
 	const struct check_job *job = check_jobs_at(check, item->job);
 
 	if (job != NULL && job->claim == item->claim && (job->flags & CHECK_CLAIMED_END) != 0)
-		VIOLATE(S5, item->job, "is %s, says the worker, but its completion was accepted",
+		VIOLATE(S5, item->job,
+			"is %s by the word of its worker, though its completion was accepted",
 			verdict);
 }
 

@@ -19,7 +19,7 @@ struct event {
 };
 
 #define VIOLATE(invariant, event, what, ...)                                                       \
-	verdict_violate(check->verdict, VERDICT_##invariant, "job %" PRId64 ": " what,             \
+	verdict_violate(check->verdict, VERDICT_##invariant, "job %" PRId64 " " what,              \
 			(event)->id __VA_OPT__(, ) __VA_ARGS__)
 
 static bool is_held(const struct check_job *job)
@@ -61,7 +61,8 @@ static void hold(struct check *check, const struct event *event)
 	life->held++;
 	life->claims++;
 	if (check->leases > 0 && life->held > check->leases)
-		VIOLATE(S11, event, "%s holds %" PRId64 " claims, %" PRId64 " are allowed",
+		VIOLATE(S11, event,
+			"is one too many: %s holds %" PRId64 " claims, and %" PRId64 " are allowed",
 			life->name, life->held, check->leases);
 }
 
@@ -227,7 +228,7 @@ static bool take_back(struct check *check, int64_t at_us, char **words, size_t c
 		return false;
 	if (strcmp(words[6], "pending") != 0 && strcmp(words[6], "scheduled") != 0 &&
 	    strcmp(words[6], "held") != 0)
-		VIOLATE(S12, &event, "went back to be %s", words[6]);
+		VIOLATE(S12, &event, "went back to be %s, in which no job can wait", words[6]);
 	if (!is_held(event.job)) {
 		VIOLATE(S12, &event, "came back without having been claimed");
 		return true;
@@ -314,7 +315,7 @@ static bool take_end(struct check *check, int64_t at_us, char **words, size_t co
 		return true;
 	}
 	if (end == CHECK_NO_END && !unkept)
-		VIOLATE(S12, &event, "ended as %s", words[6]);
+		VIOLATE(S12, &event, "ended as %s, which is no end", words[6]);
 	judge_end(check, &event, end);
 	if (is_held(event.job) && event.job->claims == 1)
 		check_latency(check, CHECK_END,
@@ -453,7 +454,7 @@ static void count_orphan(struct check *check, int64_t id, struct check_job *job)
 	if (!is_held(job) || life == NULL || life->ended_us == 0)
 		return;
 	check->verdict->orphans++;
-	verdict_violate(check->verdict, VERDICT_L3, "job %" PRId64 ": stays with %s, which is %s",
+	verdict_violate(check->verdict, VERDICT_L3, "job %" PRId64 " stays with %s, which is %s",
 			id, life->name, life->is_dead ? "dead" : "stopped");
 }
 

@@ -234,14 +234,30 @@ static int deaths_in(const struct check *check, const struct check_bout *bout)
 	return deaths;
 }
 
+static int64_t reclaims_in(const struct check *check, const struct check_bout *bout)
+{
+	int64_t reclaims = 0;
+
+	for (size_t i = 0; i < check->life_count; i++) {
+		const struct check_life *life = &check->lives[i];
+
+		reclaims += life->is_dead && life->back_us != 0 &&
+			    life->ended_us >= bout->injected_us &&
+			    life->ended_us <= bout->settled_us;
+	}
+	return reclaims;
+}
+
 /* A bout of a pair demands only what the other one demands too. */
-static void judge_bout(struct check *check, const struct check_bout *bout)
+static void judge_bout(struct check *check, struct check_bout *bout)
 {
 	unsigned demands = check_bouts_all(check, bout->injected_us, bout->settled_us);
 	int deaths = deaths_in(check, bout);
 	char why[VERDICT_TEXT];
 
 	check->verdict->faults[bout->fault].deaths += deaths;
+	bout->empty = (bout->demands & (FAULT_RECLAIM | FAULT_MASS)) != 0 && deaths > 0 &&
+		      reclaims_in(check, bout) == 0;
 	if ((demands & FAULT_NO_DEATH) != 0 && deaths > 0)
 		break_bout(check, bout, "a dispatcher was declared dead");
 	if ((demands & FAULT_NO_CONFLICT) != 0 &&

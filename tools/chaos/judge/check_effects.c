@@ -28,7 +28,7 @@ struct effects {
 };
 
 #define VIOLATE(invariant, job, what, ...)                                                         \
-	verdict_violate(check->verdict, VERDICT_##invariant, "job %" PRId64 ": " what,             \
+	verdict_violate(check->verdict, VERDICT_##invariant, "job %" PRId64 " " what,              \
 			(int64_t)(job)__VA_OPT__(, ) __VA_ARGS__)
 
 static int32_t first_of(const struct effects *effects, int64_t job)
@@ -96,7 +96,7 @@ static void judge_pair(struct check *check, const struct run *a, const struct ru
 	check->verdict->overlap_max_ms = larger(check->verdict->overlap_max_ms,
 						(over_us + 999) / 1000);
 	if (over_us > most_us)
-		VIOLATE(S13, a->job, "two runs overlapped for %" PRId64 " ms",
+		VIOLATE(S13, a->job, "had two runs that overlapped for %" PRId64 " ms",
 			(over_us + 999) / 1000);
 }
 

@@ -7,7 +7,7 @@
 #include "tools/chaos/judge/check.h"
 
 #define VIOLATE(invariant, job, what, ...)                                                         \
-	verdict_violate(check->verdict, VERDICT_##invariant, "job %" PRId64 ": " what,             \
+	verdict_violate(check->verdict, VERDICT_##invariant, "job %" PRId64 " " what,              \
 			(int64_t)(job)__VA_OPT__(, ) __VA_ARGS__)
 
 /* job JOB STATE CLAIM SEQ ATTEMPT INTERRUPTIONS RECOVERIES */

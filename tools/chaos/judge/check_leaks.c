@@ -12,7 +12,7 @@ static void count_leak(struct check *check, int64_t id, struct check_job *job)
 	if (held && life != NULL && life->ended_us == 0 && life->pid != 0 && job->known == 0) {
 		check->verdict->leaked_claims++;
 		verdict_violate(check->verdict, VERDICT_L3,
-				"job %" PRId64 ": stays with %s, which knows nothing of it", id,
+				"job %" PRId64 " stays with %s, which knows nothing of it", id,
 				life->name);
 	}
 }

@@ -8,7 +8,7 @@
 
 #define VIOLATE(invariant, job, what, ...)                                                         \
 	verdict_violate(check->verdict, VERDICT_##invariant,                                       \
-			"%s:%" PRId64 ": job %" PRId64 ": " what, check->file, check->line,        \
+			"%s:%" PRId64 ": job %" PRId64 " " what, check->file, check->line,         \
 			(int64_t)(job)__VA_OPT__(, ) __VA_ARGS__)
 
 /* --- lives and pings ---------------------------------------------------------------------------- */

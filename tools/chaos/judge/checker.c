@@ -26,6 +26,7 @@ static const struct setting {
 	{ "max_attempts", offsetof(struct check, max_attempts) },
 	{ "leases", offsetof(struct check, leases) },
 	{ "clients", offsetof(struct check, clients) },
+	{ "played", offsetof(struct check, played) },
 };
 
 /* NAME=VALUE; those that the judge does not need are passed over. */
@@ -89,7 +90,8 @@ static bool is_violated(struct verdict *verdict)
 	for (int i = 0; i < VERDICT_INVARIANT_COUNT; i++) {
 		if (i == VERDICT_L1 || verdict->of[i].count == 0)
 			continue;
-		if (snprintf(why, sizeof(why), "%s: %s", verdict_name((enum verdict_invariant)i),
+		if (snprintf(why, sizeof(why), "%s %s: %s", verdict_name((enum verdict_invariant)i),
+			     verdict_word((enum verdict_invariant)i),
 			     verdict->of[i].examples[0]) < 0)
 			continue;
 		say(verdict, VERDICT_INVALID, why);
@@ -116,18 +118,30 @@ static const struct check_bout *unwitnessed(const struct check *check)
 	return NULL;
 }
 
+static const struct check_bout *unreclaimed(const struct check *check)
+{
+	for (size_t i = 0; i < check->bout_count; i++)
+		if (check->bouts[i].empty)
+			return &check->bouts[i];
+	return NULL;
+}
+
 /* Why nothing is proven, though nothing is wrong; false: something is. */
 static bool is_open(struct check *check, char *why, size_t size)
 {
 	struct verdict *verdict = check->verdict;
 	const struct check_bout *bout = unwitnessed(check);
+	const struct check_bout *empty = unreclaimed(check);
 
 	if (check->undrained != 0 || verdict->of[VERDICT_L1].count > 0)
-		snprintf(why, size, "the drain is incomplete: %" PRId64 " jobs have not ended",
-			 verdict->of[VERDICT_L1].count);
+		snprintf(why, size, "the drain is incomplete: %" PRId64 " job%s not ended",
+			 verdict->of[VERDICT_L1].count,
+			 verdict->of[VERDICT_L1].count == 1 ? " has" : "s have");
+	else if (check->gaps > 1)
+		snprintf(why, size, "%.*s, nor is that all that is missing", VERDICT_TEXT / 2,
+			 check->gap);
 	else if (check->gaps > 0)
-		snprintf(why, size, "%.*s (%" PRId64 " such records are missing)", VERDICT_TEXT / 2,
-			 check->gap, check->gaps);
+		snprintf(why, size, "%s", check->gap);
 	else if (bout != NULL)
 		snprintf(why, size, "%s (bout %d) %s", verdict->faults[bout->fault].name,
 			 bout->number,
@@ -136,11 +150,19 @@ static bool is_open(struct check *check, char *why, size_t size)
 		snprintf(why, size, "nothing happened: no job was submitted and ended");
 	else if (check->bout_count == 0 && verdict->skipped == 0)
 		snprintf(why, size, "nothing happened: no fault was injected");
-	else if (check->expects_reclaims && verdict->reclaims == 0)
-		snprintf(why, size, "no dispatcher that died held a job, so nothing was reclaimed");
+	else if (empty != NULL)
+		snprintf(why, size,
+			 "%s (bout %d) killed nobody who held a job, so nothing was reclaimed",
+			 verdict->faults[empty->fault].name, empty->number);
 	else
 		return false;
 	return true;
+}
+
+/* Nothing of it could be played here. */
+static bool is_skipped(const struct check *check)
+{
+	return check->played == 0 && check->bout_count == 0 && check->verdict->skipped > 0;
 }
 
 static void conclude(struct check *check)
@@ -150,6 +172,8 @@ static void conclude(struct check *check)
 
 	if (check->unsound[0] != '\0')
 		say(verdict, VERDICT_UNKNOWN, check->unsound);
+	else if (is_skipped(check))
+		say(verdict, VERDICT_VALID, "");
 	else if (is_violated(verdict))
 		return;
 	else if (is_broken(verdict))
@@ -198,13 +222,14 @@ int checker_judge(const char *folder, struct verdict *verdict, struct error *err
 {
 	struct check check = { .verdict = verdict,
 			       .folder = folder,
-			       .max_attempts = LIMIT_ATTEMPTS_DEFAULT };
+			       .max_attempts = LIMIT_ATTEMPTS_DEFAULT,
+			       .played = 1 };
 	int status = read_settings(&check, err);
 
 	if (status == 0) {
 		memset(verdict, 0, sizeof(*verdict));
 		check_bouts(&check);
-		if (check_database(&check))
+		if (!is_skipped(&check) && check_database(&check))
 			check_others(&check);
 		count_false_truths(verdict);
 		conclude(&check);

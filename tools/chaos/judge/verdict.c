@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -191,6 +192,26 @@ void verdict_add(struct verdict *whole, const struct verdict *act)
 		add_fault(whole, &act->faults[i]);
 }
 
+/* --- of a run ----------------------------------------------------------------------------------- */
+
+const struct verdict *verdict_of_act(const struct verdict_run *run, const char *name)
+{
+	for (size_t i = 0; run != NULL && i < run->act_count; i++)
+		if (strcmp(run->acts[i].name, name) == 0)
+			return &run->acts[i].verdict;
+	return NULL;
+}
+
+void verdict_run_free(struct verdict_run *run)
+{
+	if (run == NULL)
+		return;
+	for (size_t i = 0; i < run->act_count; i++)
+		free(run->acts[i].name);
+	free(run->acts);
+	free(run);
+}
+
 /* --- on disk ------------------------------------------------------------------------------------ */
 
 /* What is not UTF-8, a character cut in its middle for one, ends the text. */
@@ -263,10 +284,9 @@ static int store(json_t *root, const char *folder, struct error *err)
 	return 0;
 }
 
-int verdict_write(const struct verdict *verdict, const char *folder, struct error *err)
+json_t *verdict_json(const struct verdict *verdict)
 {
 	json_t *root = json_object();
-	int status;
 
 	json_object_set_new(root, "valid", json_of_valid(verdict));
 	json_object_set_new(root, "why", json_of_text(verdict->why));
@@ -276,7 +296,14 @@ int verdict_write(const struct verdict *verdict, const char *folder, struct erro
 				    json_integer((json_int_t)figure_value(verdict, &FIGURES[i])));
 	json_object_set_new(root, "lost_ids", json_of_text(verdict->lost_ids));
 	json_object_set_new(root, "faults", json_of_faults(verdict));
-	status = store(root, folder, err);
+	return root;
+}
+
+int verdict_write(const struct verdict *verdict, const char *folder, struct error *err)
+{
+	json_t *root = verdict_json(verdict);
+	int status = store(root, folder, err);
+
 	json_decref(root);
 	return status;
 }

@@ -2,6 +2,7 @@
 #ifndef LOCUM_TOOLS_CHAOS_JUDGE_VERDICT_H
 #define LOCUM_TOOLS_CHAOS_JUDGE_VERDICT_H
 
+#include <jansson.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -76,6 +77,18 @@ struct verdict {
 	int64_t skipped;
 };
 
+struct verdict_act {
+	char *name; /* of the act's folder */
+	struct verdict verdict;
+};
+
+/* The verdicts of a run: of each act, and of the whole. */
+struct verdict_run {
+	struct verdict whole;
+	struct verdict_act *acts;
+	size_t act_count;
+};
+
 /* Counts a violation and keeps its words if it is among the first. */
 void verdict_violate(struct verdict *verdict, enum verdict_invariant invariant, const char *format,
 		     ...) __attribute__((format(printf, 3, 4)));
@@ -88,6 +101,13 @@ void verdict_add(struct verdict *whole, const struct verdict *act);
 
 const char *verdict_name(enum verdict_invariant invariant); /* "S1" */
 const char *verdict_word(enum verdict_invariant invariant); /* "accept-once" */
+
+/* The act's of that name; NULL: there is none. run may be NULL: none. */
+const struct verdict *verdict_of_act(const struct verdict_run *run, const char *name);
+void verdict_run_free(struct verdict_run *run);
+
+/* As it is written; the caller's. */
+json_t *verdict_json(const struct verdict *verdict);
 
 /* FOLDER/verdict.json */
 int verdict_write(const struct verdict *verdict, const char *folder, struct error *err);

@@ -68,6 +68,7 @@ static int write_settings(const struct act *act, const struct stage *stage, stru
 		{ "began_real_us", clock_wall_ms() * 1000 },
 		{ "ordered", stage->ordered },
 		{ "forgets", forgets(plan) },
+		{ "played", stage->folder != NULL },
 		{ "clients", plan->load.clients + 1 }, /* and the one that faults use */
 	};
 	char *path = NULL;

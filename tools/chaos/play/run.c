@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/version.h"
+#include "tools/chaos/history/array.h"
 #include "tools/chaos/history/facts.h"
 #include "tools/chaos/judge/checker.h"
 #include "tools/chaos/plan/chance.h"
@@ -152,14 +153,19 @@ static bool goes_on(const struct run *run, int number, int64_t began_ms)
 	return run->for_ms == 0 || clock_monotonic_ms() - began_ms < run->for_ms;
 }
 
+static void say_nothing_injected(struct verdict *verdict)
+{
+	verdict->valid = VERDICT_UNKNOWN;
+	snprintf(verdict->why, sizeof(verdict->why), "no fault was injected");
+}
+
 /* What was not played is not known. */
 static void judge_played(const struct run *run, int played, struct verdict *verdict)
 {
 	if (verdict->valid != VERDICT_VALID)
 		return;
 	if (verdict->fault_count == 0) {
-		verdict->valid = VERDICT_UNKNOWN;
-		snprintf(verdict->why, sizeof(verdict->why), "no fault was injected");
+		say_nothing_injected(verdict);
 	} else if (atomic_load(&run->stop) && !run->plan->endless) {
 		verdict->valid = VERDICT_UNKNOWN;
 		snprintf(verdict->why, sizeof(verdict->why), "the run was cut off in act %d of %zu",
@@ -249,27 +255,37 @@ static bool is_pruned(const char *folder)
 	return pruned;
 }
 
-static int judge_act(const char *folder, bool endless, struct verdict *whole, struct error *err)
+static struct verdict_act *add_act(struct verdict_run *judged, const char *folder,
+				   struct error *err)
 {
-	struct verdict *verdict = calloc(1, sizeof(*verdict)); /* large */
-	int status;
+	const char *slash = strrchr(folder, '/');
+	struct verdict_act *act = array_grow(&judged->acts, &judged->act_count,
+					     sizeof(*judged->acts));
 
-	if (verdict == NULL)
-		return error_set(err, ERROR_RETRY, "out of memory");
-	if (endless && is_pruned(folder))
-		status = verdict_read(verdict, folder, err);
-	else
-		status = checker_judge(folder, verdict, err);
+	if (act != NULL)
+		act->name = strdup(slash == NULL ? folder : slash + 1);
+	if (act == NULL || act->name == NULL)
+		error_set(err, ERROR_RETRY, "out of memory");
+	return act == NULL || act->name == NULL ? NULL : act;
+}
+
+static int judge_act(const char *folder, bool endless, struct verdict_run *judged,
+		     struct error *err)
+{
+	struct verdict_act *act = add_act(judged, folder, err);
+	int status = -1;
+
+	if (act != NULL && endless && is_pruned(folder))
+		status = verdict_read(&act->verdict, folder, err);
+	else if (act != NULL)
+		status = checker_judge(folder, &act->verdict, err);
 	if (status == 0)
-		status = verdict_write(verdict, folder, err);
-	if (status == 0)
-		verdict_add(whole, verdict);
-	free(verdict);
+		verdict_add(&judged->whole, &act->verdict);
 	return status;
 }
 
 /* The folder of one act, or nothing that can be judged. */
-static int judge_lone_act(const char *folder, struct verdict *verdict, struct error *err)
+static int judge_lone_act(const char *folder, struct verdict_run *judged, struct error *err)
 {
 	char *path = NULL;
 	int found;
@@ -281,7 +297,7 @@ static int judge_lone_act(const char *folder, struct verdict *verdict, struct er
 	if (found != 0)
 		return error_set_errno(err, ERROR_INPUT, errno,
 				       "%s: no folder of a run or of an act of one", folder);
-	return judge_act(folder, false, verdict, err);
+	return judge_act(folder, false, judged, err);
 }
 
 /* Acts that are not there may have been anything. */
@@ -289,6 +305,8 @@ static void judge_missing(const struct facts *facts, size_t found, struct verdic
 {
 	int64_t acts = facts_number(facts, "acts", 0);
 
+	if (verdict->valid == VERDICT_VALID && verdict->fault_count == 0)
+		say_nothing_injected(verdict);
 	if (verdict->valid != VERDICT_VALID || facts_number(facts, "endless", 0) != 0)
 		return;
 	if (facts_number(facts, "cut_off", 0) == 0 && (int64_t)found >= acts)
@@ -298,30 +316,41 @@ static void judge_missing(const struct facts *facts, size_t found, struct verdic
 		 "the run was cut off: %zu of its %" PRId64 " acts are there", found, acts);
 }
 
-int run_judge(const char *folder, struct verdict *verdict, struct error *err)
+static int judge_acts(const char *folder, const glob_t *acts, struct verdict_run *judged,
+		      struct error *err)
 {
-	struct facts *facts = NULL;
+	struct facts *facts = facts_read(folder, "run", err);
+	int status = facts == NULL ? -1 : 0;
+
+	for (size_t i = 0; i < acts->gl_pathc && status == 0; i++)
+		status = judge_act(acts->gl_pathv[i], facts_number(facts, "endless", 0) != 0,
+				   judged, err);
+	if (status == 0)
+		judge_missing(facts, acts->gl_pathc, &judged->whole);
+	facts_free(facts);
+	return status;
+}
+
+struct verdict_run *run_judge(const char *folder, struct error *err)
+{
+	struct verdict_run *judged = calloc(1, sizeof(*judged)); /* large */
 	glob_t acts = { 0 };
 	char *pattern = NULL;
-	int status = 0;
+	int status;
 
-	*verdict = (struct verdict){ .valid = VERDICT_VALID };
-	if (asprintf(&pattern, "%s/[0-9]*-*", folder) < 0)
-		return error_set(err, ERROR_RETRY, "out of memory");
+	if (judged == NULL || asprintf(&pattern, "%s/[0-9]*-*", folder) < 0) {
+		error_set(err, ERROR_RETRY, "out of memory");
+		free(judged);
+		return NULL;
+	}
 	if (glob(pattern, GLOB_ONLYDIR, NULL, &acts) != 0)
 		acts.gl_pathc = 0;
 	free(pattern);
-	if (acts.gl_pathc == 0)
-		return judge_lone_act(folder, verdict, err);
-	facts = facts_read(folder, "run", err);
-	if (facts == NULL)
-		status = -1;
-	for (size_t i = 0; i < acts.gl_pathc && status == 0; i++)
-		status = judge_act(acts.gl_pathv[i], facts_number(facts, "endless", 0) != 0,
-				   verdict, err);
-	if (status == 0)
-		judge_missing(facts, acts.gl_pathc, verdict);
+	status = acts.gl_pathc == 0 ? judge_lone_act(folder, judged, err)
+				    : judge_acts(folder, &acts, judged, err);
 	globfree(&acts);
-	facts_free(facts);
-	return status != 0 ? -1 : verdict_write(verdict, folder, err);
+	if (status == 0)
+		return judged;
+	verdict_run_free(judged);
+	return NULL;
 }

@@ -109,6 +109,13 @@ static int read_nemesis(struct digest_act *act, struct error *err)
 
 /* --- acts --------------------------------------------------------------------------------------- */
 
+static const char *base_of(const char *folder)
+{
+	const char *slash = strrchr(folder, '/');
+
+	return slash == NULL ? folder : slash + 1;
+}
+
 /* "NN-NAME" */
 static int is_act(const struct dirent *entry)
 {
@@ -125,32 +132,50 @@ static void judge_unjudged(struct digest_act *act)
 		 act->name);
 }
 
-static int read_act(struct digest *digest, const char *entry, struct error *err)
+static bool read_judged(struct verdict *verdict, const struct verdict *judged, const char *folder)
 {
+	struct error missing = { ERROR_NONE, "", "" };
+
+	if (judged != NULL)
+		*verdict = *judged;
+	return judged != NULL || verdict_read(verdict, folder, &missing) == 0;
+}
+
+/* Its folder becomes the digest's. */
+static int read_act(struct digest *digest, char *folder, const struct verdict_run *judged,
+		    struct error *err)
+{
+	const char *entry = folder == NULL ? "" : base_of(folder);
 	struct digest_act *act = array_grow(&digest->acts, &digest->act_count, sizeof(*act));
 	struct error missing = { ERROR_NONE, "", "" };
 
-	if (act == NULL)
-		return out_of_memory(err);
-	act->began_us = DIGEST_NO_TIME;
-	act->ended_us = DIGEST_NO_TIME;
-	if (asprintf(&act->folder, "%s/%s", digest->folder, entry) < 0) {
-		act->folder = NULL;
+	if (act == NULL || folder == NULL) {
+		free(folder);
 		return out_of_memory(err);
 	}
+	act->folder = folder;
+	act->began_us = DIGEST_NO_TIME;
+	act->ended_us = DIGEST_NO_TIME;
 	act->facts = facts_read(act->folder, "act", &missing);
 	act->name = strdup(facts_text(act->facts, "name")[0] != '\0'
 				   ? facts_text(act->facts, "name")
-				   : strchr(entry, '-') + 1);
+				   : entry + strspn(entry, "0123456789-"));
 	if (act->name == NULL)
 		return out_of_memory(err);
-	act->judged = verdict_read(&act->verdict, act->folder, &missing) == 0;
+	act->judged = read_judged(&act->verdict, verdict_of_act(judged, entry), act->folder);
 	if (!act->judged)
 		judge_unjudged(act);
 	return read_nemesis(act, err);
 }
 
-static int read_acts(struct digest *digest, struct error *err)
+static char *path_of(const char *folder, const char *entry)
+{
+	char *path = NULL;
+
+	return asprintf(&path, "%s/%s", folder, entry) < 0 ? NULL : path;
+}
+
+static int read_acts(struct digest *digest, const struct verdict_run *judged, struct error *err)
 {
 	struct dirent **entries = NULL;
 	int count = scandir(digest->folder, &entries, is_act, versionsort);
@@ -160,7 +185,8 @@ static int read_acts(struct digest *digest, struct error *err)
 		return error_set_errno(err, ERROR_INPUT, errno, "%s", digest->folder);
 	for (int i = 0; i < count; i++) {
 		if (status == 0)
-			status = read_act(digest, entries[i]->d_name, err);
+			status = read_act(digest, path_of(digest->folder, entries[i]->d_name),
+					  judged, err);
 		free(entries[i]);
 	}
 	free(entries);
@@ -168,11 +194,11 @@ static int read_acts(struct digest *digest, struct error *err)
 }
 
 /* A run that was cut off has left no verdict of the whole. */
-static void read_verdict(struct digest *digest)
+static void read_verdict(struct digest *digest, const struct verdict_run *judged)
 {
-	struct error missing = { ERROR_NONE, "", "" };
-
-	if (verdict_read(&digest->verdict, digest->folder, &missing) == 0)
+	digest->judged = read_judged(&digest->verdict, judged == NULL ? NULL : &judged->whole,
+				     digest->folder);
+	if (digest->judged)
 		return;
 	memset(&digest->verdict, 0, sizeof(digest->verdict));
 	for (size_t i = 0; i < digest->act_count; i++)
@@ -183,7 +209,16 @@ static void read_verdict(struct digest *digest)
 	snprintf(digest->verdict.why, sizeof(digest->verdict.why), "the run was cut off");
 }
 
-struct digest *digest_open(const char *folder, struct error *err)
+static bool is_lone_act(const struct digest *digest)
+{
+	char *path = path_of(digest->folder, "act");
+	bool found = path != NULL && access(path, R_OK) == 0;
+
+	free(path);
+	return digest->act_count == 0 && digest->facts == NULL && found;
+}
+
+struct digest *digest_open(const char *folder, const struct verdict_run *judged, struct error *err)
 {
 	struct digest *digest = calloc(1, sizeof(*digest));
 	struct error missing = { ERROR_NONE, "", "" };
@@ -193,13 +228,15 @@ struct digest *digest_open(const char *folder, struct error *err)
 		goto fail;
 	}
 	digest->facts = facts_read(folder, "run", &missing);
-	if (read_acts(digest, err) != 0)
+	if (read_acts(digest, judged, err) != 0)
+		goto fail;
+	if (is_lone_act(digest) && read_act(digest, strdup(folder), judged, err) != 0)
 		goto fail;
 	if (digest->facts == NULL && digest->act_count == 0) {
 		error_set(err, ERROR_INPUT, "%s holds no run of locum chaos", folder);
 		goto fail;
 	}
-	read_verdict(digest);
+	read_verdict(digest, judged);
 	return digest;
 fail:
 	digest_close(digest);

@@ -47,13 +47,15 @@ struct digest_act {
 struct digest {
 	char *folder;
 	struct facts *facts; /* NULL: the run has not written them */
+	bool judged;         /* as of an act */
 	struct verdict verdict;
 	struct digest_act *acts;
 	size_t act_count;
 };
 
-/* NULL with ERROR_INPUT when the folder holds no run. */
-struct digest *digest_open(const char *folder, struct error *err);
+/* The verdicts are those of `judged`, or where that is NULL those in the folder, which may be an act's too. NULL with
+ * ERROR_INPUT when it holds neither. */
+struct digest *digest_open(const char *folder, const struct verdict_run *judged, struct error *err);
 void digest_close(struct digest *digest);
 
 #endif

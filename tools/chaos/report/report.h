@@ -5,10 +5,13 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "tools/chaos/judge/verdict.h"
 
-/* All take the run's folder. The text goes to a terminal as wide as `width`. */
-int report_text(FILE *out, const char *folder, int width, struct error *err);
-int report_json(FILE *out, const char *folder, struct error *err);
+/* All take the run's folder, and verdicts that are not in it; NULL: they are. The text goes to a terminal as wide as
+ * `width`. */
+int report_text(FILE *out, const char *folder, const struct verdict_run *judged, int width,
+		struct error *err);
+int report_json(FILE *out, const char *folder, const struct verdict_run *judged, struct error *err);
 
 /* Writes FOLDER/report.html: one page that needs nothing else, with a time-line picture (dispatchers, claims, faults,
  * deaths) as SVG. */

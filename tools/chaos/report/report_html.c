@@ -331,7 +331,7 @@ static int store(const struct digest *digest, const char *part, const char *path
 
 int report_html(const char *folder, struct error *err)
 {
-	struct digest *digest = digest_open(folder, err);
+	struct digest *digest = digest_open(folder, NULL, err);
 	char *part = NULL;
 	char *path = NULL;
 	int status = -1;

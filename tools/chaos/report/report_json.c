@@ -1,6 +1,7 @@
 #include "tools/chaos/report/report.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,17 +31,9 @@ static json_t *json_of_valid(enum verdict_valid valid)
 					: json_boolean(valid == VERDICT_VALID);
 }
 
-/* As the judge wrote it; null when there is none. */
-static json_t *json_of_verdict(const char *folder)
+static json_t *json_of_verdict(bool judged, const struct verdict *verdict)
 {
-	char *path;
-	json_t *verdict;
-
-	if (asprintf(&path, "%s/verdict.json", folder) < 0)
-		return json_null();
-	verdict = json_load_file(path, 0, NULL);
-	free(path);
-	return verdict == NULL ? json_null() : verdict;
+	return judged ? verdict_json(verdict) : json_null();
 }
 
 static json_t *json_of_time(int64_t at_us, int64_t began_us)
@@ -73,12 +66,12 @@ static json_t *json_of_act(const struct digest_act *act)
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "name", json_of_text(act->name), "valid",
 			 json_of_valid(act->verdict.valid), "settings", json_of_facts(act->facts),
 			 "bouts", bouts, "skipped", skipped, "verdict",
-			 json_of_verdict(act->folder));
+			 json_of_verdict(act->judged, &act->verdict));
 }
 
-int report_json(FILE *out, const char *folder, struct error *err)
+int report_json(FILE *out, const char *folder, const struct verdict_run *judged, struct error *err)
 {
-	struct digest *digest = digest_open(folder, err);
+	struct digest *digest = digest_open(folder, judged, err);
 	json_t *acts = json_array();
 	json_t *root;
 	int status;
@@ -91,8 +84,8 @@ int report_json(FILE *out, const char *folder, struct error *err)
 		json_array_append_new(acts, json_of_act(&digest->acts[i]));
 	root = json_pack("{s:o, s:o, s:o, s:o, s:o}", "valid", json_of_valid(digest->verdict.valid),
 			 "why", json_of_text(digest->verdict.why), "run",
-			 json_of_facts(digest->facts), "verdict", json_of_verdict(folder), "acts",
-			 acts);
+			 json_of_facts(digest->facts), "verdict",
+			 json_of_verdict(digest->judged, &digest->verdict), "acts", acts);
 	digest_close(digest);
 	status = root == NULL ? -1 : json_dumpf(root, out, JSON_COMPACT | JSON_PRESERVE_ORDER);
 	json_decref(root);

@@ -214,9 +214,10 @@ static void put_origin(FILE *out, const struct digest *digest)
 		digest->folder);
 }
 
-int report_text(FILE *out, const char *folder, int width, struct error *err)
+int report_text(FILE *out, const char *folder, const struct verdict_run *judged, int width,
+		struct error *err)
 {
-	struct digest *digest = digest_open(folder, err);
+	struct digest *digest = digest_open(folder, judged, err);
 	int status;
 
 	if (digest == NULL)
