@@ -23,7 +23,7 @@
 #include "base/clock.h"
 #include "tools/chaos/stage/network.h"
 
-enum { PLACES = 2, BRIEF_MS = 300, PATIENCE_MS = 20000, BULK = 24 * 1024, KBIT = 64 };
+enum { PLACES = 2, BRIEF_MS = 300, PATIENCE_MS = 120000, BULK = 24 * 1024, KBIT = 64 };
 
 struct scene {
 	char folder[64];

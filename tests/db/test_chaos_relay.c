@@ -162,7 +162,7 @@ static void a_rate_is_kept_to(void **state)
 	detour_scene_harm(&scene, &(struct relay_rule){ .harm = RELAY_RATE, .rate = 20000 });
 	began_ms = clock_monotonic_ms();
 	detour_scene_ask(scene.conn, "select repeat('x', 10000)");
-	assert_in_range(clock_monotonic_ms() - began_ms, 400, 5000);
+	assert_in_range(clock_monotonic_ms() - began_ms, 400, 60000);
 	detour_scene_close(&scene);
 }
 

@@ -15,7 +15,7 @@
 #include "tests/support/database.h"
 #include "tests/support/detour.h"
 
-enum { BRIEF_MS = 200, LONG_MS = 600000, PROMPT_MS = 20000 };
+enum { BRIEF_MS = 200, LONG_MS = 600000, PROMPT_MS = 120000 };
 
 /* A host that takes connections and never says a word, and the server itself behind it in the list. */
 struct scene {

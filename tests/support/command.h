@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-enum { COMMAND_ARGS_MAX = 64, COMMAND_ENVIRONMENT_MAX = 16, COMMAND_PATIENCE_MS = 60000 };
+enum { COMMAND_ARGS_MAX = 64, COMMAND_ENVIRONMENT_MAX = 16, COMMAND_PATIENCE_MS = 180000 };
 
 struct command {
 	const char *argv[COMMAND_ARGS_MAX]; /* ends with NULL; argv[0] is a path */

@@ -13,7 +13,7 @@
 
 #include "base/clock.h"
 
-enum { PATIENCE_MS = 60000, LOOK_MS = 5 };
+enum { PATIENCE_MS = 120000, LOOK_MS = 5 };
 
 const struct relay_rule DETOUR_PASS = { .harm = RELAY_PASS };
 

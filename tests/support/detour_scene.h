@@ -8,7 +8,7 @@
 #include "tests/support/database.h"
 #include "tests/support/detour.h"
 
-enum { DETOUR_SCENE_PATIENCE_MS = 20000, DETOUR_SCENE_BRIEF_MS = 150 };
+enum { DETOUR_SCENE_PATIENCE_MS = 120000, DETOUR_SCENE_BRIEF_MS = 150 };
 
 struct detour_scene {
 	struct database *d;

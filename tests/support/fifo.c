@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 enum { SAID_BYTES_MAX = 64 * 1024 * 1024, READ_BYTES = 64 * 1024 };
-enum { PATIENCE_MS = 30000 }; /* far more than anything takes that works */
+enum { PATIENCE_MS = 120000 }; /* far more than anything takes that works */
 
 static void make(char path[static FIFO_PATH], const char *directory, const char *name)
 {

@@ -32,7 +32,7 @@ enum {
 };
 
 /* Far more than anything takes that works. */
-enum { SCENARIO_PATIENCE_MS = 30000 };
+enum { SCENARIO_PATIENCE_MS = 120000 };
 
 enum { SCENARIO_DAEMONS = 24, SCENARIO_GATES = 4, SCENARIO_PATH = 128, SCENARIO_SECTIONS = 8192 };
 

@@ -17,7 +17,7 @@
 #include "tools/chaos/stage/process.h"
 #include "tools/chaos/undo/undo_thing.h"
 
-enum { PATIENCE_MS = 20000, PATH_SIZE = 128 };
+enum { PATIENCE_MS = 120000, PATH_SIZE = 128 };
 
 static struct undo *open_ledger(int *cleaned)
 {

@@ -155,7 +155,7 @@ static void of_many_threads_no_letter_is_lost_and_each_keeps_its_order(void **st
 	}
 	/* Each wake-up counts: a letter that is there without one would be waited for in vain. */
 	while (taken < THREADS * LETTERS) {
-		assert_int_equal(poll(&pollfd, 1, 10000), 1);
+		assert_int_equal(poll(&pollfd, 1, 120000), 1);
 		taken += take_letters(box, next);
 	}
 	for (int i = 0; i < THREADS; i++)
