@@ -15,8 +15,7 @@
 enum {
 	QUEUES_INTERVAL_MS = 1000,
 	LOOK_MOST = 10000,
-	BUSY_MS =
-		10, /* so long there is work before submitters are told that they need not wake us */
+	BUSY_MS = 50, /* of work, and submitters need not wake us */
 };
 
 static int save_agents(struct pump *pump, struct error *err)
