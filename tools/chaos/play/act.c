@@ -14,6 +14,7 @@
 #include "tools/chaos/judge/checker.h"
 #include "tools/chaos/play/load.h"
 #include "tools/chaos/play/nemesis.h"
+#include "tools/chaos/play/rehearsal.h"
 #include "tools/chaos/stage/fleet.h"
 #include "tools/chaos/stage/stage.h"
 
@@ -135,6 +136,19 @@ static void note_skips(struct stage *stage)
 			      plan->skips[i].why);
 }
 
+/* Runs that the user's handler does not end are no fault of locum. */
+static int find_stuck(const struct stage *stage, struct error *err)
+{
+	int64_t stuck = 0;
+
+	if (stage->plan->user_handler == NULL ||
+	    server_run(stage->server, "user_stuck", NULL, 0, &stuck, NULL) != 0 || stuck == 0)
+		return 0;
+	return error_set(err, ERROR_RETRY,
+			 "%" PRId64 " runs of the handler %s do not end; it may hang", stuck,
+			 stage->plan->user_handler);
+}
+
 static int drain(struct act *act, struct stage *stage, struct error *err)
 {
 	int64_t left = 0;
@@ -146,6 +160,8 @@ static int drain(struct act *act, struct stage *stage, struct error *err)
 	if (left > 0 && atomic_load(stage->stop))
 		return error_set(err, ERROR_RETRY,
 				 "the run was cut off before the last job had ended");
+	if (left > 0 && find_stuck(stage, err) != 0)
+		return -1;
 	if (left == 0)
 		history_write(&stage->nemesis, "drained %" PRId64, load_acknowledged(stage->load));
 	else
@@ -175,7 +191,7 @@ static int play(struct act *act, struct stage *stage, struct error *err)
 	status = stage_raise(stage, act->plan->stage, err);
 	if (write_settings(act, stage, status == 0 ? err : NULL) != 0 || status != 0)
 		return -1;
-	if (load_start(stage, err) != 0)
+	if (rehearsal_play(stage, err) != 0 || load_start(stage, err) != 0)
 		return -1;
 	if (nemesis_play(stage, &act->run->stop, show_bout, &showing, err) != 0)
 		return -1;
