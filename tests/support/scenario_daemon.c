@@ -158,16 +158,52 @@ void scenario_launch(struct scenario *s, struct scenario_daemon *daemon, ...)
 		scenario_fail(s, "cannot fork: %s", strerror(errno));
 }
 
+/* It says nothing more: it has ended by itself, or never ran. */
+static bool is_mute(const struct scenario_daemon *daemon)
+{
+	return daemon->pid == 0 || !scenario_is_alive(daemon->pid);
+}
+
+static bool takes_jobs(struct scenario *s, const struct scenario_daemon *daemon, int ready)
+{
+	return scenario_logged(s, daemon, "agent ready") > ready &&
+	       strcmp(database_text(s->database,
+				    "select exists (select from locum.agent join locum.dispatcher "
+				    "using (incarnation) where pid = %d and state = 'running')",
+				    (int)daemon->pid),
+		      "t") == 0;
+}
+
+/* How often it gave up its start because the server did not answer for a second. */
+static int slow_starts(struct scenario *s, const struct scenario_daemon *daemon)
+{
+	return scenario_logged(s, daemon, "locumd: cannot connect to the database: no answer") +
+	       scenario_logged(s, daemon, "locumd: canceling statement due to statement timeout");
+}
+
+/* On a machine that stood still a start is given up, and made again as whoever watches over a dispatcher does. */
 void scenario_run(struct scenario *s, struct scenario_daemon *daemon)
 {
+	int64_t deadline_ms = scenario_deadline_ms();
 	int ready = scenario_logged(s, daemon, "agent ready");
+	int slow = slow_starts(s, daemon);
+	bool mute;
 
 	scenario_launch(s, daemon, NULL);
-	scenario_await_logged(s, daemon, ready + 1, "agent ready");
-	scenario_await(s,
-		       "select exists (select from locum.agent join locum.dispatcher using "
-		       "(incarnation) where pid = %d and state = 'running')",
-		       (int)daemon->pid);
+	for (;;) {
+		mute = is_mute(daemon); /* before the look, so that its last words count */
+		if (takes_jobs(s, daemon, ready))
+			return;
+		if (mute && slow_starts(s, daemon) > slow) {
+			slow = slow_starts(s, daemon);
+			scenario_exit(s, daemon);
+			scenario_launch(s, daemon, NULL);
+		} else if (mute) {
+			scenario_fail(s, "a dispatcher ended at its start");
+		}
+		if (!scenario_pause(deadline_ms))
+			scenario_fail(s, "a dispatcher takes no jobs");
+	}
 }
 
 struct scenario_daemon *scenario_start(struct scenario *s, const char *name, const char *format,
@@ -294,12 +330,6 @@ static int count_logged(const struct scenario_daemon *daemon, const char *text, 
 int scenario_logged(struct scenario *s, const struct scenario_daemon *daemon, const char *text)
 {
 	return count_logged(daemon, text, s->text, sizeof(s->text));
-}
-
-/* It says nothing more: it has ended by itself, or never ran. */
-static bool is_mute(const struct scenario_daemon *daemon)
-{
-	return daemon->pid == 0 || !scenario_is_alive(daemon->pid);
 }
 
 void scenario_await_logged(struct scenario *s, const struct scenario_daemon *daemon, int count,
