@@ -145,6 +145,10 @@ static int await_refusal(struct bout *bout, const char *sentence, struct error *
 		crowd->size = 0;
 		return 0;
 	}
+	/* The other of a pair may keep it from the server that would refuse it. */
+	if (ended == 1 && WIFEXITED(status) && WEXITSTATUS(status) != 0)
+		return error_set(err, ERROR_RETRY, "the twin exited with %d before it was refused",
+				 WEXITSTATUS(status));
 	bout_broken(bout, ended == 0 ? "a second dispatcher of the same id went on"
 				     : "a second dispatcher of the same id ended in another way");
 	return error_set(err, ERROR_FATAL, "the twin was not refused");
