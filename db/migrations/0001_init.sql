@@ -216,6 +216,7 @@ create index dispatcher_id on locum.dispatcher (id);
 -- The pings, apart from everything that a claim locks. One row per living incarnation, updated in place.
 create table locum.dispatcher_ping (
 	incarnation uuid primary key,
+	dispatcher_id uuid not null,                -- siblings watch each other in this order
 	seq bigint not null default 0,
 	pinged_at timestamptz not null default clock_timestamp(),
 	death_interval_ms bigint not null check (death_interval_ms > 0)
@@ -223,6 +224,7 @@ create table locum.dispatcher_ping (
 	fillfactor = 50,
 	autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 500
 );
+create index dispatcher_ping_id on locum.dispatcher_ping (dispatcher_id);
 
 -- One row that a crash recovery of the database empties: acknowledged pings may be lost with it.
 create unlogged table locum.epoch (

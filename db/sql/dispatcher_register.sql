@@ -39,8 +39,8 @@ with alive as materialized (
 	on conflict (id) where state in ('running', 'draining') do nothing
 	returning incarnation
 ), pinging as (
-	insert into locum.dispatcher_ping (incarnation, death_interval_ms)
-	select incarnation, $8::bigint from born
+	insert into locum.dispatcher_ping (incarnation, dispatcher_id, death_interval_ms)
+	select incarnation, $1::uuid, $8::bigint from born
 	returning incarnation
 )
 select exists (select from pinging)

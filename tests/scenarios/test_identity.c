@@ -167,9 +167,9 @@ static void live_elsewhere(struct scenario *s, const struct scenario_daemon *dae
 		s->database,
 		"insert into locum.dispatcher (incarnation, id, host, pid, machine_id, version) "
 		"values ('%s', '%s', 'elsewhere', 4711, 'another machine', '1'); "
-		"insert into locum.dispatcher_ping (incarnation, death_interval_ms) "
-		"values ('%s', %d)",
-		incarnation, id, incarnation, SCENARIO_DEATH_MS);
+		"insert into locum.dispatcher_ping (incarnation, dispatcher_id, death_interval_ms) "
+		"values ('%s', '%s', %d)",
+		incarnation, id, incarnation, id, SCENARIO_DEATH_MS);
 	assert_int_equal(mkdir(daemon->state_dir, 0700), 0);
 	snprintf(path, sizeof(path), "%s/dispatcher", daemon->state_dir);
 	file = fopen(path, "we");

@@ -18,7 +18,8 @@ select id, state, right(claim_id::text, 1) as claim, claim_seq, error from locum
 
 insert into locum.dispatcher (incarnation, id, host, pid, machine_id, version)
 values (a(), a(), 'host', 1, 'm', '1'), (b(), b(), 'host', 2, 'm', '1');
-insert into locum.dispatcher_ping (incarnation, death_interval_ms) values (a(), 30000), (b(), 30000);
+insert into locum.dispatcher_ping (incarnation, dispatcher_id, death_interval_ms)
+values (a(), a(), 30000), (b(), b(), 30000);
 select locum.submit('h') from generate_series(1, 4);
 
 alter function locum.cancel(bigint) set lock_timeout = 0;
