@@ -149,8 +149,7 @@ static void a_killed_host_leaves_no_lock_behind(void **state)
 	kill(hosts[0], SIGKILL);
 	assert_soon(s, "select exists (select from locum.job where attempt = 1 "
 		       "and state = 'scheduled')");
-	assert_int_equal(scenario_logged(s, daemon, "connections of runs that are over were ended"),
-			 1);
+	assert_true(scenario_logged(s, daemon, "connections of runs that are over were ended") > 0);
 	assert_others_are_served(s);
 	assert_sql(s->database, "0", "select count(*) from effect");
 }
