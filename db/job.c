@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/limits.h"
+
 /* Columns of an array of ranges, as the statement takes them. */
 static void add_ranges(struct args *args, const struct job_range *ranges, size_t count)
 {
@@ -108,6 +110,12 @@ static const char *const CLAIM_NAMES[CLAIM_COLUMNS] = {
 	[CLAIM_CHECKPOINT] = "checkpoint",
 };
 
+/* What a row leaves out is as by default. */
+static int64_t int_or(const PGresult *rows, int row, int column, int64_t missing)
+{
+	return rows_is_null(rows, row, column) ? missing : rows_int(rows, row, column);
+}
+
 static void read_claimed(const PGresult *rows, int row, const int *at, struct job_claimed *job)
 {
 	*job = (struct job_claimed){
@@ -117,14 +125,14 @@ static void read_claimed(const PGresult *rows, int row, const int *at, struct jo
 		.lane = (int)rows_int(rows, row, at[CLAIM_LANE]),
 		.handler = rows_text(rows, row, at[CLAIM_HANDLER]),
 		.attempt = (int)rows_int(rows, row, at[CLAIM_ATTEMPT]),
-		.max_attempts = (int)rows_int(rows, row, at[CLAIM_MAX_ATTEMPTS]),
+		.max_attempts = (int)int_or(rows, row, at[CLAIM_MAX_ATTEMPTS],
+					    LIMIT_ATTEMPTS_DEFAULT),
 		.claim_seq = rows_int(rows, row, at[CLAIM_SEQ]),
 		.interruptions = (int)rows_int(rows, row, at[CLAIM_INTERRUPTIONS]),
 		.recoveries = (int)rows_int(rows, row, at[CLAIM_RECOVERIES]),
-		.retries_when_interrupted = strcmp(rows_text(rows, row, at[CLAIM_ON_INTERRUPT]),
-						   "retry") == 0,
+		.retries_when_interrupted = rows_is_null(rows, row, at[CLAIM_ON_INTERRUPT]),
 		.timeout_ms = rows_int(rows, row, at[CLAIM_TIMEOUT_MS]),
-		.expires_in_ms = rows_int(rows, row, at[CLAIM_EXPIRES_IN_MS]),
+		.expires_in_ms = int_or(rows, row, at[CLAIM_EXPIRES_IN_MS], -1),
 		.payload = rows_text(rows, row, at[CLAIM_PAYLOAD]),
 		.payload_length = rows_length(rows, row, at[CLAIM_PAYLOAD]),
 		.traceparent = rows_text(rows, row, at[CLAIM_TRACEPARENT]),
@@ -164,6 +172,18 @@ static void add_texts(struct args *args, const struct args_text *texts, size_t c
 	args_text_array(args, NULL, 0);
 }
 
+/* The outcomes; one that is left out is "completed". */
+static void add_outcomes(struct args *args, const struct args_text *outcomes, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(outcomes[i].bytes, "completed") != 0) {
+			args_text_array(args, outcomes, count);
+			return;
+		}
+	}
+	args_text_array(args, NULL, 0);
+}
+
 void job_complete_call(struct db_call *call, const struct job_completion *completion)
 {
 	struct args *args = &call->args;
@@ -175,7 +195,7 @@ void job_complete_call(struct db_call *call, const struct job_completion *comple
 	args_uuid_array(args, completion->confirmed, completion->confirmed_count);
 	args_int8_array(args, completion->ids, completion->count);
 	args_uuid_array(args, completion->claim_ids, completion->count);
-	args_text_array(args, completion->outcomes, completion->count);
+	add_outcomes(args, completion->outcomes, completion->count);
 	add_texts(args, completion->results, completion->count);
 	add_texts(args, completion->errors, completion->count);
 	add_texts(args, completion->logs, completion->count);

@@ -10,7 +10,9 @@
 -- What is locked is where it was found, so that the update needs no index; what somebody changed between the look and
 -- the lock is left to the next claim.
 -- Of jobs that deaths interrupted LIMIT_SUSPECTED times or more one is taken, and with probation false none.
--- expires_in_ms: how long it may still be started; -1: for ever. A payload over LIMIT_PAYLOAD_INLINE_BYTES comes as null: job_payload fetches it.
+-- What is sent costs more than what is compared: attempt, max_attempts, interruptions, recoveries, on_interrupt and
+-- timeout_ms are null where they are as by default.
+-- expires_in_ms: how long it may still be started; null: for ever. A payload over LIMIT_PAYLOAD_INLINE_BYTES comes as null: job_payload fetches it.
 with self as materialized (
 	select from locum.dispatcher
 	where incarnation = $1::uuid and state = 'running'
@@ -59,10 +61,11 @@ where ctid = any((select array_agg(ctid) from suspect) || array(
 	where range.queue_id = any((select queues from open)::int[])
 	limit $8::int - (select count(*) from suspect)
 ))
-returning id, queue_id, priority::int, (-1 - lane)::int as lane, handler::text, attempt::int,
-	max_attempts::int, claim_seq, interruptions::int, recoveries::int, on_interrupt::text,
-	coalesce(timeout_ms, 0) as timeout_ms,
-	case when expires_at is null then -1
-		else ceil(extract(epoch from expires_at - clock_timestamp()) * 1000)::bigint end as expires_in_ms,
-	case when octet_length(payload::text) <= LIMIT_PAYLOAD_INLINE_BYTES then payload::text end as payload,
-	traceparent, checkpoint::text
+returning id, queue_id, priority::int, (-1 - lane)::int as lane, handler::text, nullif(attempt, 0)::int as attempt,
+	nullif(max_attempts, LIMIT_ATTEMPTS_DEFAULT)::int as max_attempts, claim_seq,
+	nullif(interruptions, 0)::int as interruptions, nullif(recoveries, 0)::int as recoveries,
+	nullif(on_interrupt, 'retry')::text as on_interrupt, timeout_ms,
+	case when expires_at is not null
+		then ceil(extract(epoch from expires_at - clock_timestamp()) * 1000)::bigint end as expires_in_ms,
+	case when octet_length(json_send(payload)) <= LIMIT_PAYLOAD_INLINE_BYTES then payload::json end as payload,
+	traceparent, checkpoint

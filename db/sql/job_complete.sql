@@ -1,7 +1,8 @@
 -- job_complete(incarnation uuid, completion_id uuid, confirmed uuid[], ids bigint[], claim_ids uuid[], outcomes text[], results text[], errors text[], logs text[], started_ago_ms bigint[], delay_ms bigint[], skip boolean)
 --   -> id, state
 -- Ends runs by compare-and-swap on the claim; the rows that come back were accepted, the rest are for
--- completion_lookup. An outcome is a terminal state, or
+-- completion_lookup. A text may be null, and so may be all of a kind when their array is empty. An outcome is a
+-- terminal state, null for completed, or
 --   retry      counts the attempt; due again after delay_ms, or when it is -1 as the job's policy says
 --   snooze     counts nothing; due again likewise
 --   release    counts nothing; ready again at once
@@ -23,14 +24,15 @@ with quick as materialized (
 	where $12::boolean
 	for update of job skip locked
 ), given as materialized (
-	select id, claim_id, outcome, result, error, log, ago_ms,
-		case when outcome in ('retry', 'snooze') then coalesce(delay_ms, -1) end as delay_ms,
-		outcome in ('completed', 'failed', 'cancelled') as ends,
-		outcome = 'interrupt' or (outcome = 'recover' and ago_ms >= 0) as interrupts
+	-- Each array that is unnested is stored once more; numbers are as quickly found by their place.
+	select id, ($5::uuid[])[n] as claim_id, outcome, result, error, log, ($10::bigint[])[n] as ago_ms,
+		case when outcome in ('retry', 'snooze') then coalesce(($11::bigint[])[n], -1) end as delay_ms,
+		outcome is null or outcome in ('completed', 'failed', 'cancelled') as ends,
+		outcome is not null and (outcome = 'interrupt'
+			or (outcome = 'recover' and ($10::bigint[])[n] >= 0)) as interrupts
 	from quick
-	cross join unnest($4::bigint[], $5::uuid[], $6::text[], $7::text[], $8::text[], $9::text[],
-		$10::bigint[], $11::bigint[])
-		as g (id, claim_id, outcome, result, error, log, ago_ms, delay_ms)
+	cross join unnest($4::bigint[], $6::text[], $7::text[], $8::text[], $9::text[]) with ordinality
+		as g (id, outcome, result, error, log, n)
 	where not $12::boolean or id in (select free.id from free)
 ), done as (
 	delete from locum.job
@@ -42,7 +44,7 @@ with quick as materialized (
 				and (application_name like 'locum/job/%' or application_name not like 'locum/%'))))
 		and (given.ends or job.cancel_requested or (given.interrupts
 			and locum.interruption_ends(job.on_interrupt, job.interruptions)))
-	returning job.id, case when given.outcome = 'completed' then 'completed'::locum.job_state
+	returning job.id, case when given.outcome is null or given.outcome = 'completed' then 'completed'::locum.job_state
 			when given.outcome = 'cancelled' or (job.cancel_requested and not given.ends)
 				then 'cancelled' else 'failed' end as ending,
 		case when given.interrupts and not job.cancel_requested
@@ -62,10 +64,10 @@ with quick as materialized (
 		coalesce(started_at, case when ago_ms >= 0
 			then now() - ago_ms * interval '1 millisecond' end),
 		attempt + (ends or interrupts or outcome = 'retry')::int, interruptions + interrupts::int,
-		recoveries + (outcome = 'recover')::int, claim_id, incarnation, result::json, message, tail,
+		recoveries + (outcome is not null and outcome = 'recover')::int, claim_id, incarnation, result::json, message, tail,
 		history
 	from done
-	where queue_id not in (select id from locum.queue where keep_finished = '0')
+	where queue_id <> all (array(select id from locum.queue where keep_finished = '0'))
 ), back as (
 	update locum.job
 	set state = case when given.interrupts and job.on_interrupt = 'hold' then 'held'
@@ -96,12 +98,14 @@ with quick as materialized (
 			and locum.interruption_ends(job.on_interrupt, job.interruptions))
 	returning job.id, job.state
 ), accepted as materialized (
-	select id, ending as state, case when follow_ups is not null
+	-- To cast an enum means to look for its name.
+	select id, case when ending = 'completed' then 'completed' else ending::text end as state,
+		case when follow_ups is not null
 		then locum.follow(id, queue_id, handler, submitted_by, traceparent, follow_ups, ending,
 			result::json, message) is null end as followed
 	from done
 	union all
-	select id, state, null from back
+	select id, state::text, null from back
 ), receipt as (
 	insert into locum.receipt (completion_id, incarnation, jobs)
 	select $2::uuid, $1::uuid, array_agg(id) from accepted having count(*) > 0
@@ -109,4 +113,4 @@ with quick as materialized (
 ), confirmed as (
 	delete from locum.receipt where completion_id = any($3::uuid[])
 )
-select id, state::text from accepted
+select id, state from accepted
