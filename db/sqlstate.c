@@ -42,3 +42,8 @@ bool sqlstate_is_conflict(const char *sqlstate)
 {
 	return strcmp(sqlstate, "40001") == 0 || strcmp(sqlstate, "40P01") == 0;
 }
+
+bool sqlstate_is_locked(const char *sqlstate)
+{
+	return strcmp(sqlstate, "55P03") == 0;
+}

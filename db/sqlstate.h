@@ -13,4 +13,7 @@ enum error_kind sqlstate_kind(const char *sqlstate);
 /* A serialization failure or a deadlock: whoever repeats the transaction may succeed. */
 bool sqlstate_is_conflict(const char *sqlstate);
 
+/* A lock was waited for longer than lock_timeout allows. */
+bool sqlstate_is_locked(const char *sqlstate);
+
 #endif

@@ -46,6 +46,7 @@ struct outbox_batch {
 	struct ended **ended; /* ids ascend */
 	bool sent;            /* on a connection that has not answered yet */
 	bool skip;            /* to try each row, for some are locked */
+	bool alone;           /* a transaction with it failed: nothing else goes along */
 	bool shared;          /* others were or are sent with its completion_id */
 	struct outbox_batch *next;
 };

@@ -72,9 +72,10 @@ struct pump {
 	int troubles;             /* transactions that failed, in a row */
 	bool reconcile;           /* the database may count jobs as ours that we know nothing of */
 	int64_t reconcile_due_ms; /* looked for all the same */
-	bool careful;      /* a transaction failed: completes alone, to know whose fault it is */
-	bool idle;         /* the database says that we want to be woken */
-	int64_t dry_ms;    /* when no claimer found work last */
+	bool careful;             /* a value was refused: completes alone, to know whose */
+	bool idle;                /* the database says that we want to be woken */
+	bool busy;                /* some claimer finds work, */
+	int64_t busy_since_ms;
 	bool agents_dirty; /* what the database knows of our agents is out of date */
 
 	int agent_count;

@@ -12,6 +12,7 @@
 #include "db/dispatcher.h"
 #include "db/house.h"
 #include "db/job.h"
+#include "db/sqlstate.h"
 
 enum {
 	RECLAIM_CHUNK = 1000,
@@ -59,11 +60,6 @@ static int open_db(struct reaper *reaper, struct db **db, struct error *err)
 	return primary_connect(reaper->primary, db, &options, &timeline, err);
 }
 
-static bool is_locked(const struct error *err)
-{
-	return strcmp(err->sqlstate, "55P03") == 0;
-}
-
 /* 1: declared by us; 0: not any more; -1: failed. A silent victim may hold the locks that its own death
  * needs: its connections are ended then. Where it has none, somebody else holds them, and the next scan tries
  * again. */
@@ -78,7 +74,7 @@ static int declare(struct db *db, const struct observer_suspect *suspect, struct
 	for (int i = 0; i < TERMINATE_TRIES && ended > 0; i++) {
 		declared = dispatcher_death(db, suspect->incarnation, suspect->seq, self, evidence,
 					    err);
-		if (declared >= 0 || !is_locked(err))
+		if (declared >= 0 || !sqlstate_is_locked(err->sqlstate))
 			return declared;
 		ended = backend_terminate(db, suspect->incarnation, err);
 	}
@@ -107,7 +103,7 @@ static int reclaim(struct reaper *reaper, struct db *db, struct uuid victim, int
 	*passed = 0;
 	do {
 		taken = job_reclaim(db, victim, chunk, *passed, err);
-		if (taken < 0 && !is_locked(err))
+		if (taken < 0 && !sqlstate_is_locked(err->sqlstate))
 			return -1;
 		if (taken < 0 && chunk > 1) {
 			chunk = 1;

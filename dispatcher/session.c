@@ -9,6 +9,7 @@
 #include "db/job.h"
 #include "db/queue.h"
 #include "db/rows.h"
+#include "db/sqlstate.h"
 #include "dispatcher/courier.h"
 #include "dispatcher/turn.h"
 
@@ -177,9 +178,13 @@ static int give_back(struct pump *pump, const PGresult *unknown, struct error *e
 	}
 	claim_release_call(&call, ids, claim_ids, count);
 	status = db_run(pump->main.db, &call, 1, &rows, err);
-	if (status == 0)
+	if (status == 0 && rows_count(rows) > 0) {
 		log_info("claims that are not with us were given back",
 			 log_number("jobs", rows_count(rows)));
+	} else if (status != 0 && sqlstate_is_locked(err->sqlstate)) {
+		log_debug("claims that are not with us are locked", log_err(err));
+		status = 0; /* the next time, then */
+	}
 	PQclear(rows);
 out:
 	free(ids);
@@ -319,25 +324,30 @@ static int open_main(struct pump *pump, struct error *err)
 	return 0;
 }
 
-/* All claimers that may claim are dry: a submitter should wake us. One of them is not, and stays so: it need not. A job
- * now and then is claimed without saying so twice: to be woken in vain does no harm. */
+/* All claimers that may claim are dry: a submitter should wake us. One of them is not, and has been so for a while or has
+ * no room: it need not, and should wake somebody else. A job now and then is claimed without saying so twice. */
 static int say_idle(struct pump *pump, int64_t now_ms, struct error *err)
 {
 	bool may_claim = !pump->draining && !pump->quiet && pump->options.config->listen != 0;
 	bool idle = false;
 	bool busy = false;
+	bool room = true;
 	struct db_call call;
 	PGresult *rows = NULL;
 
 	for (int i = 0; may_claim && i < pump->agent_count; i++) {
-		idle = idle || link_is_ready(&pump->links[i]);
-		busy = busy ||
-		       (link_is_ready(&pump->links[i]) && !claimer_is_dry(pump->claimers[i]));
+		bool ready = link_is_ready(&pump->links[i]);
+		bool works = ready && !claimer_is_dry(pump->claimers[i]);
+
+		idle = idle || ready;
+		busy = busy || works;
+		room = room && (!works || turn_may_claim(pump, i, now_ms));
 	}
 	idle = idle && !busy;
-	if (!busy)
-		pump->dry_ms = now_ms;
-	if (idle == pump->idle || (busy && now_ms - pump->dry_ms < BUSY_MS))
+	if (!busy || !pump->busy)
+		pump->busy_since_ms = now_ms;
+	pump->busy = busy;
+	if (idle == pump->idle || (busy && room && now_ms - pump->busy_since_ms < BUSY_MS))
 		return 0;
 	agent_idle_call(&call, pump->incarnation, idle);
 	if (db_run(pump->main.db, &call, 1, &rows, err) != 0)

@@ -14,8 +14,6 @@
 #include "dispatcher/intake.h"
 #include "dispatcher/probation.h"
 
-#define LOCK_NOT_AVAILABLE "55P03"
-
 enum {
 	WRITE_INTERVAL_MS = 250, /* between two writings of what has started */
 	WRITE_AGE_MS = 200,      /* what runs no longer than this is never written as active */
@@ -334,11 +332,14 @@ static void fail_turn(struct pump *pump, struct connection *connection, struct t
 	trace_unknown(pump->options.trace, lost ? turn->batch : NULL);
 	unwind(pump, turn);
 	/* First make sure that it is the completion that fails: what goes along must not hold it up. */
-	pump->careful = pump->careful || (completes && turn->count > 1);
-	if (!lost && strcmp(err->sqlstate, LOCK_NOT_AVAILABLE) == 0) {
+	if (completes)
+		turn->batch->alone = true;
+	if (!lost && sqlstate_is_locked(err->sqlstate)) {
 		hold_up(pump, turn, err);
 	} else if (completes && turn->count > 1) {
-		log_debug("a transaction failed; its completions come again alone", log_err(err));
+		LOG_LINE(sqlstate_is_conflict(err->sqlstate) ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING,
+			 "a transaction failed; its completions come again alone", log_err(err),
+			 log_text("sqlstate", err->sqlstate));
 	} else if (completes && err->kind == ERROR_INPUT) {
 		completer_refused(pump, connection, turn->batch, err);
 		pump->careful = true;
@@ -414,7 +415,10 @@ static void begin(struct pump *pump, struct connection *connection, struct turn 
 
 static bool goes_alone(const struct pump *pump, const struct turn *turn)
 {
-	return pump->careful || (turn->batch != NULL && outbox_is_suspect(turn->batch));
+	const struct outbox_batch *batch = turn->batch;
+
+	return pump->careful ||
+	       (batch != NULL && (batch->alone || batch->skip || outbox_is_suspect(batch)));
 }
 
 void turn_begin(struct pump *pump, int64_t now_ms)

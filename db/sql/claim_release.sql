@@ -1,10 +1,12 @@
 -- claim_release(ids bigint[], claim_ids uuid[]) -> id
 -- Gives back jobs that were claimed and never started, as far as these claims still stand: a session that was given up may
 -- do it late, when its owner has claimed the same jobs again. One that somebody wanted cancelled is. Rows that somebody holds
--- locked are skipped.
-with held as materialized (
+-- locked are skipped; fails with 55P03 rather than wait for somebody who is about to submit a job with the key of a follow-up.
+with quick as materialized (
+	select set_config('lock_timeout', LIMIT_LOCK_WAIT_MS::text, true)
+), held as materialized (
 	select job.id
-	from unnest($1::bigint[], $2::uuid[]) as given (id, claim_id)
+	from quick, unnest($1::bigint[], $2::uuid[]) as given (id, claim_id)
 	join locum.job on job.id = given.id and job.claim_id = given.claim_id
 	order by job.id
 	for update of job skip locked

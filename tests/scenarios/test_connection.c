@@ -205,6 +205,27 @@ static void a_submission_wakes_an_idle_dispatcher(void **state)
 		   "from locum.finished");
 }
 
+/* A submission wakes but one, at random: it must not be one that has no room, while another has. */
+static void a_dispatcher_that_has_no_room_is_not_woken(void **state)
+{
+	static const char SETTINGS[] = "poll_interval = \"1h\" scan_interval = \"1h\" "
+				       "ping_death_interval = \"1m\" agent \"main\" { size = 1 }";
+	struct scenario *s = *state;
+
+	scenario_gated(s);
+	scenario_start(s, "one", "%s", SETTINGS);
+	scenario_start(s, "two", "%s", SETTINGS);
+	scenario_await(s, "select count(*) = 2 from locum.agent where idle");
+	scenario_submit(s, 1, "gated");
+	scenario_await_active(s, 1);
+	scenario_await(s, "select count(*) = 1 and bool_and(a.incarnation <> j.incarnation) "
+			  "from locum.agent a, locum.job j where a.idle");
+	scenario_submit(s, 1, "quick");
+	scenario_await_finished(s, 1, "completed");
+	scenario_let(s, "gate", 1);
+	scenario_await_finished(s, 2, "completed");
+}
+
 static void polling_alone_is_enough(void **state)
 {
 	struct scenario *s = *state;
@@ -232,6 +253,7 @@ int main(void)
 		SCENARIO_TEST(a_claim_that_goes_back_late_takes_nothing_away),
 		SCENARIO_TEST(a_dispatcher_without_descriptors_pings_on),
 		SCENARIO_TEST(a_submission_wakes_an_idle_dispatcher),
+		SCENARIO_TEST(a_dispatcher_that_has_no_room_is_not_woken),
 		SCENARIO_CALM_TEST(polling_alone_is_enough),
 	};
 
