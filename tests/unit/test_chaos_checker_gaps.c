@@ -34,6 +34,13 @@ static void a_file_without_its_last_line_is_unknown(void **state)
 	}
 }
 
+static void what_the_database_shows_is_wrong_whatever_else_is_missing(void **state)
+{
+	ADD(DATABASE, "3900000 end 1 19 c1 1 A completed");
+	chaos_history_cut(*state, CHAOS_HISTORY_EFFECT, strlen("0 closed 8\n"));
+	chaos_history_rejected(*state, VERDICT_S1, true);
+}
+
 static void records_that_are_missing_among_others_are_counted(void **state)
 {
 	chaos_history_hide(*state, CHAOS_HISTORY_EFFECT, "1500000 beat 2 c2 1 51\n");
@@ -275,6 +282,7 @@ int main(void)
 		CHAOS_HISTORY_TEST(another_death_interval_than_the_acts_is_unknown),
 		CHAOS_HISTORY_TEST(deaths_of_those_who_held_nothing_prove_no_reclaim),
 		CHAOS_HISTORY_TEST(a_file_without_its_last_line_is_unknown),
+		CHAOS_HISTORY_TEST(what_the_database_shows_is_wrong_whatever_else_is_missing),
 		CHAOS_HISTORY_TEST(records_that_are_missing_among_others_are_counted),
 		CHAOS_HISTORY_TEST(a_record_behind_the_end_is_unknown),
 		CHAOS_HISTORY_TEST(a_missing_clients_log_is_unknown_and_no_phantom),

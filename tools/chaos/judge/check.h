@@ -140,6 +140,7 @@ struct check {
 	int64_t line;
 	void *own;                  /* of the part that reads */
 	char unsound[VERDICT_TEXT]; /* why the histories prove nothing, or "" */
+	bool proven;                /* the database alone shows a violation */
 	char gap[VERDICT_TEXT]; /* the first that should have been written down and is not, or "" */
 	int64_t gaps;
 

@@ -170,6 +170,8 @@ static void conclude(struct check *check)
 	struct verdict *verdict = check->verdict;
 	char why[VERDICT_TEXT];
 
+	if (check->proven && is_violated(verdict))
+		return;
 	if (check->unsound[0] != '\0')
 		say(verdict, VERDICT_UNKNOWN, check->unsound);
 	else if (is_skipped(check))
@@ -229,8 +231,11 @@ int checker_judge(const char *folder, struct verdict *verdict, struct error *err
 	if (status == 0) {
 		memset(verdict, 0, sizeof(*verdict));
 		check_bouts(&check);
-		if (!is_skipped(&check) && check_database(&check))
+		if (!is_skipped(&check) && check_database(&check)) {
+			/* The others' gaps excuse nothing of what the database itself shows. */
+			check.proven = check.unsound[0] == '\0' && is_violated(verdict);
 			check_others(&check);
+		}
 		count_false_truths(verdict);
 		conclude(&check);
 	}
