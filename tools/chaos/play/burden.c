@@ -22,16 +22,19 @@ struct burden {
 	char last[NUMBER_SIZE];
 };
 
-/* One by one, so that several dispatchers get some. */
+/* One by one, so that several dispatchers get some. Every other one is for the user's handler, whose runs are to be hurt; it
+ * need not work as long as it is asked to. */
 static int submit(struct burden *burden)
 {
+	const bool user = burden->stage->plan->user_handler != NULL;
 	struct error err;
 	char payload[32];
 	int64_t job = 0;
 
-	snprintf(payload, sizeof(payload), "{\"work_ms\": %d}", WORK_MS);
+	snprintf(payload, sizeof(payload), "{\"work_us\": %d}", WORK_MS * 1000);
 	for (int i = 0; i < JOBS; i++) {
-		if (load_submit(burden->stage->load, "command", payload, &job, &err) != 0)
+		if (load_submit(burden->stage->load, user && i % 2 == 0 ? "user" : "command",
+				payload, &job, &err) != 0)
 			return -1;
 		if (i == 0)
 			snprintf(burden->first, NUMBER_SIZE, "%" PRId64, job);
