@@ -50,18 +50,6 @@ static void many_jobs_are_cancelled_and_retried_whole(void **state)
 	assert_sql(d, "1203|1203", "select count(*), count(distinct retry_of) from locum.job");
 }
 
-/* No cancellation ends until something is in the table "passes". Nobody gives up as he does at a lock. */
-static void hold_cancellations(struct database *d)
-{
-	database_do(d, "drop table if exists public.passes; create table public.passes (); "
-		       "create or replace function public.wait_for_pass() returns trigger "
-		       "language plpgsql as $$ begin "
-		       "while not exists (select from public.passes) loop "
-		       "perform pg_sleep(0.01); end loop; return new; end $$; "
-		       "create trigger waits before insert on locum.finished "
-		       "for each row execute function public.wait_for_pass()");
-}
-
 static void await_held(struct database *d)
 {
 	while (database_int(d, "select count(*) from pg_stat_activity where datname = "
@@ -77,13 +65,13 @@ static void an_interrupted_cancel_tells_how_far_it_came(void **state)
 	size_t cancelled;
 
 	database_do(d, "select count(locum.submit('h')) from generate_series(1, %d)", COUNT);
-	hold_cancellations(d);
+	database_hold_finish(d);
 	cli_init(&command, d);
 	command_add(&command, "cancel", "--yes", "--state", "pending", NULL);
 	command_start(&command);
 	await_held(d);
 	assert_int_equal(kill(command.pid, SIGINT), 0);
-	database_do(d, "insert into public.passes default values");
+	database_let_finish(d);
 	command_finish(&command);
 	database_do(d, "drop trigger waits on locum.finished");
 	assert_int_equal(command.code, 130);

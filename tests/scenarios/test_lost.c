@@ -111,19 +111,6 @@ static void a_cancellation_without_its_signal_ends_the_run(void **state)
 
 /* --- a completion and a death ------------------------------------------------------------------- */
 
-/* Completions stand still in the server until something is in the table "passes". */
-static void hold_completions(struct scenario *s)
-{
-	database_do(s->database,
-		    "drop table if exists public.passes; create table public.passes (); "
-		    "create or replace function public.wait_for_pass() returns trigger "
-		    "language plpgsql as $$ begin "
-		    "while not exists (select from public.passes) loop "
-		    "perform pg_sleep(0.01); end loop; return new; end $$; "
-		    "create trigger waits before insert on locum.finished "
-		    "for each row execute function public.wait_for_pass()");
-}
-
 /* A job is completed, and then its dispatcher declared dead, which knows neither yet: the answer is held back. */
 static struct scenario_daemon *start_unaware(struct scenario *s, const char *settings)
 {
@@ -136,13 +123,13 @@ static struct scenario_daemon *start_unaware(struct scenario *s, const char *set
 	slow = scenario_start(s, "slow", "%s", settings);
 	snprintf(pump, sizeof(pump), "locum/pump/%s", scenario_incarnation(s, slow));
 	assert_int_equal(uuid_read(pump + sizeof("locum/pump/") - 1, &incarnation), 0);
-	hold_completions(s);
+	database_hold_finish(s->database);
 	scenario_submit(s, 1, "quick");
 	scenario_await(s, "select exists (select from pg_stat_activity where "
 			  "datname = current_database() and wait_event = 'PgSleep')");
 	relay_set(s->detour.relay, &(struct relay_rule){ .harm = RELAY_HALF_OPEN, .client = pump });
 	detour_await(&s->detour, 1);
-	database_do(s->database, "insert into public.passes default values");
+	database_let_finish(s->database);
 	scenario_await_finished(s, 1, "completed");
 	database_do(s->database, "drop trigger waits on locum.finished");
 	fleet_kill(s->database, incarnation);

@@ -37,6 +37,10 @@ int database_clear(void **state);
 /* Runs SQL, made as printf does, on d->sql. */
 void database_do(struct database *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* What ends jobs stands still in the server until database_let_finish. Nobody gives up as he does at a lock. */
+void database_hold_finish(struct database *d);
+void database_let_finish(struct database *d);
+
 /* Its answer, columns separated by '|' and rows by line breaks; a null is "-". Valid until the next. */
 const char *database_text(struct database *d, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
