@@ -25,13 +25,14 @@ static void a_delayed_job_starts_when_its_time_has_come(void **state)
 
 	scenario_gated(s);
 	scenario_start(s, "one", "%s", "");
-	database_do(s->database, "select locum.submit('quick', delay => '700 ms')");
+	database_do(s->database, "begin; select locum.submit('quick', delay => '700 ms')");
 	assert_sql(s->database, "scheduled", "select state from locum.job");
+	database_do(s->database, "commit");
 	scenario_submit(s, 1, "quick");
 	scenario_await_finished(s, 2, "completed");
-	assert_sql(s->database, "2|t\n1|t",
+	assert_sql(s->database, "1|t\n2|t",
 		   "select id, started_at >= coalesce(run_at, created_at) from locum.finished "
-		   "order by finished_at");
+		   "order by id");
 }
 
 static void an_expired_job_does_not_start(void **state)
@@ -210,24 +211,6 @@ static void a_paused_queue_rests_and_goes_on(void **state)
 	scenario_await_finished(s, 6, "completed");
 }
 
-/* The jobs whose runs were noted, in their order. */
-static const char *noted_order(struct scenario *s)
-{
-	FILE *file = fopen(s->effects, "re");
-	char line[256];
-	size_t used = 0;
-	int job;
-
-	s->text[0] = '\0';
-	while (file != NULL && fgets(line, sizeof(line), file) != NULL)
-		if (sscanf(line, "run %d ", &job) == 1)
-			used += (size_t)snprintf(s->text + used, sizeof(s->text) - used, "%s%d",
-						 used == 0 ? "" : ",", job);
-	if (file != NULL)
-		fclose(file);
-	return s->text;
-}
-
 static void a_line_runs_by_priority_and_then_in_order(void **state)
 {
 	struct scenario *s = *state;
@@ -239,7 +222,7 @@ static void a_line_runs_by_priority_and_then_in_order(void **state)
 				 "from unnest(array[9, 5, 0, 5, 9, 0]) as p");
 	pause_queue(s, false);
 	scenario_await_finished(s, 6, "completed");
-	assert_string_equal(noted_order(s), "3,6,2,4,1,5");
+	assert_string_equal(scenario_noted_jobs(s, "run"), "3,6,2,4,1,5");
 }
 
 /* Neither line is done before the other has begun, and the heavier one is ahead. The work is long enough for

@@ -185,6 +185,24 @@ int scenario_noted(struct scenario *s, const char *format, ...)
 	return count_noted(s, prefix);
 }
 
+const char *scenario_noted_jobs(struct scenario *s, const char *word)
+{
+	FILE *file = fopen(s->effects, "re");
+	size_t length = strlen(word);
+	char line[256];
+	size_t used = 0;
+	int job;
+
+	s->text[0] = '\0';
+	while (file != NULL && fgets(line, sizeof(line), file) != NULL)
+		if (strncmp(line, word, length) == 0 && sscanf(line + length, " %d ", &job) == 1)
+			used += (size_t)snprintf(s->text + used, sizeof(s->text) - used, "%s%d",
+						 used == 0 ? "" : ",", job);
+	if (file != NULL)
+		fclose(file);
+	return s->text;
+}
+
 void scenario_await_noted(struct scenario *s, int count, const char *format, ...)
 {
 	int64_t deadline_ms = scenario_deadline_ms();

@@ -97,6 +97,9 @@ int scenario_noted(struct scenario *s, const char *format, ...)
 void scenario_await_noted(struct scenario *s, int count, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* The jobs in the lines of the effect log that begin with this word, in their order, with commas; good until the next call. */
+const char *scenario_noted_jobs(struct scenario *s, const char *word);
+
 /* The pid in the last line of the effect log that begins so. */
 pid_t scenario_noted_pid(struct scenario *s, const char *start);
 
