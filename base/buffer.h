@@ -20,7 +20,7 @@ void buffer_free(struct buffer *buffer);
 /* The unconsumed bytes. */
 static inline const char *buffer_bytes(const struct buffer *buffer)
 {
-	return buffer->data + buffer->start;
+	return buffer->data == NULL ? NULL : buffer->data + buffer->start;
 }
 
 static inline size_t buffer_length(const struct buffer *buffer)

@@ -23,7 +23,7 @@
 /* What every dispatcher is configured with, unless its own settings say otherwise. */
 enum {
 	SCENARIO_PING_MS = 200,
-	SCENARIO_DEATH_MS = 1500,
+	SCENARIO_DEATH_MS = 2500,
 	SCENARIO_GRACE_MS = 200,
 	SCENARIO_MARGIN_MS = 200,
 	SCENARIO_SCAN_MS = 100,
