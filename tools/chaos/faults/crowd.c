@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "tools/chaos/stage/fleet_ends.h"
 #include "tools/chaos/stage/fleet_files.h"
 #include "tools/chaos/stage/process.h"
 #include "tools/chaos/stage/stage.h"
@@ -102,16 +103,26 @@ bool crowd_logged(const struct bout *bout, int place, const char *text)
 int crowd_end(struct bout *bout, struct error *err)
 {
 	struct crowd *crowd = bout->own;
+	bool asked[CROWD_MAX] = { false };
+	char name[NAME_SIZE];
 	char pid[24];
 	int status = 0;
+	int ended;
 
-	for (int i = 0; crowd != NULL && i < crowd->size; i++)
-		if (process_lives(crowd->pids[i]))
-			kill(crowd->pids[i], SIGTERM);
 	for (int i = 0; crowd != NULL && i < crowd->size; i++) {
-		if (crowd->pids[i] <= 0 ||
-		    undo_wait(bout->stage->undo, crowd->pids[i], END_MS, NULL, err) == 1)
+		asked[i] = process_lives(crowd->pids[i]);
+		if (asked[i])
+			kill(crowd->pids[i], SIGTERM);
+	}
+	for (int i = 0; crowd != NULL && i < crowd->size; i++) {
+		if (crowd->pids[i] <= 0)
 			continue;
+		if (undo_wait(bout->stage->undo, crowd->pids[i], END_MS, &ended, err) == 1) {
+			write_name(bout, i, name);
+			fleet_ends_note(&bout->stage->nemesis, name, crowd->pids[i], ended,
+					asked[i] ? SIGTERM : -1);
+			continue;
+		}
 		snprintf(pid, sizeof(pid), "%d", (int)crowd->pids[i]);
 		status = undo_now(bout->stage->undo, UNDO_PROCESS, pid, err);
 	}

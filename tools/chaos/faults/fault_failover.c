@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/chaos/faults/ended.h"
 #include "tools/chaos/faults/fault.h"
-#include "tools/chaos/play/load.h"
 #include "tools/chaos/stage/server.h"
 #include "tools/chaos/stage/stage.h"
 
-enum { BITE_MS = 30000, UNSEEN = 20, POSITION_SIZE = 64 };
+enum { BITE_MS = 60000, TOLD_MS = 120000, POSITION_SIZE = 64 };
 
 #define FAILED_OVER "the database failed over timeline="
 #define LOST "acknowledged completion was lost by a failover"
@@ -18,8 +18,8 @@ enum { BITE_MS = 30000, UNSEEN = 20, POSITION_SIZE = 64 };
 
 struct failover {
 	char position[POSITION_SIZE];
-	int64_t ended; /* jobs, so far */
-	int logged;    /* lines of the dispatchers' logs, so far */
+	struct ended ended;
+	int logged; /* lines of the dispatchers' logs, so far */
 	int lost;
 	int refused;
 	int64_t timeline;
@@ -91,9 +91,16 @@ static bool has_replayed(struct bout *bout)
 
 static bool has_worked(struct bout *bout)
 {
+	struct failover *own = bout->own;
+
+	return ended_some(bout, &own->ended);
+}
+
+static bool is_known(struct bout *bout)
+{
 	const struct failover *own = bout->own;
 
-	return load_ended(bout->stage->load) >= own->ended + UNSEEN;
+	return ended_is_known(bout, &own->ended);
 }
 
 static bool is_noticed(struct bout *bout)
@@ -135,12 +142,15 @@ static int await_replayed(struct bout *bout, struct error *err)
 	return bout_await(bout, has_replayed, BITE_MS, "the standby's replay", err);
 }
 
+/* Jobs end, and a dispatcher is told that they did. */
 static int await_work(struct bout *bout, struct error *err)
 {
 	struct failover *own = bout->own;
 
-	own->ended = load_ended(bout->stage->load);
-	return bout_await(bout, has_worked, BITE_MS, "the end of some jobs", err);
+	if (ended_begin(bout, &own->ended, err) != 0 ||
+	    bout_await(bout, has_worked, BITE_MS, "the end of some jobs", err) != 0)
+		return -1;
+	return bout_await(bout, is_known, BITE_MS, "an answer to a completion", err);
 }
 
 /* A bout may find a standby that another one held back. */
@@ -247,10 +257,10 @@ static bool is_told(struct bout *bout)
 	return all_logged(bout, LOST) > own->lost;
 }
 
-/* Jobs ended where the standby did not see it. */
+/* Jobs ended where the standby did not see it. The other of a pair may end the one that was told. */
 static int judge_told(struct bout *bout, struct error *err)
 {
-	if (bout_await(bout, is_told, BITE_MS, "a word of what was lost", err) == 0)
+	if (bout->paired || bout_await(bout, is_told, TOLD_MS, "a word of what was lost", err) == 0)
 		return 0;
 	bout_broken(bout, "completions were lost, and no dispatcher told of one");
 	return -1;

@@ -179,6 +179,7 @@ static int take_room(struct bout *bout, struct error *err)
 	struct squeeze *squeeze = begin(bout, DISK, err);
 	int status;
 
+	fleet_expect_end(bout->stage->fleet, bout->target);
 	if (squeeze == NULL || move_state(bout, squeeze, err) != 0 ||
 	    fill_disk(squeeze, err) != 0 ||
 	    fleet_start(bout->stage->fleet, bout->target, err) != 0 ||

@@ -122,6 +122,7 @@ static int give_no_memory(struct bout *bout, struct error *err)
 
 	if (starveling == NULL || renew(bout, err) != 0)
 		return -1;
+	fleet_expect_end(bout->stage->fleet, bout->target);
 	starveling->complaints = complaints(bout);
 	if (limit(starveling->victim.pid, data_bytes(starveling->victim.pid), err) != 0 ||
 	    kill_another(bout, err) != 0 ||
@@ -226,6 +227,7 @@ static int doom(struct bout *bout, struct error *err)
 	struct doomed *doomed = victim_take(bout, sizeof(*doomed), err);
 	int status;
 
+	fleet_expect_end(bout->stage->fleet, bout->target);
 	if (doomed == NULL || renew(bout, err) != 0 ||
 	    jail_make(&doomed->jail, bout, "memory", err) != 0 ||
 	    jail_set(&doomed->jail, "memory.limit_in_bytes", DISPATCHER_LIMIT, err) != 0 ||

@@ -83,6 +83,7 @@ static int provoke(struct bout *bout, struct error *err)
 
 static int inject(struct bout *bout, struct error *err)
 {
+	fleet_expect_end(bout->stage->fleet, -1);
 	if (order_give(bout, instant_of(bout), "kill", 0, err) != 0 || provoke(bout, err) != 0)
 		return -1;
 	if (provocation_of(instant_of(bout)) == PROVOKE_RETURN)

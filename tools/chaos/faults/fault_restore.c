@@ -8,20 +8,20 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tools/chaos/faults/ended.h"
 #include "tools/chaos/faults/fault.h"
-#include "tools/chaos/play/load.h"
 #include "tools/chaos/stage/server.h"
 #include "tools/chaos/stage/stage.h"
 #include "tools/chaos/undo/undo_folder.h"
 
 #define OWNER "postgres"
 
-enum { COPY_MS = 60000, BITE_MS = 30000, UNSEEN = 50, CONNINFO_SIZE = PATH_MAX + 128 };
+enum { COPY_MS = 60000, BITE_MS = 60000, CONNINFO_SIZE = PATH_MAX + 128 };
 
 struct restore {
 	char copy[PATH_MAX];
 	char lost[PATH_MAX];
-	int64_t ended; /* jobs, when the copy was made */
+	struct ended ended; /* since the copy was made */
 };
 
 static int run_copy(struct bout *bout, const char *const *argv, struct error *err)
@@ -65,14 +65,15 @@ static int copy(struct bout *bout, const struct restore *own, struct error *err)
 
 static bool has_worked(struct bout *bout)
 {
-	const struct restore *own = bout->own;
+	struct restore *own = bout->own;
 
-	return load_ended(bout->stage->load) >= own->ended + UNSEEN;
+	return ended_some(bout, &own->ended);
 }
 
-static int count_events(struct bout *bout, int64_t *events, struct error *err)
+/* Of those until then: dispatchers go on as soon as the server is back. */
+static int count_events(struct bout *bout, const char *until, int64_t *events, struct error *err)
 {
-	return server_run(bout->stage->server, "restore_events", NULL, 0, events, err);
+	return server_run(bout->stage->server, "restore_events", &until, 1, events, err);
 }
 
 /* The slot of the recorder is not in a copy. */
@@ -92,6 +93,7 @@ static int put_back(struct bout *bout, const struct restore *own, struct error *
 static int inject(struct bout *bout, struct error *err)
 {
 	struct restore *own = calloc(1, sizeof(*own));
+	char until[ENDED_MOMENT_SIZE];
 	int64_t before = 0;
 	int64_t after = 0;
 
@@ -102,10 +104,11 @@ static int inject(struct bout *bout, struct error *err)
 	snprintf(own->lost, sizeof(own->lost), "%s.lost", server_data(bout->stage->server));
 	if (copy(bout, own, err) != 0)
 		return -1;
-	own->ended = load_ended(bout->stage->load);
-	if (bout_await(bout, has_worked, BITE_MS, "the end of some jobs", err) != 0 ||
-	    count_events(bout, &before, err) != 0 || put_back(bout, own, err) != 0 ||
-	    count_events(bout, &after, err) != 0)
+	if (ended_begin(bout, &own->ended, err) != 0 ||
+	    bout_await(bout, has_worked, BITE_MS, "the end of some jobs", err) != 0 ||
+	    server_look(bout->stage->server, "moment", NULL, 0, until, sizeof(until), err) != 0 ||
+	    count_events(bout, until, &before, err) != 0 || put_back(bout, own, err) != 0 ||
+	    count_events(bout, until, &after, err) != 0)
 		return -1;
 	if (after < before)
 		bout_witness(bout, "%" PRId64 " things that happened to jobs are undone",

@@ -68,6 +68,7 @@ static int inject_upgrade(struct bout *bout, struct error *err)
 {
 	int64_t version;
 
+	fleet_expect_end(bout->stage->fleet, -1);
 	if (init(bout, err) != 0 ||
 	    server_run(bout->stage->server, "schema_raise", NULL, 0, &version, err) != 0 ||
 	    start_too_old(bout, err) != 0)
@@ -81,6 +82,7 @@ static int inject_rollback(struct bout *bout, struct error *err)
 {
 	struct error refused = { .kind = ERROR_NONE };
 
+	fleet_expect_end(bout->stage->fleet, -1);
 	if (server_run(bout->stage->server, "schema_raise", NULL, 0, NULL, err) != 0)
 		return -1;
 	if (init(bout, &refused) == 0) {

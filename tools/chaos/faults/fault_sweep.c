@@ -91,6 +91,7 @@ static int take_life(struct bout *bout, const char *call, int number, struct err
 {
 	int status = 0;
 
+	fleet_expect_end(bout->stage->fleet, bout->target);
 	if (victim_look(bout, err) != 0 || attach(bout, call, number, err) != 0 ||
 	    fleet_await_end(bout->stage->fleet, bout->target, END_MS, &status, err) != 0)
 		return -1;

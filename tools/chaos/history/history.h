@@ -61,7 +61,10 @@
  *   begin SEED
  *   inject BOUT FAULT TARGET        BOUT numbers the injections of an act from 1; a pair is two that overlap
  *   witness BOUT TEXT               proof that it bit; a bout without one makes the act's verdict unknown
- *   crashed PROCESS SIGNAL          a dispatcher, or d1-agent, ended by a signal that no fault sends
+ *   ended PROCESS PID exit|signal NUMBER ASKED   a dispatcher, or d1-agent unless in good order; ASKED: the signal
+ *                                   that the harness sent it to end it, 0: it was not asked to, -1: what a fault does
+ *                                   may end it in other ways. One that ends unasked, or by a crash, is invalid
+ *   crashed PROCESS SIGNAL          in older histories: one ended by a signal that no fault sends
  *   heal BOUT
  *   settled BOUT                    the fleet is whole again: every dispatcher registered, work goes on
  *   broken BOUT TEXT                its own criterion was not met: the act is invalid

@@ -255,14 +255,23 @@ static void count_pairs(struct check *check)
 void check_bouts(struct check *check)
 {
 	static const struct check_read_kind KINDS[] = {
-		{ "begin", 2, 0, take_nothing },   { "inject", 3, 4, take_inject },
-		{ "witness", 2, 3, take_witness }, { "heal", 2, 2, take_heal },
-		{ "settled", 2, 2, take_settled }, { "broken", 2, 3, take_broken },
-		{ "again", 2, 2, take_again },     { "late", 2, 2, take_late },
-		{ "skip", 2, 3, take_skip },       { "clock", 3, 3, take_clock },
-		{ "crashed", 3, 3, take_crashed }, { "note", 1, 2, take_nothing },
-		{ "drained", 2, 2, take_drained }, { "undrained", 2, 2, take_undrained },
-		{ "end", 1, 1, take_end },         { NULL, 0, 0, NULL },
+		{ "begin", 2, 0, take_nothing },
+		{ "inject", 3, 4, take_inject },
+		{ "witness", 2, 3, take_witness },
+		{ "heal", 2, 2, take_heal },
+		{ "settled", 2, 2, take_settled },
+		{ "broken", 2, 3, take_broken },
+		{ "again", 2, 2, take_again },
+		{ "late", 2, 2, take_late },
+		{ "skip", 2, 3, take_skip },
+		{ "clock", 3, 3, take_clock },
+		{ "crashed", 3, 3, take_crashed },
+		{ "note", 1, 2, take_nothing },
+		{ "ended", 6, 6, take_nothing },
+		{ "drained", 2, 2, take_drained },
+		{ "undrained", 2, 2, take_undrained },
+		{ "end", 1, 1, take_end },
+		{ NULL, 0, 0, NULL },
 	};
 
 	check->undrained = -1;

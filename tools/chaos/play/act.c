@@ -15,7 +15,7 @@
 #include "tools/chaos/play/load.h"
 #include "tools/chaos/play/nemesis.h"
 #include "tools/chaos/play/rehearsal.h"
-#include "tools/chaos/stage/fleet.h"
+#include "tools/chaos/stage/fleet_ends.h"
 #include "tools/chaos/stage/stage.h"
 
 enum { LOOK_MS = 50, STALL_MS = 60000, RESOLVE_MS = 60000, DRAIN_MS = 120000 };
@@ -166,7 +166,7 @@ static int drain(struct act *act, struct stage *stage, struct error *err)
 		history_write(&stage->nemesis, "drained %" PRId64, load_acknowledged(stage->load));
 	else
 		history_write(&stage->nemesis, "undrained %" PRId64, left);
-	fleet_note_crashes(stage->fleet);
+	fleet_ends_of_agents(stage);
 	return 0;
 }
 

@@ -9,7 +9,8 @@
 
 enum {
 	JOBS = 8,
-	WORK_MS = 1500,
+	WORK_DEATHS =
+		2, /* so many death intervals: a victim that is cut off does not end them before its fence */
 	CHOOSY_MS = 500, /* until then only the one that is wanted will do */
 	WAIT_MS = 3000,
 	LOOK_MS = 10,
@@ -27,11 +28,12 @@ struct burden {
 static int submit(struct burden *burden)
 {
 	const bool user = burden->stage->plan->user_handler != NULL;
+	const int64_t work_ms = WORK_DEATHS * burden->stage->act->intervals.death_ms;
 	struct error err;
-	char payload[32];
+	char payload[48];
 	int64_t job = 0;
 
-	snprintf(payload, sizeof(payload), "{\"work_us\": %d}", WORK_MS * 1000);
+	snprintf(payload, sizeof(payload), "{\"work_us\": %" PRId64 "}", work_ms * 1000);
 	for (int i = 0; i < JOBS; i++) {
 		if (load_submit(burden->stage->load, user && i % 2 == 0 ? "user" : "command",
 				payload, &job, &err) != 0)

@@ -1,2 +1,2 @@
--- restore_events() -> count bigint
-select count(*) from locum_chaos.event
+-- restore_events(until timestamptz) -> count bigint
+select count(*) from locum_chaos.event where at <= $1::timestamptz

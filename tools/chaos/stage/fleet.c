@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "tools/chaos/stage/fleet_ends.h"
 #include "tools/chaos/stage/fleet_files.h"
 #include "tools/chaos/stage/process.h"
 #include "tools/chaos/stage/server.h"
@@ -39,6 +40,8 @@ struct member {
 	char *folder;
 	char *log;
 	pid_t pid;
+	int asked;     /* the signal that is to end it, 0: none */
+	bool expected; /* a fault may end it in other ways, until the fleet is whole again */
 	struct arrangement arrangement;
 };
 
@@ -111,6 +114,24 @@ static void drop_arrangement(struct arrangement *arrangement)
 	*arrangement = (struct arrangement){ 0 };
 }
 
+/* Waits at most so long for its end, and writes down what it was: 1, 0: it still runs, -1. */
+static int await_member(struct fleet *fleet, struct member *member, int64_t timeout_ms, int *status,
+			struct error *err)
+{
+	int ended_as = 0;
+	int ended = undo_wait(fleet->stage->undo, member->pid, timeout_ms, &ended_as, err);
+
+	if (ended != 1)
+		return ended;
+	fleet_ends_note(&fleet->stage->nemesis, member->name, member->pid, ended_as,
+			member->asked != 0 ? member->asked : -(int)member->expected);
+	member->pid = 0;
+	member->asked = 0;
+	if (status != NULL)
+		*status = ended_as;
+	return 1;
+}
+
 /* Twice: a second SIGTERM ends a drain. What a fault stopped is let go, for agents clean up after themselves. */
 static void dismiss(struct fleet *fleet)
 {
@@ -119,9 +140,14 @@ static void dismiss(struct fleet *fleet)
 		fleet_signal(fleet, i, SIGTERM, NULL);
 		fleet_signal(fleet, i, SIGTERM, NULL);
 	}
-	for (int i = 0; i < fleet->size; i++)
-		if (fleet->members[i].pid > 0)
-			undo_wait(fleet->stage->undo, fleet->members[i].pid, END_MS, NULL, NULL);
+	for (int i = 0; i < fleet->size; i++) {
+		struct member *member = &fleet->members[i];
+
+		if (member->pid == 0 || await_member(fleet, member, END_MS, NULL, NULL) != 0)
+			continue;
+		fleet_signal(fleet, i, SIGKILL, NULL);
+		await_member(fleet, member, END_MS, NULL, NULL);
+	}
 }
 
 void fleet_close(struct fleet *fleet)
@@ -155,6 +181,11 @@ int fleet_size(const struct fleet *fleet)
 const char *fleet_name(const struct fleet *fleet, int place)
 {
 	return fleet->members[place].name;
+}
+
+const char *fleet_log(const struct fleet *fleet, int place)
+{
+	return fleet->members[place].log;
 }
 
 const char *fleet_folder(const struct fleet *fleet, int place)
@@ -220,6 +251,8 @@ int fleet_signal(struct fleet *fleet, int place, int number, struct error *err)
 	if (pid == 0)
 		return error_set(err, ERROR_FATAL, "dispatcher %s does not run",
 				 fleet_name(fleet, place));
+	if (number == SIGTERM || number == SIGINT || number == SIGKILL)
+		fleet->members[place].asked = number;
 	if (kill(pid, number) != 0)
 		return error_set_errno(err, ERROR_FATAL, errno, "cannot send signal %d to %s",
 				       number, fleet_name(fleet, place));
@@ -237,6 +270,13 @@ int fleet_signal_all(struct fleet *fleet, int place, int number, struct error *e
 	for (size_t i = 0; i < count; i++)
 		kill(pids[number == SIGCONT ? i : count - 1 - i], number);
 	return 0;
+}
+
+void fleet_expect_end(struct fleet *fleet, int place)
+{
+	for (int i = 0; i < fleet->size; i++)
+		if (place < 0 || place == i)
+			fleet->members[i].expected = true;
 }
 
 /* --- starting and ending ------------------------------------------------------------------------ */
@@ -346,45 +386,18 @@ static int spawn(struct fleet *fleet, struct member *member, const char *program
 	return status;
 }
 
-/* By a signal that programs send themselves when they are wrong. */
-static const int CRASHES[] = { SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP };
-enum { CRASH_COUNT = sizeof(CRASHES) / sizeof(*CRASHES) };
-
-static void note_end(struct fleet *fleet, const struct member *member, int status)
-{
-	for (int i = 0; i < CRASH_COUNT; i++)
-		if (WIFSIGNALED(status) && WTERMSIG(status) == CRASHES[i])
-			history_write(&fleet->stage->nemesis, "crashed %s %d", member->name,
-				      CRASHES[i]);
-}
-
-void fleet_note_crashes(struct fleet *fleet)
-{
-	char told[64];
-
-	for (int place = 0; place < fleet->size; place++) {
-		for (int i = 0; i < CRASH_COUNT; i++) {
-			snprintf(told, sizeof(told), "by=\"signal\" status=%d", CRASHES[i]);
-			for (int n = fleet_logged(fleet, place, told); n > 0; n--)
-				history_write(&fleet->stage->nemesis, "crashed %s-agent %d",
-					      fleet_name(fleet, place), CRASHES[i]);
-		}
-	}
-}
-
 int fleet_start(struct fleet *fleet, int place, struct error *err)
 {
-	int status = 0;
 	struct member *member = &fleet->members[place];
 	char program[PATH_MAX];
 	char configuration[PATH_MAX];
 
 	if (fleet_pid(fleet, place) != 0)
 		return 0;
-	if (member->pid > 0 && undo_wait(fleet->stage->undo, member->pid, 0, &status, err) < 0)
+	if (member->pid > 0 && await_member(fleet, member, 0, NULL, err) < 0)
 		return -1;
-	note_end(fleet, member, status);
 	member->pid = 0;
+	member->asked = 0;
 	snprintf(program, sizeof(program), "%s/locumd", fleet->stage->programs);
 	snprintf(configuration, sizeof(configuration), "%s/locumd.conf", member->folder);
 	if (fleet_files_write(fleet->stage, member->folder, member->name,
@@ -401,15 +414,11 @@ int fleet_await_end(struct fleet *fleet, int place, int64_t timeout_ms, int *sta
 
 	if (member->pid == 0)
 		return error_set(err, ERROR_FATAL, "dispatcher %s was not started", member->name);
-	ended = undo_wait(fleet->stage->undo, member->pid, timeout_ms, status, err);
+	ended = await_member(fleet, member, timeout_ms, status, err);
 	if (ended == 0)
 		return error_set(err, ERROR_RETRY,
 				 "dispatcher %s does not end within %" PRId64 " ms", member->name,
 				 timeout_ms);
-	if (ended == 1)
-		member->pid = 0;
-	if (ended == 1 && status != NULL)
-		note_end(fleet, member, *status);
 	return ended < 0 ? -1 : 0;
 }
 
@@ -453,6 +462,12 @@ static bool is_whole(struct fleet *fleet, int64_t *ready, struct error *err)
 	       strangers == 0;
 }
 
+static void expect_no_end(struct fleet *fleet)
+{
+	for (int i = 0; i < fleet->size; i++)
+		fleet->members[i].expected = false;
+}
+
 int fleet_settle(struct fleet *fleet, int64_t timeout_ms, struct error *err)
 {
 	int64_t deadline_ms = clock_monotonic_ms() + timeout_ms;
@@ -462,8 +477,10 @@ int fleet_settle(struct fleet *fleet, int64_t timeout_ms, struct error *err)
 	for (;;) {
 		if (start_missing(fleet, err) != 0)
 			return -1;
-		if (is_whole(fleet, &ready, &last))
+		if (is_whole(fleet, &ready, &last)) {
+			expect_no_end(fleet);
 			return 0;
+		}
 		if (clock_monotonic_ms() >= deadline_ms || atomic_load(fleet->stage->stop))
 			return error_set(err, ERROR_RETRY,
 					 "%" PRId64 " of %d dispatchers are ready after %" PRId64

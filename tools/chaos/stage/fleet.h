@@ -8,9 +8,6 @@
 /* The dispatchers of stage->act, none of which runs yet. NULL on error. */
 struct fleet *fleet_make(struct stage *stage, struct error *err);
 
-/* Writes down which agents crashed, by the logs of their dispatchers. */
-void fleet_note_crashes(struct fleet *fleet);
-
 /* In the network namespace of that name, from where it finds the server by that conninfo. */
 int fleet_move(struct fleet *fleet, int place, const char *namespace, const char *conninfo,
 	       struct error *err);
@@ -20,5 +17,8 @@ void fleet_close(struct fleet *fleet);
 
 /* Its name, as in worker-NAME.log. */
 const char *fleet_name(const struct fleet *fleet, int place);
+
+/* The path of its log. */
+const char *fleet_log(const struct fleet *fleet, int place);
 
 #endif

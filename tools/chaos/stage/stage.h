@@ -122,6 +122,9 @@ int fleet_incarnation(struct fleet *fleet, int place, struct uuid *incarnation, 
 int fleet_signal(struct fleet *fleet, int place, int number, struct error *err);
 int fleet_signal_all(struct fleet *fleet, int place, int number, struct error *err);
 
+/* It (-1: each) may end without being asked, for what a fault does to it, until the fleet has settled again. */
+void fleet_expect_end(struct fleet *fleet, int place);
+
 /* Waits for its end, then starts it again with the same state; start of one that ended. */
 int fleet_await_end(struct fleet *fleet, int place, int64_t timeout_ms, int *status,
 		    struct error *err);
