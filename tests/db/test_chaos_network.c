@@ -81,6 +81,7 @@ static void connect_all(struct scene *scene)
 static void open_scene(struct scene *scene)
 {
 	int cleaned;
+	struct error left;
 
 	*scene = (struct scene){ .door = -1 };
 	if (network_possible(&scene->err) != 0) {
@@ -89,7 +90,7 @@ static void open_scene(struct scene *scene)
 	}
 	snprintf(scene->folder, sizeof(scene->folder), "/tmp/locum-network-XXXXXX");
 	assert_non_null(mkdtemp(scene->folder));
-	scene->undo = undo_open(&cleaned, &scene->err);
+	scene->undo = undo_open(&cleaned, &left, &scene->err);
 	assert_non_null(scene->undo);
 	scene->network = network_open(scene->undo, scene->folder, PLACES, &scene->err);
 	if (scene->network == NULL)

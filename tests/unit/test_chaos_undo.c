@@ -1,6 +1,7 @@
 #include "tools/chaos/undo/undo.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -8,21 +9,52 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "tools/chaos/stage/fleet_files.h"
 #include "tools/chaos/stage/process.h"
+#include "tools/chaos/stage/stage.h"
 #include "tools/chaos/undo/undo_thing.h"
 
 enum { PATIENCE_MS = 120000, PATH_SIZE = 128 };
 
+/* Others that run on the machine clean up too, and would be quicker now and then. */
+static int keep_to_ourselves(void **state)
+{
+	static char folder[] = "/tmp/locum-chaos-test-XXXXXX";
+
+	(void)state;
+	if (geteuid() == 0)
+		return unshare(CLONE_NEWNS) == 0 &&
+				       mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0
+			       ? mount("none", "/run", "tmpfs", 0, "mode=0755")
+			       : 0;
+	return mkdtemp(folder) == NULL ? -1 : setenv("XDG_RUNTIME_DIR", folder, 1);
+}
+
+static int leave_nothing(void **state)
+{
+	const char *folder = getenv("XDG_RUNTIME_DIR");
+	char ledgers[PATH_SIZE];
+
+	(void)state;
+	if (geteuid() == 0 || folder == NULL)
+		return 0;
+	snprintf(ledgers, sizeof(ledgers), "%s/locum-chaos", folder);
+	rmdir(ledgers);
+	return rmdir(folder);
+}
+
 static struct undo *open_ledger(int *cleaned)
 {
 	struct error err = { 0 };
-	struct undo *undo = undo_open(cleaned, &err);
+	struct error left;
+	struct undo *undo = undo_open(cleaned, &left, &err);
 
 	if (undo == NULL)
 		fail_msg("%s", err.text);
@@ -102,6 +134,12 @@ static void start_harness(struct harness *harness)
 	close(ends[1]);
 }
 
+static void note_lost_database(struct undo *undo)
+{
+	assert_int_equal(
+		undo_add(undo, UNDO_SCRATCH, "host=/nowhere dbname=lost password=secret", NULL), 0);
+}
+
 static void kill_harness(const struct harness *harness)
 {
 	kill(harness->pid, SIGKILL);
@@ -139,6 +177,77 @@ static void stopped_process_of_a_killed_harness_is_ended(void **state)
 	assert_false(process_lives(harness.stayer));
 }
 
+/* As after a database of the user's own that is no more. */
+static void what_cannot_be_undone_is_told_once(void **state)
+{
+	struct error err = { 0 };
+	struct error left;
+	int cleaned;
+	int status;
+	pid_t pid = fork();
+
+	(void)state;
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		note_lost_database(open_ledger(&cleaned));
+		raise(SIGKILL);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+
+	for (int run = 0; run < 2; run++) {
+		struct undo *undo = undo_open(&cleaned, &left, &err);
+
+		assert_non_null(undo);
+		assert_int_equal(left.kind != ERROR_NONE, run == 0);
+		if (run == 0) {
+			assert_non_null(strstr(left.text, "remove it by hand"));
+			assert_null(strstr(left.text, "secret"));
+		}
+		close_ledger(undo);
+	}
+}
+
+static void every_handler_of_a_fleet_has_the_mark_in_its_environment(void **state)
+{
+	const struct plan plan = { .user_handler = "/bin/true" };
+	const struct plan_act act = { .dispatchers = 2 };
+	char folder[PATH_SIZE];
+	char text[16384];
+	int cleaned;
+	struct undo *undo = open_ledger(&cleaned);
+	struct stage stage = { .plan = &plan,
+			       .act = &act,
+			       .undo = undo,
+			       .programs = "/bin",
+			       .folder = folder,
+			       .scratch = folder };
+	int handlers = 0;
+	char *rest;
+	size_t length;
+	FILE *file;
+
+	(void)state;
+	name_folder(folder);
+	fill_folder(undo, folder);
+	assert_int_equal(fleet_files_write(&stage, folder, "d1", NULL, NULL), 0);
+	snprintf(text, sizeof(text), "%s/locumd.conf", folder);
+	file = fopen(text, "re");
+	assert_non_null(file);
+	length = fread(text, 1, sizeof(text) - 1, file);
+	fclose(file);
+	text[length] = '\0';
+	for (char *line = strtok_r(text, "\n", &rest); line != NULL;
+	     line = strtok_r(NULL, "\n", &rest)) {
+		if (strncmp(line, "handler ", 8) != 0)
+			continue;
+		handlers++;
+		if (strstr(line, undo_mark(undo)) == NULL)
+			fail_msg("a handler without it: %s", line);
+	}
+	assert_int_equal(handlers, 9);
+	close_ledger(undo);
+}
+
 /* Begins and ends another, which is no parent of the first one. */
 static void pass_by(void)
 {
@@ -147,7 +256,7 @@ static void pass_by(void)
 
 	assert_true(pid >= 0);
 	if (pid == 0) {
-		struct undo *undo = undo_open(&(int){ 0 }, NULL);
+		struct undo *undo = undo_open(&(int){ 0 }, &(struct error){ 0 }, NULL);
 
 		_exit(undo == NULL || undo_close(undo, NULL) != 0);
 	}
@@ -291,6 +400,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(next_harness_cleans_up_after_a_killed_one),
 		cmocka_unit_test(stopped_process_of_a_killed_harness_is_ended),
+		cmocka_unit_test(what_cannot_be_undone_is_told_once),
+		cmocka_unit_test(every_handler_of_a_fleet_has_the_mark_in_its_environment),
 		cmocka_unit_test(what_a_living_harness_made_is_left_alone),
 		cmocka_unit_test(closing_ends_orphans_of_orphans),
 		cmocka_unit_test(process_that_took_over_a_pid_is_left_alone),
@@ -300,5 +411,5 @@ int main(void)
 		cmocka_unit_test(failure_of_a_program_tells_its_last_words),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, keep_to_ourselves, leave_nothing);
 }

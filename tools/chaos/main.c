@@ -106,6 +106,11 @@ static int check(const struct chaos_options *options, struct error *err)
 
 /* --- running ------------------------------------------------------------------------------------ */
 
+static void warn(const char *text)
+{
+	cli_say("%s", text);
+}
+
 static int play(const struct chaos_options *options, const struct plan *plan, const char *folder,
 		struct error *err)
 {
@@ -119,6 +124,7 @@ static int play(const struct chaos_options *options, const struct plan *plan, co
 	run.folder = folder;
 	run.tell = meter_show;
 	run.to = &meter;
+	run.warn = warn;
 	if (verdict != NULL && locumd != NULL) {
 		run.programs = dirname(locumd);
 		heed_signals();

@@ -10,6 +10,7 @@
 #include "tools/chaos/faults/jail.h"
 #include "tools/chaos/faults/run_begun.h"
 #include "tools/chaos/faults/victim.h"
+#include "tools/chaos/play/burden.h"
 #include "tools/chaos/stage/process.h"
 #include "tools/chaos/stage/stage.h"
 
@@ -228,8 +229,10 @@ static int doom(struct bout *bout, struct error *err)
 	int status;
 
 	fleet_expect_end(bout->stage->fleet, bout->target);
-	if (doomed == NULL || renew(bout, err) != 0 ||
-	    jail_make(&doomed->jail, bout, "memory", err) != 0 ||
+	if (doomed == NULL || renew(bout, err) != 0)
+		return -1;
+	burden_lay(bout->stage, bout->target, -1); /* what it had, others have by now */
+	if (jail_make(&doomed->jail, bout, "memory", err) != 0 ||
 	    jail_set(&doomed->jail, "memory.limit_in_bytes", DISPATCHER_LIMIT, err) != 0 ||
 	    jail_take(&doomed->jail, doomed->victim.pid, err) != 0 ||
 	    bout_await(bout, is_doomed, BITE_MS, "the end of the dispatcher", err) != 0 ||

@@ -30,9 +30,10 @@ struct nemesis {
 	void *to;
 	uint64_t seed;
 	int64_t began_ms;
-	int64_t ended; /* jobs, before */
-	int number;    /* of the last bout */
-	int done;      /* injections or pairs */
+	int64_t ended;  /* jobs, before */
+	int64_t deaths; /* the last one before the bout */
+	int number;     /* of the last bout */
+	int done;       /* injections or pairs */
 	int all;
 	bool *skipped; /* by the place of the fault: it was told that it is */
 	bool broken;   /* the fleet is beyond repair: nothing more is injected */
@@ -256,14 +257,44 @@ static bool is_to_kill(const struct fault *fault)
 	return (fault->demands & (FAULT_RECLAIM | FAULT_MASS)) != 0;
 }
 
+static void count_deaths(struct nemesis *nemesis)
+{
+	if (server_run(nemesis->stage->server, "death_last", NULL, 0, &nemesis->deaths, NULL) != 0)
+		nemesis->deaths = INT64_MAX;
+}
+
+/* Whoever was to die did, and had nothing that others could take. */
+static bool is_empty(const struct nemesis *nemesis, const struct play *play)
+{
+	char after[24];
+	const char *const params[] = { after };
+	int64_t empty = 0;
+
+	snprintf(after, sizeof(after), "%" PRId64, nemesis->deaths);
+	return is_to_kill(play->bout.fault) &&
+	       server_run(nemesis->stage->server, "death_empty", params, 1, &empty, NULL) == 0 &&
+	       empty != 0;
+}
+
+/* Whether it did what it is for; play->why: what it did not. */
+static bool has_bitten(const struct nemesis *nemesis, struct play *play)
+{
+	if (!play->bit)
+		return false;
+	if (play->bout.witnesses > 0 && !is_empty(nemesis, play))
+		return true;
+	error_set(&play->why, ERROR_RETRY, "%s",
+		  play->bout.witnesses == 0 ? "nothing shows that it bit"
+					    : "nobody who held a job died");
+	return false;
+}
+
 /* What kept one from biting, such as the other of a pair, may have gone. */
 static void try_again(struct nemesis *nemesis, struct play *play)
 {
 	for (int tries = 1; tries < TRIES && !is_cut_off(nemesis) && !nemesis->broken; tries++) {
-		if (play->bit && play->bout.witnesses > 0)
+		if (has_bitten(nemesis, play))
 			return;
-		if (play->bit)
-			error_set(&play->why, ERROR_RETRY, "nothing shows that it bit");
 		note(nemesis, "is injected again", play->bout.fault->name, &play->why);
 		history_write(&nemesis->stage->nemesis, "again %d", play->bout.number);
 		free(play->bout.own);
@@ -324,6 +355,7 @@ static void play_bout(struct nemesis *nemesis, const struct plan_bout *planned)
 	struct play plays[BOUT_MOST];
 	int targets[BOUT_MOST];
 
+	count_deaths(nemesis);
 	draw_targets(nemesis, targets);
 	burden_targets(nemesis, planned, targets);
 	begin(nemesis, &plays[0], planned->first, targets[0]);

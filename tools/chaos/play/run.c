@@ -17,8 +17,23 @@
 #include "tools/chaos/judge/checker.h"
 #include "tools/chaos/plan/chance.h"
 #include "tools/chaos/play/act.h"
+#include "tools/chaos/play/build.h"
 #include "tools/chaos/report/report.h"
 #include "tools/chaos/undo/undo.h"
+
+/* What exactly was tested. */
+static void write_builds(FILE *file, const char *folder)
+{
+	static const char *const PROGRAMS[] = { "locumd", "locum-agent", "locum-host",
+						"locum-chaos" };
+	char build[BUILD_TEXT_SIZE];
+
+	for (size_t i = 0; i < sizeof(PROGRAMS) / sizeof(PROGRAMS[0]); i++)
+		fprintf(file, "build_%s=%s\n", PROGRAMS[i], build_of(folder, PROGRAMS[i], build));
+#ifdef LOCUM_PROBES
+	fputs("probes=1\n", file);
+#endif
+}
 
 static void write_plan(FILE *file, const struct plan *plan)
 {
@@ -67,6 +82,7 @@ static int write_run(const struct run *run, struct error *err)
 	if (file == NULL)
 		return error_set_errno(err, ERROR_FATAL, errno, "cannot write %s/run", run->folder);
 	write_plan(file, run->plan);
+	write_builds(file, run->programs);
 	if (fclose(file) != 0)
 		return error_set_errno(err, ERROR_FATAL, errno, "cannot write %s/run", run->folder);
 	return 0;
@@ -222,15 +238,18 @@ static int play_acts(struct run *run, struct undo *undo, struct verdict *verdict
 int run_play(struct run *run, struct verdict *verdict, struct error *err)
 {
 	struct error late = { .kind = ERROR_NONE };
+	struct error left;
 	struct undo *undo;
 	int status;
 
 	*verdict = (struct verdict){ .valid = VERDICT_VALID };
 	if (write_run(run, err) != 0 || write_scenario(run, err) != 0)
 		return -1;
-	undo = undo_open(&run->cleaned, err);
+	undo = undo_open(&run->cleaned, &left, err);
 	if (undo == NULL)
 		return -1;
+	if (left.kind != ERROR_NONE && run->warn != NULL)
+		run->warn(left.text);
 	status = play_acts(run, undo, verdict, err);
 	if (undo_close(undo, &late) != 0 && status == 0) {
 		*err = late;

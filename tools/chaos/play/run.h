@@ -1,7 +1,8 @@
 /*
  * A run: acts one after the other, each judged as it ends. Its folder holds
  *
- *   run                 what was asked for, as NAME=VALUE lines: seed, suite, version, machine, settings, time
+ *   run                 what was asked for, as NAME=VALUE lines: seed, suite, version, machine, settings, time, and the
+ *                       build id of each program (build_locumd …)
  *   scenario.conf       the suite or the scenario file, unless faults were named
  *   verdict.json        of the whole
  *   report.html
@@ -41,6 +42,7 @@ struct run {
 	int64_t for_ms;       /* an endless plan ends after that long; 0: when it is stopped */
 	void (*tell)(void *to, const struct run_progress *progress); /* or NULL */
 	void *to;
+	void (*warn)(const char *text); /* something is for the user to do; or NULL */
 	int cleaned; /* things that runs before, which were killed, had left, and that were undone */
 	/* Set by the first SIGINT or SIGTERM: the fault that is on is the last, and the act is judged as it is then; and by
 	 * the second: nothing is waited for any more. What was harmed is healed in both cases. */

@@ -47,19 +47,18 @@ static void put_user(FILE *file)
 	put_word(file, name == NULL ? "root" : name);
 }
 
-/* The end of a handler: what its processes have in their environment. */
+/* What a handler's processes have in their environment: a later harness finds those of one that was killed by it. */
 static void put_environment(FILE *file, const struct stage *stage, const char *effects)
 {
 	char orders[PATH_MAX];
 
 	order_variable(stage, orders, sizeof(orders));
-	if (effects != NULL || orders[0] != '\0')
-		fputs(" environment = {", file);
+	fprintf(file, " environment = {\"%s\"", undo_mark(stage->undo));
 	if (effects != NULL)
-		fprintf(file, "\"CHAOS_EFFECTS=%s\"", effects);
+		fprintf(file, ", \"CHAOS_EFFECTS=%s\"", effects);
 	if (orders[0] != '\0')
-		fprintf(file, "%s\"%s\"", effects == NULL ? "" : ", ", orders);
-	fputs(effects != NULL || orders[0] != '\0' ? "} }\n" : " }\n", file);
+		fprintf(file, ", \"%s\"", orders);
+	fputs("}", file);
 }
 
 static void put_plugin(FILE *file, const struct stage *stage, const char *name, const char *symbol,
@@ -70,6 +69,32 @@ static void put_plugin(FILE *file, const struct stage *stage, const char *name, 
 	fprintf(file, "handler \"%s\" { kind = \"plugin\" path = \"%s\" symbol = \"%s\"", name,
 		stage_support(stage, "witness.so", plugin, sizeof(plugin)), symbol);
 	put_environment(file, stage, effects);
+	fputs(" }\n", file);
+}
+
+/* A program that is begun for each job, with what it is allowed. */
+static void put_command(FILE *file, const struct stage *stage, const char *name,
+			const char *effects, const char *limits)
+{
+	char witness[PATH_MAX];
+
+	fprintf(file, "handler \"%s\" { kind = \"command\" argv = {\"%s\", \"%s\"}%s", name,
+		stage_support(stage, "witness", witness, sizeof(witness)), effects, limits);
+	put_environment(file, stage, NULL);
+	fputs(" }\n", file);
+}
+
+static void put_user_handler(FILE *file, const struct stage *stage, const char *effects)
+{
+	char witness[PATH_MAX];
+
+	fprintf(file, "handler \"user\" { kind = \"command\" argv = {\"%s\", \"%s\", \"--\", ",
+		stage_support(stage, "witness", witness, sizeof(witness)), effects);
+	put_word(file, stage->plan->user_handler);
+	fputs("}", file);
+	put_user(file);
+	put_environment(file, stage, NULL);
+	fputs(" }\n", file);
 }
 
 static void put_handlers(FILE *file, const struct stage *stage, const char *effects)
@@ -84,25 +109,19 @@ static void put_handlers(FILE *file, const struct stage *stage, const char *effe
 	fputs("handler \"sql\" { kind = \"sql\" function = \"locum_chaos.witness\"", file);
 	put_environment(file, stage, NULL);
 	fprintf(file,
-		"handler \"service\" { kind = \"service\" argv = {\"%s\", \"--service\", \"%s\"} "
-		"concurrency = %d }\n"
-		"handler \"command\" { kind = \"command\" argv = {\"%s\", \"%s\"} }\n",
-		witness, effects, CONCURRENCY, witness, effects);
-	/* For those that misbehave (handler/misdeed.h). */
-	fprintf(file,
-		"handler \"unruly\" { kind = \"command\" argv = {\"%s\", \"%s\"} timeout = \"1s\" }\n"
-		"handler \"greedy\" { kind = \"command\" argv = {\"%s\", \"%s\"} timeout = \"5s\" "
-		"memory = \"256M\" processes = 400 cpu = \"1s\" }\n"
-		"handler \"noisy\" { kind = \"command\" argv = {\"%s\", \"%s\"} timeout = \"60s\" }\n",
-		witness, effects, witness, effects, witness, effects);
-	if (stage->plan->user_handler == NULL)
-		return;
-	fprintf(file, "handler \"user\" { kind = \"command\" argv = {\"%s\", \"%s\", \"--\", ",
-		witness, effects);
-	put_word(file, stage->plan->user_handler);
-	fputs("}", file);
-	put_user(file);
+		" }\nhandler \"service\" { kind = \"service\" argv = {\"%s\", \"--service\", \"%s\"} "
+		"concurrency = %d",
+		witness, effects, CONCURRENCY);
+	put_environment(file, stage, NULL);
 	fputs(" }\n", file);
+	put_command(file, stage, "command", effects, "");
+	/* For those that misbehave (handler/misdeed.h). */
+	put_command(file, stage, "unruly", effects, " timeout = \"1s\"");
+	put_command(file, stage, "greedy", effects,
+		    " timeout = \"5s\" memory = \"256M\" processes = 400 cpu = \"1s\"");
+	put_command(file, stage, "noisy", effects, " timeout = \"60s\"");
+	if (stage->plan->user_handler != NULL)
+		put_user_handler(file, stage, effects);
 }
 
 int fleet_files_write(const struct stage *stage, const char *folder, const char *name,

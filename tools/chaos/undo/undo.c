@@ -26,7 +26,7 @@ struct undo {
 
 /* --- opening and closing ------------------------------------------------------------------------ */
 
-struct undo *undo_open(int *cleaned, struct error *err)
+struct undo *undo_open(int *cleaned, struct error *left, struct error *err)
 {
 	struct undo *undo = calloc(1, sizeof(*undo));
 
@@ -34,7 +34,8 @@ struct undo *undo_open(int *cleaned, struct error *err)
 		error_set(err, ERROR_RETRY, "out of memory");
 		return NULL;
 	}
-	*cleaned = undo_ledger_clean(err);
+	*left = (struct error){ .kind = ERROR_NONE };
+	*cleaned = undo_ledger_clean(left, err);
 	undo->ledger = *cleaned < 0 ? -1 : undo_ledger_make(undo->path, undo->mark, err);
 	if (undo->ledger < 0) {
 		free(undo);

@@ -13,7 +13,7 @@
 #include "tools/chaos/stage/process.h"
 #include "tools/chaos/undo/undo_thing.h"
 
-#define MARK_NAME "LOCUM_CHAOS_RUN="
+#define MARK_NAME "CHAOS_RUN=" /* not LOCUM_…: dispatchers keep those from their agents */
 
 static const char *const WORDS[] = {
 	[UNDO_PROCESS] = "process", [UNDO_NAMESPACE] = "namespace", [UNDO_TABLE] = "table",
@@ -229,30 +229,61 @@ static int read_list(FILE *file, struct undo_ledger_list *list,
 	return status;
 }
 
+/* What is in the way of this run would be in the way of each later one: it is told once, and not tried again. A connection
+ * string may have a password in it. */
+static void give_up(const struct undo_ledger_list *list, struct error *left)
+{
+	char *what = NULL;
+	size_t size;
+	FILE *text = open_memstream(&what, &size);
+
+	for (size_t i = 0; text != NULL && i < list->count; i++) {
+		const struct undo_ledger_thing *thing = &list->things[i];
+
+		fprintf(text, "%s%s %s", i == 0 ? "" : ", ", WORDS[thing->kind],
+			thing->kind == UNDO_SCRATCH ? "database" : thing->what);
+	}
+	if (text != NULL)
+		fclose(text);
+	error_prefix(left,
+		     "what a run that was killed left could not be undone and is not tried again; "
+		     "remove it by hand, and of a scratch database the schema locum_chaos and the "
+		     "replication slot of that name (%s)",
+		     what == NULL ? "" : what);
+	free(what);
+}
+
 /* One whose owner is no more: it is locked here now. */
-static int clean_one(int fd, const char *path, struct error *err)
+static int clean_one(int fd, const char *path, struct error *left, struct error *err)
 {
 	struct undo_ledger_list list = { 0 };
+	struct error why = { .kind = ERROR_NONE };
 	char mark[UNDO_LEDGER_MARK_SIZE];
 	FILE *file = fdopen(dup(fd), "re");
-	int count = -1;
+	int count;
 	int marked = 0;
 
 	if (file == NULL)
 		return error_set_errno(err, ERROR_FATAL, errno, "cannot read %s", path);
-	if (read_list(file, &list, mark, err) == 0)
-		count = undo_ledger_end(&list, fd, err);
-	if (count >= 0 && mark[0] != '\0')
-		marked = undo_thing_kill_marked(mark, err);
+	if (read_list(file, &list, mark, err) != 0) {
+		fclose(file);
+		undo_ledger_free(&list);
+		return -1;
+	}
 	fclose(file);
+	count = undo_ledger_end(&list, fd, &why);
+	if (mark[0] != '\0')
+		marked = undo_thing_kill_marked(mark, &why);
+	if (count < 0 || marked < 0) {
+		give_up(&list, &why);
+		*left = why;
+	}
 	undo_ledger_free(&list);
-	if (count < 0 || marked < 0)
-		return error_prefix(err, "an earlier run left something (%s)", path);
 	unlink(path);
-	return count + marked;
+	return (count < 0 ? 0 : count) + (marked < 0 ? 0 : marked);
 }
 
-int undo_ledger_clean(struct error *err)
+int undo_ledger_clean(struct error *left, struct error *err)
 {
 	char folder[PATH_MAX];
 	int directory = open_folder(folder, err);
@@ -273,7 +304,7 @@ int undo_ledger_clean(struct error *err)
 		snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
 		fd = open(path, O_RDWR | O_APPEND | O_CLOEXEC);
 		if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 && is_same(fd, path))
-			cleaned = clean_one(fd, path, err);
+			cleaned = clean_one(fd, path, left, err);
 		if (fd >= 0)
 			close(fd);
 		count = cleaned < 0 ? -1 : count + cleaned;

@@ -30,8 +30,9 @@ struct undo_ledger_list {
 int undo_ledger_make(char path[static PATH_MAX], char mark[static UNDO_LEDGER_MARK_SIZE],
 		     struct error *err);
 
-/* Cleans up after harnesses that are no more; how many things there were. */
-int undo_ledger_clean(struct error *err);
+/* Cleans up after harnesses that are no more; how many things there were. *left is set to what could not be undone, which
+ * no later call tries again. */
+int undo_ledger_clean(struct error *left, struct error *err);
 
 int undo_ledger_write(int ledger, char sign, enum undo_kind kind, const char *what,
 		      struct error *err);
