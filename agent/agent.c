@@ -363,6 +363,13 @@ static void settle_log(struct agent *agent)
 	uv_timer_start(&agent->settling, on_settling, left_ms > 0 ? (uint64_t)left_ms : 0, 0);
 }
 
+/* Whether a deadline that is taken back could find a job; a service or a plugin host that only waits for one is found by
+ * the next turn. */
+static bool is_at_work(const struct agent *agent)
+{
+	return roster_busy(&agent->roster) + pools_busy(agent) > 0;
+}
+
 static void on_turn(uv_prepare_t *handle)
 {
 	struct agent *agent = handle->data;
@@ -378,7 +385,7 @@ static void on_turn(uv_prepare_t *handle)
 	services_flush(agent);
 	turn_pools(agent);
 	report(agent);
-	guard_arm(&agent->shared.guard, roster_living(&agent->roster) > 0);
+	guard_arm(&agent->shared.guard, is_at_work(agent));
 	remind(agent);
 	end_when_done(agent);
 }

@@ -49,7 +49,7 @@ void guard_set_grace(struct guard *guard, int64_t grace_ms);
 /* Acts on the deadline as it is now. */
 enum guard_level guard_check(struct guard *guard);
 
-/* Makes the loop wake at the next edge; `watch`: something runs, so a lowered deadline matters. */
+/* Makes the loop wake at the next edge; `watch`: a job runs, so a lowered deadline matters. */
 void guard_arm(struct guard *guard, bool watch);
 
 /* When the kill grace before the deadline begins, in milliseconds of CLOCK_BOOTTIME: nothing may start then. */
