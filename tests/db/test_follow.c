@@ -156,28 +156,6 @@ static void a_reclaim_that_ends_a_job_submits_them(void **state)
 	}
 }
 
-/* Somebody is about to submit a job with the key of its follow-up. */
-static void a_claim_that_goes_back_waits_for_no_key(void **state)
-{
-	struct database *d = *state;
-	struct scene scene = claimed(d, "'h', \"then\" => '{\"always\": {\"handler\": \"n\", "
-					"\"key\": \"k\"}}'");
-	PGconn *other = database_connection(d);
-	struct args args;
-
-	database_do(d, "select locum.cancel(1)");
-	PQclear(PQexec(other, "begin; select locum.submit('h', key => 'k')"));
-	args_init(&args);
-	args_int8_array(&args, (const int64_t[]){ 1 }, 1);
-	args_uuid_array(&args, &scene.end.claim_id, 1);
-	assert_null(database_try(d, "claim_release", &args));
-	assert_string_equal(d->err.sqlstate, "55P03");
-	assert_sql(d, "assigned", "select state from locum.job");
-	PQfinish(other);
-	assert_int_equal(fleet_release(d, 1, scene.end.claim_id), 1);
-	assert_sql(d, "n|k", "select handler, key from locum.job");
-}
-
 static void a_claim_that_nobody_knows_of_is_cancelled_when_that_was_wanted(void **state)
 {
 	struct database *d = *state;
@@ -487,7 +465,6 @@ int main(void)
 		DATABASE_TEST(a_cancel_of_what_waits_submits_only_what_always_follows),
 		DATABASE_TEST(a_reclaim_that_ends_a_job_submits_them),
 		DATABASE_TEST(a_claim_that_nobody_knows_of_is_cancelled_when_that_was_wanted),
-		DATABASE_TEST(a_claim_that_goes_back_waits_for_no_key),
 		DATABASE_TEST(a_run_that_was_reassigned_submits_nothing),
 		DATABASE_TEST(a_queue_that_keeps_nothing_has_follow_ups_all_the_same),
 		DATABASE_TEST(a_follow_up_is_told_what_became_of_its_parent),

@@ -168,6 +168,29 @@ static void a_gate_is_ended_only_for_the_claim_that_stands(void **state)
 	PQfinish(holder);
 }
 
+/* Somebody is about to submit a job with the key of its follow-up. */
+static void a_cancelled_claim_that_goes_back_waits_for_no_key(void **state)
+{
+	struct database *d = *state;
+	PGconn *other = database_connection(d);
+	struct uuid claim_id;
+	struct args args;
+
+	fleet_submit(d, "'h', \"then\" => '{\"always\": {\"handler\": \"n\", \"key\": \"k\"}}'");
+	fleet_claim(d, fleet_dispatcher(d), 1, &claim_id);
+	database_do(d, "select locum.cancel(1)");
+	PQclear(PQexec(other, "begin; select locum.submit('h', key => 'k')"));
+	args_init(&args);
+	args_int8_array(&args, (const int64_t[]){ 1 }, 1);
+	args_uuid_array(&args, &claim_id, 1);
+	assert_null(database_try(d, "claim_release", &args));
+	assert_string_equal(d->err.sqlstate, "55P03");
+	assert_sql(d, "assigned", "select state from locum.job");
+	PQfinish(other);
+	assert_int_equal(fleet_release(d, 1, claim_id), 1);
+	assert_sql(d, "n|k", "select handler, key from locum.job");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -176,6 +199,7 @@ int main(void)
 			a_completion_waits_for_a_lock_it_did_not_see_no_longer_than_the_limit),
 		DATABASE_TEST(a_completion_that_skips_leaves_a_locked_job_to_be_held),
 		DATABASE_TEST(starts_are_written_but_for_locked_jobs),
+		DATABASE_TEST(a_cancelled_claim_that_goes_back_waits_for_no_key),
 		DATABASE_TEST(a_locked_job_is_cancelled_by_way_of_its_worker),
 		DATABASE_TEST(a_locked_job_without_a_claim_is_not_cancelled_and_that_is_said),
 		DATABASE_TEST(a_gate_is_ended_only_for_the_claim_that_stands),
