@@ -10,8 +10,10 @@ enum {
 	OID_INT8 = 20,
 	OID_INT4 = 23,
 	OID_TEXT = 25,
+	OID_TID = 27,
 	OID_INT4_ARRAY = 1007,
 	OID_TEXT_ARRAY = 1009,
+	OID_TID_ARRAY = 1010,
 	OID_INT8_ARRAY = 1016,
 	OID_TIMESTAMPTZ = 1184,
 	OID_UUID = 2950,
@@ -172,6 +174,18 @@ void args_uuid_array(struct args *args, const struct uuid *values, size_t count)
 		at = put_int4(at, UUID_BYTES);
 		memcpy(at, values[i].bytes, UUID_BYTES);
 		at += UUID_BYTES;
+	}
+}
+
+void args_place_array(struct args *args, const struct row_place *values, size_t count)
+{
+	char *at = add_array(args, OID_TID_ARRAY, OID_TID, count, count * (4 + ROW_PLACE_BYTES),
+			     false);
+
+	for (size_t i = 0; at != NULL && i < count; i++) {
+		at = put_int4(at, ROW_PLACE_BYTES);
+		memcpy(at, values[i].bytes, ROW_PLACE_BYTES);
+		at += ROW_PLACE_BYTES;
 	}
 }
 

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/uuid.h"
+#include "db/row_place.h"
 
 enum { ARGS_MAX = 16 };
 
@@ -49,6 +50,7 @@ void args_text(struct args *args, const char *value);         /* NULL: null */
 void args_int4_array(struct args *args, const int32_t *values, size_t count);
 void args_int8_array(struct args *args, const int64_t *values, size_t count);
 void args_uuid_array(struct args *args, const struct uuid *values, size_t count);
+void args_place_array(struct args *args, const struct row_place *values, size_t count);
 void args_text_array(struct args *args, const struct args_text *values, size_t count);
 
 enum args_element { ARGS_INT4, ARGS_TEXT };

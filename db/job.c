@@ -88,6 +88,7 @@ enum claim_column {
 	CLAIM_PAYLOAD,
 	CLAIM_TRACEPARENT,
 	CLAIM_CHECKPOINT,
+	CLAIM_PLACE,
 	CLAIM_COLUMNS,
 };
 
@@ -108,6 +109,7 @@ static const char *const CLAIM_NAMES[CLAIM_COLUMNS] = {
 	[CLAIM_PAYLOAD] = "payload",
 	[CLAIM_TRACEPARENT] = "traceparent",
 	[CLAIM_CHECKPOINT] = "checkpoint",
+	[CLAIM_PLACE] = "place",
 };
 
 /* What a row leaves out is as by default. */
@@ -137,6 +139,7 @@ static void read_claimed(const PGresult *rows, int row, const int *at, struct jo
 		.payload_length = rows_length(rows, row, at[CLAIM_PAYLOAD]),
 		.traceparent = rows_text(rows, row, at[CLAIM_TRACEPARENT]),
 		.checkpoint = rows_text(rows, row, at[CLAIM_CHECKPOINT]),
+		.place = rows_place(rows, row, at[CLAIM_PLACE]),
 	};
 }
 
@@ -202,6 +205,8 @@ void job_complete_call(struct db_call *call, const struct job_completion *comple
 	args_int8_array(args, completion->started_ago_ms, completion->count);
 	args_int8_array(args, completion->delay_ms, completion->count);
 	args_bool(args, completion->skip);
+	args_place_array(args, completion->places,
+			 completion->places == NULL ? 0 : completion->count);
 }
 
 static enum job_lookup lookup_verdict(const char *name)

@@ -43,6 +43,7 @@ struct job_claimed {
 	size_t payload_length;
 	const char *traceparent; /* or NULL */
 	const char *checkpoint;  /* or NULL */
+	struct row_place place;  /* of its row */
 };
 
 struct job_claim_args {
@@ -99,9 +100,10 @@ struct job_completion {
 	struct args_text *results;
 	struct args_text *errors;
 	struct args_text *logs;
-	int64_t *started_ago_ms; /* -1: never started */
-	int64_t *delay_ms;       /* of a retry or a snooze; -1: the job's policy says */
-	bool skip;               /* leaves out at once what somebody else holds locked */
+	int64_t *started_ago_ms;  /* -1: never started */
+	int64_t *delay_ms;        /* of a retry or a snooze; -1: the job's policy says */
+	struct row_place *places; /* where the rows stood last; NULL: of none is known */
+	bool skip;                /* leaves out at once what somebody else holds locked */
 };
 
 void job_complete_call(struct db_call *call, const struct job_completion *completion);

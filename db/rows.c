@@ -57,6 +57,15 @@ struct uuid rows_uuid(const PGresult *rows, int row, int column)
 	return uuid;
 }
 
+struct row_place rows_place(const PGresult *rows, int row, int column)
+{
+	struct row_place place = ROW_PLACE_UNKNOWN;
+
+	if (!rows_is_null(rows, row, column))
+		memcpy(place.bytes, PQgetvalue(rows, row, column), sizeof(place.bytes));
+	return place;
+}
+
 const char *rows_text(const PGresult *rows, int row, int column)
 {
 	return rows_is_null(rows, row, column) ? NULL : PQgetvalue(rows, row, column);

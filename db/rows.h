@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/uuid.h"
+#include "db/row_place.h"
 
 /* Sets at[i] to the index of the column names[i]. -1 with ERROR_FATAL when the answer lacks one. */
 int rows_columns(const PGresult *rows, const char *const *names, size_t count, int *at,
@@ -31,6 +32,7 @@ bool rows_is_null(const PGresult *rows, int row, int column);
 int64_t rows_int(const PGresult *rows, int row, int column);
 bool rows_bool(const PGresult *rows, int row, int column);
 struct uuid rows_uuid(const PGresult *rows, int row, int column);
+struct row_place rows_place(const PGresult *rows, int row, int column);
 const char *rows_text(const PGresult *rows, int row, int column);
 size_t rows_length(const PGresult *rows, int row, int column);
 

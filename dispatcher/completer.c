@@ -17,6 +17,7 @@ enum { CONFIRM_MS = 1000 };
 struct columns {
 	int64_t ids[LIMIT_COMPLETION_JOBS];
 	struct uuid claim_ids[LIMIT_COMPLETION_JOBS];
+	struct row_place places[LIMIT_COMPLETION_JOBS];
 	struct args_text outcomes[LIMIT_COMPLETION_JOBS];
 	struct args_text results[LIMIT_COMPLETION_JOBS];
 	struct args_text errors[LIMIT_COMPLETION_JOBS];
@@ -30,6 +31,7 @@ static void fill_column(struct columns *columns, size_t i, const struct ended *e
 {
 	columns->ids[i] = ended->id;
 	columns->claim_ids[i] = ended->claim_id;
+	columns->places[i] = ended->place;
 	columns->outcomes[i] = (struct args_text){ ended->outcome, strlen(ended->outcome) };
 	columns->results[i] = (struct args_text){ ended->result, ended->result_length };
 	columns->errors[i] = (struct args_text){ ended->error, ended->error_length };
@@ -62,6 +64,8 @@ void completer_call(struct pump *pump, const struct outbox_batch *batch,
 		fill_column(columns, i, batch->ended[i], boot_ms);
 	completion.ids = columns->ids;
 	completion.claim_ids = columns->claim_ids;
+	/* What comes again is looked for by its id: it may have been elsewhere. */
+	completion.places = batch->skip ? NULL : columns->places;
 	completion.outcomes = columns->outcomes;
 	completion.results = columns->results;
 	completion.errors = columns->errors;

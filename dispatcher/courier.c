@@ -347,6 +347,7 @@ static int enter(struct pump *pump, int agent, struct uuid claim_id, const struc
 		.claim_seq = job->claim_seq,
 		.agent = (short)agent,
 		.handler = (short)config_agent_handler(pump->options.config, agent, job->handler),
+		.place = job->place,
 		.queue_id = job->queue_id,
 		.stage = HOLDING_SENT,
 		.attempt = (short)(job->attempt + 1),

@@ -70,6 +70,7 @@ static int commit_starts(struct pump *pump, struct db *db, struct uuid claim_id,
 	for (size_t i = 0; i < *count; i++) {
 		if (!is_eager(&jobs[i]))
 			continue;
+		jobs[i].place = ROW_PLACE_UNKNOWN;
 		eager->ids[eager->count] = jobs[i].id;
 		eager->claim_ids[eager->count++] = claim_id;
 	}

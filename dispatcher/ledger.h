@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/uuid.h"
+#include "db/row_place.h"
 
 enum holding_stage {
 	HOLDING_SENT,    /* with the agent, perhaps started, not said to be */
@@ -26,6 +27,7 @@ struct holding {
 	int64_t write_ago_ms; /* written once it has run so long */
 	int64_t started_ms;   /* CLOCK_BOOTTIME; 0: not yet */
 	int64_t recall_ms; /* CLOCK_MONOTONIC: called back then unless it has started; 0: never */
+	struct row_place place; /* of the job's row, until it is written to again */
 	int queue_id;
 	enum holding_stage stage;
 	short agent;   /* index into the configuration */

@@ -121,11 +121,13 @@ int notes_take(struct notes *notes, const struct ledger *ledger, const struct wi
 	int more;
 
 	while ((more = wire_note_read(frame, &at, &wire, err)) == 1) {
-		const struct holding *holding = ledger_find(ledger, wire.id, wire.claim_id);
+		struct holding *holding = ledger_find(ledger, wire.id, wire.claim_id);
 
-		if (holding != NULL && holding->stage != HOLDING_ENDED &&
-		    add(notes, &wire, err) != 0)
+		if (holding == NULL || holding->stage == HOLDING_ENDED)
+			continue;
+		if (add(notes, &wire, err) != 0)
 			return -1;
+		holding->place = ROW_PLACE_UNKNOWN;
 	}
 	return more;
 }

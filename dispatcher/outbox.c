@@ -105,6 +105,12 @@ static const char *settled_outcome(const struct holding *holding, const char *ou
 	return holding->cancelled && !ends ? "cancelled" : outcome;
 }
 
+/* The wish for its end is noted in the job's row. */
+static struct row_place place_of(const struct holding *holding)
+{
+	return holding->cancelled ? ROW_PLACE_UNKNOWN : holding->place;
+}
+
 int outbox_add(struct outbox *outbox, const struct holding *holding,
 	       const struct wire_outcome *outcome, struct error *err)
 {
@@ -114,6 +120,7 @@ int outbox_add(struct outbox *outbox, const struct holding *holding,
 		return error_set(err, ERROR_RETRY, "out of memory for an outcome");
 	ended->id = holding->id;
 	ended->claim_id = holding->claim_id;
+	ended->place = place_of(holding);
 	ended->outcome = settled_outcome(
 		holding, policy_outcome(outcome->verdict, holding->attempt, holding->max_attempts));
 	ended->unstored = settled_outcome(
@@ -145,6 +152,7 @@ int outbox_add_plain(struct outbox *outbox, const struct holding *holding, const
 	}
 	ended->id = holding->id;
 	ended->claim_id = holding->claim_id;
+	ended->place = place_of(holding);
 	ended->outcome = settled_outcome(holding, outcome);
 	ended->error_length = error == NULL ? 0 : strlen(error);
 	ended->started_ms = holding->started_ms;

@@ -19,7 +19,8 @@
 struct ended {
 	int64_t id;
 	struct uuid claim_id;
-	const char *outcome; /* a name of job_complete's; not owned */
+	struct row_place place; /* where the job's row should stand */
+	const char *outcome;    /* a name of job_complete's; not owned */
 	char *result;
 	char *error;
 	char *log;

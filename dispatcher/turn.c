@@ -67,6 +67,7 @@ static void collect_started(struct holding *holding, void *context)
 	if (holding->written || holding->stage != HOLDING_STARTED || ago_ms < WRITE_AGE_MS ||
 	    ago_ms < holding->write_ago_ms || started->count == WRITE_MOST)
 		return;
+	holding->place = ROW_PLACE_UNKNOWN;
 	started->ids[started->count] = holding->id;
 	started->claim_ids[started->count] = holding->claim_id;
 	started->ago_ms[started->count++] = ago_ms;
@@ -74,20 +75,17 @@ static void collect_started(struct holding *holding, void *context)
 
 static void add_started(struct pump *pump, struct turn *turn, int64_t now_ms)
 {
-	struct collection collection = { .boot_ms = clock_boottime_ms() };
+	struct started *started = now_ms < pump->write_due_ms ? NULL : calloc(1, sizeof(*started));
+	struct collection collection = { .started = started, .boot_ms = clock_boottime_ms() };
 
-	if (now_ms < pump->write_due_ms)
+	if (started == NULL)
 		return;
+	turn->started = started;
 	pump->write_due_ms = now_ms + WRITE_INTERVAL_MS;
-	turn->started = calloc(1, sizeof(*turn->started));
-	collection.started = turn->started;
-	if (turn->started == NULL)
-		return;
 	ledger_each(pump->ledger, collect_started, &collection);
-	if (turn->started->count > 0)
-		job_start_call(add_part(turn, PART_START), turn->started->ids,
-			       turn->started->claim_ids, turn->started->ago_ms,
-			       turn->started->count);
+	if (started->count > 0)
+		job_start_call(add_part(turn, PART_START), started->ids, started->claim_ids,
+			       started->ago_ms, started->count);
 }
 
 /* How many jobs claims on their way may bring to the agent. */

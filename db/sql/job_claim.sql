@@ -1,5 +1,5 @@
 -- job_claim(incarnation uuid, claim_id uuid, queues int[], priorities int[], lanes int[], cursors bigint[], handlers text[], most int, probation boolean)
---   -> id, queue_id, priority, lane, handler, attempt, max_attempts, claim_seq, interruptions, recoveries, on_interrupt, timeout_ms, expires_in_ms, payload, traceparent, checkpoint
+--   -> id, queue_id, priority, lane, handler, attempt, max_attempts, claim_seq, interruptions, recoveries, on_interrupt, timeout_ms, expires_in_ms, payload, traceparent, checkpoint, place
 -- Claims up to `most` ready jobs of these handlers for a running dispatcher, under one claim_id.
 -- queues, priorities, lanes and cursors are the index ranges to scan, in this order; a cursor is the lowest
 -- id that is looked at. Rows that a sibling holds are skipped, so dispatchers never wait for each other.
@@ -12,6 +12,7 @@
 -- Of jobs that deaths interrupted LIMIT_SUSPECTED times or more one is taken, and with probation false none.
 -- What is sent costs more than what is compared: attempt, max_attempts, interruptions, recoveries, on_interrupt and
 -- timeout_ms are null where they are as by default.
+-- place: where the row stands until it is changed, for job_complete.
 -- expires_in_ms: how long it may still be started; null: for ever. A payload over LIMIT_PAYLOAD_INLINE_BYTES comes as null: job_payload fetches it.
 with self as materialized (
 	select from locum.dispatcher
@@ -68,4 +69,4 @@ returning id, queue_id, priority::int, (-1 - lane)::int as lane, handler::text, 
 	case when expires_at is not null
 		then ceil(extract(epoch from expires_at - clock_timestamp()) * 1000)::bigint end as expires_in_ms,
 	case when octet_length(json_send(payload)) <= LIMIT_PAYLOAD_INLINE_BYTES then payload::json end as payload,
-	traceparent, checkpoint
+	traceparent, checkpoint, ctid as place

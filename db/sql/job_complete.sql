@@ -1,4 +1,4 @@
--- job_complete(incarnation uuid, completion_id uuid, confirmed uuid[], ids bigint[], claim_ids uuid[], outcomes text[], results text[], errors text[], logs text[], started_ago_ms bigint[], delay_ms bigint[], skip boolean)
+-- job_complete(incarnation uuid, completion_id uuid, confirmed uuid[], ids bigint[], claim_ids uuid[], outcomes text[], results text[], errors text[], logs text[], started_ago_ms bigint[], delay_ms bigint[], skip boolean, places tid[])
 --   -> id, state
 -- Ends runs by compare-and-swap on the claim; the rows that come back were accepted, the rest are for
 -- completion_lookup. A text may be null, and so may be all of a kind when their array is empty. An outcome is a
@@ -11,6 +11,8 @@
 -- started_ago_ms is -1 for a run that never started. A run that would go on is cancelled when somebody
 -- asked for it. Leaves a receipt, or adds to the one of an earlier part of the same completion, and drops
 -- those that the owner confirms. The follow-ups of what ended are stored with it. Ids ascend: the lock order.
+-- A row is looked for where it stood when it was claimed, which is cheaper than to ask an index, and by its id alone
+-- where its place is (0,0) or not given; what stands there is compared all the same. One that has moved is not accepted.
 -- Rows that somebody else holds locked are left out. With skip that is found out by locking each of the others, which
 -- costs more; without, by the look of the row: its xmax is that of a transaction that runs, and no dispatcher's, for
 -- those are short. What looks otherwise is waited for, for at most LIMIT_LOCK_WAIT_MS ms (55P03), as is whoever is about
@@ -25,7 +27,9 @@ with quick as materialized (
 	for update of job skip locked
 ), given as materialized (
 	-- Each array that is unnested is stored once more; numbers are as quickly found by their place.
-	select id, ($5::uuid[])[n] as claim_id, outcome, result, error, log, ($10::bigint[])[n] as ago_ms,
+	select coalesce(nullif(($13::tid[])[n], '(0,0)'),
+			(select found.ctid from locum.job as found where found.id = g.id)) as place,
+		id, ($5::uuid[])[n] as claim_id, outcome, result, error, log, ($10::bigint[])[n] as ago_ms,
 		case when outcome in ('retry', 'snooze') then coalesce(($11::bigint[])[n], -1) end as delay_ms,
 		outcome is null or outcome in ('completed', 'failed', 'cancelled') as ends,
 		outcome is not null and (outcome = 'interrupt'
@@ -37,7 +41,7 @@ with quick as materialized (
 ), done as (
 	delete from locum.job
 	using given
-	where job.id = given.id and job.claim_id = given.claim_id
+	where job.ctid = given.place and job.id = given.id and job.claim_id = given.claim_id
 		and ($12::boolean or job.xmax = job.xmin or job.xmax = '0' or job.xmax <> all (array(
 			select backend_xid from pg_stat_get_activity(null)
 			where backend_xid is not null
@@ -89,7 +93,8 @@ with quick as materialized (
 		history = locum.remember(job.history, locum.episode(job, given.outcome, given.error))
 	from given
 	where not given.ends
-		and job.id = given.id and job.claim_id = given.claim_id and not job.cancel_requested
+		and job.ctid = given.place and job.id = given.id and job.claim_id = given.claim_id
+		and not job.cancel_requested
 		and ($12::boolean or job.xmax = job.xmin or job.xmax = '0' or job.xmax <> all (array(
 			select backend_xid from pg_stat_get_activity(null)
 			where backend_xid is not null

@@ -157,6 +157,7 @@ static void no_pinned_statement_reads_all_jobs(void **state)
 		assert_lacks(plan, "Hash Join");
 		assert_lacks(plan, "Merge Join");
 	}
+	assert_has(plan_of(d, "job_complete"), "Tid Scan on job ");
 }
 
 /* Where nothing is known of the tables yet, and nothing is pinned: to compile a plan takes longer than to ping. */

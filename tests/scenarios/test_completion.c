@@ -132,6 +132,30 @@ static void claims_that_fail_hold_no_completion_up(void **state)
 	database_do(s->database, "drop trigger refuse on locum.job");
 }
 
+/* The dispatcher looks first where it claimed them. */
+static void jobs_whose_rows_others_change_end_once_all_the_same(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *daemon;
+
+	database_do(
+		s->database,
+		"create function public.move() returns trigger language plpgsql as "
+		"'begin update locum.job set labels = null where id = new.id; return null; end'; "
+		"create trigger move after update of claim_id on locum.job for each row "
+		"when (new.claim_id is not null) execute function public.move()");
+	scenario_handler(s, "quick", "", "begin; [ $LOCUM_ATTEMPT = 2 ] || exit 75");
+	daemon = scenario_start(s, "one", "%s", "");
+	database_do(s->database, "select locum.submit('quick', retry_delay => '0') "
+				 "from generate_series(1, 5)");
+	scenario_await_finished(s, 5, "completed");
+	scenario_assert_done_once(s, 5);
+	assert_int_equal(scenario_noted(s, "start "), 10);
+	assert_int_equal(scenario_logged(s, daemon, "was reassigned"), 0);
+	scenario_drain(s, daemon);
+	database_do(s->database, "drop trigger move on locum.job");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -139,6 +163,7 @@ int main(void)
 		SCENARIO_CALM_TEST(a_wrong_claim_completes_nothing),
 		SCENARIO_TEST(a_reassigned_handlers_own_writes_roll_back),
 		SCENARIO_TEST(claims_that_fail_hold_no_completion_up),
+		SCENARIO_CALM_TEST(jobs_whose_rows_others_change_end_once_all_the_same),
 	};
 
 	return cmocka_run_group_tests(tests, database_open, database_close);

@@ -155,6 +155,23 @@ int64_t fleet_claim_one(struct database *d, struct uuid incarnation, struct uuid
 	return id;
 }
 
+struct fleet_outcome fleet_claim_placed(struct database *d, struct uuid incarnation)
+{
+	const struct fleet_claim claim = { .incarnation = incarnation,
+					   .claim_id = uuid_make(),
+					   .most = 1 };
+	struct fleet_outcome outcome = { .claim_id = claim.claim_id, .outcome = "completed" };
+	PGresult *result;
+
+	fleet_submit(d, "'h'");
+	result = fleet_claim_with(d, &claim);
+	assert_int_equal(rows_count(result), 1);
+	outcome.id = rows_int(result, 0, PQfnumber(result, "id"));
+	outcome.place = rows_place(result, 0, PQfnumber(result, "place"));
+	PQclear(result);
+	return outcome;
+}
+
 bool fleet_start(struct database *d, int64_t id, struct uuid claim_id)
 {
 	struct args args;
@@ -189,6 +206,7 @@ static PGresult *send_outcomes(struct database *d, struct args *args,
 	struct args_text texts[4][BATCH_MAX];
 	int64_t ago_ms[BATCH_MAX];
 	int64_t delay_ms[BATCH_MAX];
+	struct row_place places[BATCH_MAX];
 
 	assert_true(count <= BATCH_MAX);
 	for (size_t i = 0; i < count; i++) {
@@ -200,6 +218,7 @@ static PGresult *send_outcomes(struct database *d, struct args *args,
 		texts[3][i] = text_of(outcomes[i].log);
 		ago_ms[i] = outcomes[i].ago_ms;
 		delay_ms[i] = outcomes[i].delay_ms;
+		places[i] = outcomes[i].place;
 	}
 	args_int8_array(args, ids, count);
 	args_uuid_array(args, claims, count);
@@ -208,6 +227,7 @@ static PGresult *send_outcomes(struct database *d, struct args *args,
 	args_int8_array(args, ago_ms, count);
 	args_int8_array(args, delay_ms, count);
 	args_bool(args, outcomes[0].skip);
+	args_place_array(args, places, count);
 	return database_try(d, "job_complete", args);
 }
 

@@ -52,6 +52,9 @@ int64_t fleet_claim(struct database *d, struct uuid incarnation, int most, struc
 /* Claims one and returns its id, 0 when there is none. */
 int64_t fleet_claim_one(struct database *d, struct uuid incarnation, struct uuid *claim_id);
 
+/* Submits a job and claims it, as fleet_claim_one: it is to be completed, where its row stands. */
+struct fleet_outcome fleet_claim_placed(struct database *d, struct uuid incarnation);
+
 /* Marks a claimed job as active; returns whether the claim stood. */
 bool fleet_start(struct database *d, int64_t id, struct uuid claim_id);
 
@@ -67,7 +70,8 @@ struct fleet_outcome {
 	const char *log;
 	int64_t ago_ms;
 	int64_t delay_ms;
-	bool skip; /* of the first counts for the batch */
+	struct row_place place; /* none: it is found by its id */
+	bool skip;              /* of the first counts for the batch */
 };
 
 /* job_complete; `confirmed` may be none. Returns how many were accepted, or -1 with d->err. */

@@ -44,6 +44,7 @@ static void loop_close(void *context)
 	free(loop->completion.logs);
 	free(loop->completion.started_ago_ms);
 	free(loop->completion.delay_ms);
+	free(loop->completion.places);
 	free(loop);
 }
 
@@ -60,10 +61,12 @@ static int allocate(struct loop *loop, struct error *err)
 	completion->logs = calloc(batch, sizeof(*completion->logs));
 	completion->started_ago_ms = calloc(batch, sizeof(*completion->started_ago_ms));
 	completion->delay_ms = calloc(batch, sizeof(*completion->delay_ms));
+	completion->places = calloc(batch, sizeof(*completion->places));
 	if (completion->ids == NULL || completion->claim_ids == NULL ||
 	    completion->outcomes == NULL || completion->results == NULL ||
 	    completion->errors == NULL || completion->logs == NULL ||
-	    completion->started_ago_ms == NULL || completion->delay_ms == NULL)
+	    completion->started_ago_ms == NULL || completion->delay_ms == NULL ||
+	    completion->places == NULL)
 		return error_set(err, ERROR_FATAL, "out of memory");
 	completion->incarnation = loop->incarnation;
 	for (size_t i = 0; i < batch; i++) {
@@ -161,6 +164,7 @@ static int take_claim(struct loop *loop, const PGresult *rows, struct uuid claim
 
 		loop->completion.ids[i] = jobs[i].id;
 		loop->completion.claim_ids[i] = claim_id;
+		loop->completion.places[i] = jobs[i].place;
 		if (jobs[i].lane == JOB_LANE_NEW)
 			loop->ranges[range].lowest = jobs[i].id + 1;
 	}

@@ -22,22 +22,25 @@ declare
 	claim_id uuid;
 	job record;
 	ids bigint[];
+	places tid[];
 	lowest bigint := 0;
 begin
 	for batch in 1 .. count / 1000 loop
 		claim_id := gen_random_uuid();
 		ids := '{}';
+		places := '{}';
 		for job in execute claim using me, claim_id, '{1}'::int[], '{5}'::int[], '{1}'::int[],
 			array[lowest], '{h}'::text[], 1000, true
 		loop
 			ids := ids || job.id;
+			places := places || job.place;
 		end loop;
 		commit;
 		execute complete using me, gen_random_uuid(), '{}'::uuid[], ids,
 			array_fill(claim_id, array[1000]), array_fill('completed'::text, array[1000]),
 			array_fill(null::text, array[1000]), array_fill(null::text, array[1000]),
 			array_fill(null::text, array[1000]), array_fill(5::bigint, array[1000]),
-			array_fill(0::bigint, array[1000]), false;
+			array_fill(0::bigint, array[1000]), false, places;
 		commit;
 		lowest := ids[1000];
 	end loop;
