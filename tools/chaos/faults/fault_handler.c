@@ -78,7 +78,7 @@ static int see_the_end(struct bout *bout, struct error *err)
 	if (culprit == NULL || culprit->pid == 0)
 		return 0;
 	if (bout_await(bout, culprit_is_gone, END_MS, "its end", NULL) == 0)
-		culprit->gone_us = history_now_us();
+		culprit->gone_us = history_now_us() - bout->stalled_ms * 1000;
 	return 0;
 }
 
