@@ -137,7 +137,8 @@ struct bout {
 	bool paired; /* with another that overlaps */
 	int target;  /* a dispatcher, by its place in the fleet; -1: none */
 	int64_t began_us;
-	void *own; /* the fault's; freed after heal */
+	int64_t stalled_ms; /* for how long the machine let the last bout_await oversleep */
+	void *own;          /* the fault's; freed after heal */
 };
 
 /* Draws from 0 to below `below`; the same for the same seed and the same calls before. */

@@ -12,7 +12,7 @@
 #include "tools/chaos/faults/victim.h"
 #include "tools/chaos/stage/stage.h"
 
-enum { END_MS = 20000, HERD = 12, READY_MS = 60000, DEATHS = 20, LIST_SIZE = 4096 };
+enum { END_MS = 60000, HERD = 12, READY_MS = 60000, DEATHS = 20, LIST_SIZE = 4096 };
 
 /* --- mass death --------------------------------------------------------------------------------- */
 
@@ -145,10 +145,12 @@ static int await_refusal(struct bout *bout, const char *sentence, struct error *
 		crowd->size = 0;
 		return 0;
 	}
-	/* The other of a pair may keep it from the server that would refuse it. */
+	/* The other of a pair may keep it from the server that would refuse it, or have ended whose twin it is. */
 	if (ended == 1 && WIFEXITED(status) && WEXITSTATUS(status) != 0)
 		return error_set(err, ERROR_RETRY, "the twin exited with %d before it was refused",
 				 WEXITSTATUS(status));
+	if (ended == 0 && bout->paired)
+		return error_set(err, ERROR_RETRY, "the twin was not refused yet");
 	bout_broken(bout, ended == 0 ? "a second dispatcher of the same id went on"
 				     : "a second dispatcher of the same id ended in another way");
 	return error_set(err, ERROR_FATAL, "the twin was not refused");

@@ -16,10 +16,11 @@
 #include "tools/chaos/stage/stage.h"
 
 enum {
-	END_MS = 60000,
+	END_MS = 120000,
 	UNRULY_MS = 1000, /* time-outs of the handlers, as fleet_files.c sets them */
 	GREEDY_MS = 5000,
-	LATE_MS = 2000, /* how much later than promised a process may be dead */
+	LEFT_MS = 20000, /* after the fleet has settled */
+	LATE_MS = 2000,  /* how much later than promised a process may be dead */
 	AGENT_KB_MOST = 64 * 1024,
 	FUSE_MAGIC = 0x65735546,
 };
@@ -78,7 +79,7 @@ static int see_the_end(struct bout *bout, struct error *err)
 	if (culprit == NULL || culprit->pid == 0)
 		return 0;
 	if (bout_await(bout, culprit_is_gone, END_MS, "its end", NULL) == 0)
-		culprit->gone_us = history_now_us();
+		culprit->gone_us = history_now_us() - bout->stalled_ms * 1000;
 	return 0;
 }
 
@@ -103,16 +104,23 @@ static int judge_end(struct bout *bout, const struct culprit *culprit, struct er
 	return error_set(err, ERROR_FATAL, "another attempt than foreseen");
 }
 
+static bool has_nothing_left(struct bout *bout)
+{
+	const struct culprit *culprit = bout->own;
+
+	return culprit_is_gone(bout) && culprit_left(culprit->pid) == 0;
+}
+
 /* Nothing is left of it, and it went in time. */
 static int judge_remains(struct bout *bout, const struct culprit *culprit, struct error *err)
 {
 	int64_t most_ms = culprit->deed->most_ms + bout->stage->act->intervals.grace_ms + LATE_MS;
 	int64_t took_ms = (culprit->gone_us - culprit->noted_us) / 1000;
-	int left = culprit_left(culprit->pid);
 
-	if (!culprit_is_gone(bout) || left > 0) {
-		bout_broken(bout, "%d processes of job %s are left", left, culprit->number);
-		return error_set(err, ERROR_FATAL, "processes are left");
+	if (bout_await(bout, has_nothing_left, LEFT_MS, "the end of its processes", err) != 0) {
+		bout_broken(bout, "%d processes of job %s are left", culprit_left(culprit->pid),
+			    culprit->number);
+		return -1;
 	}
 	if (bout->paired || culprit->deed->most_ms == 0 || took_ms <= most_ms)
 		return 0;

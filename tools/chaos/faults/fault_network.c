@@ -9,7 +9,7 @@
 #include "tools/chaos/stage/stage.h"
 
 enum {
-	BITE_MS = 10000,
+	BITE_MS = 30000,
 	KBIT = 64, /* for a death interval of DEATH_MS, wider for shorter ones */
 	DEATH_MS = 30000,
 };

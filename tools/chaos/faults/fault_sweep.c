@@ -12,7 +12,7 @@
 #include "tools/chaos/stage/fleet.h"
 #include "tools/chaos/stage/stage.h"
 
-enum { END_MS = 15000, SETTLE_MS = 60000, POINTS = 32, STRACE_MS = 10000 };
+enum { END_MS = 60000, SETTLE_MS = 120000, POINTS = 32, STRACE_MS = 30000 };
 
 /* bout->own. */
 struct sweep {

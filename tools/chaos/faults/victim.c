@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 
 #include "tools/chaos/stage/process.h"
 #include "tools/chaos/stage/stage.h"
@@ -48,9 +49,13 @@ int victim_kill(struct bout *bout, struct error *err)
 	struct fleet *fleet = bout->stage->fleet;
 	int status;
 
-	if (fleet_signal(fleet, bout->target, SIGKILL, err) != 0)
+	if (fleet_signal(fleet, bout->target, SIGKILL, err) != 0 ||
+	    fleet_await_end(fleet, bout->target, END_MS, &status, err) != 0)
 		return -1;
-	return fleet_await_end(fleet, bout->target, END_MS, &status, err);
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+		return 0;
+	return error_set(err, ERROR_RETRY, "dispatcher d%d ended before it was killed (status %d)",
+			 bout->target + 1, status);
 }
 
 bool victim_is_stopped(struct bout *bout)

@@ -58,19 +58,29 @@ void bout_late(struct bout *bout)
 	history_write(&bout->stage->nemesis, "late %d", bout->number);
 }
 
+/* What lasts longer than was asked for is the machine's doing. */
+static void pause_for(struct bout *bout, int pause_ms)
+{
+	const int64_t began_ms = clock_monotonic_ms();
+
+	poll(NULL, 0, pause_ms);
+	bout->stalled_ms += clock_monotonic_ms() - began_ms - pause_ms;
+}
+
 int bout_await(struct bout *bout, bool (*holds)(struct bout *bout), int64_t timeout_ms,
 	       const char *what, struct error *err)
 {
 	const int64_t deadline_ms = clock_monotonic_ms() + timeout_ms;
 	int pause_ms = PAUSE_LEAST_MS;
 
+	bout->stalled_ms = 0;
 	while (!holds(bout)) {
 		if (atomic_load(bout->stage->stop))
 			return error_set(err, ERROR_RETRY, "the run was cut off");
 		if (clock_monotonic_ms() >= deadline_ms)
 			return error_set(err, ERROR_RETRY, "%s did not happen within %lld ms", what,
 					 (long long)timeout_ms);
-		poll(NULL, 0, pause_ms);
+		pause_for(bout, pause_ms);
 		pause_ms = pause_ms * 2 > PAUSE_MOST_MS ? PAUSE_MOST_MS : pause_ms * 2;
 	}
 	return 0;

@@ -12,15 +12,15 @@
 #include "tools/chaos/play/load.h"
 
 enum {
-	SETTLE_LEAST_MS = 60000,
-	WORK_MS = 20000,
+	SETTLE_LEAST_MS = 120000,
+	WORK_MS = 60000,
 	PACE_MS = 12000,
 	WINDOW_MS = 1000,
 	LOOK_MS = 20,
 	HEAL_MS = 30000,
 	HEAL_PAUSE_MS = 200,
 	BOUT_MOST = 2,
-	TRIES = 3
+	TRIES = 5
 };
 
 struct nemesis {
