@@ -123,7 +123,7 @@ static void a_jobs_life_is_recorded(void **state)
 		d, dispatcher,
 		&(struct fleet_outcome){ .id = id, .claim_id = claim_id, .outcome = "completed" });
 	assert_string_equal(recorded(d), "alive A B\n"
-					 "submit 1 pending h\n"
+					 "submit 1 pending h 5 retry\n"
 					 "claim 1 C 1 A\n"
 					 "start 1 C 1 A\n"
 					 "end 1 C 1 A completed\n"
@@ -169,8 +169,9 @@ static void transactions_stand_in_the_order_of_their_commits(void **state)
 	database_do(d, "select locum.submit('late')");
 	PQclear(PQexec(early, "commit"));
 	PQfinish(early);
-	assert_string_equal(recorded(d),
-			    "submit 2 pending late\nsubmit 1 pending early\nclosed 2\n");
+	assert_string_equal(
+		recorded(d),
+		"submit 2 pending late 5 retry\nsubmit 1 pending early 5 retry\nclosed 2\n");
 }
 
 static void what_was_rolled_back_is_not_recorded(void **state)
@@ -220,7 +221,8 @@ static void a_job_that_is_kept_while_its_queue_ceases_to_keep_ends_once(void **s
 	database_do(d, "insert into locum_chaos.event (kind, job, seq, state) "
 		       "values ('end', 1, 0, 'cancelled')");
 	database_do(d, "delete from locum.job; commit");
-	assert_string_equal(recorded(d), "submit 1 pending h\nend 1 - 0 - cancelled\nclosed 2\n");
+	assert_string_equal(recorded(d),
+			    "submit 1 pending h 5 retry\nend 1 - 0 - cancelled\nclosed 2\n");
 	database_do(d, "update locum.queue set keep_finished = '7 days'");
 }
 

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "tools/chaos/judge/checker.h"
 #include "tools/chaos/judge/verdict.h"
 
 enum chaos_history_file {
@@ -45,6 +46,9 @@ void chaos_history_cut(struct chaos_history *history, enum chaos_history_file fi
 /* Takes that text, which must outlive the history, out of what was written. */
 void chaos_history_hide(struct chaos_history *history, enum chaos_history_file file,
 			const char *text);
+
+/* What was to be played, which must outlive the history. Without it the act's own file is believed. */
+void chaos_history_hold_against(struct chaos_history *history, const struct checker_terms *terms);
 
 const struct verdict *chaos_history_judge(struct chaos_history *history);
 

@@ -50,6 +50,7 @@ static void a_victim_that_lives_and_abandons_is_right(void **state)
 	ADD(A, "4000000 complete k3 2:completed:c2");
 	ADD(A, "4001000 answer k3 2:lost");
 	ADD(A, "4001000 reassigned 2 c2");
+	ADD(A, "4002000 fence A");
 	ADD(A, "4002000 dead A");
 	ADD(A, "4003000 register C dA 100");
 	CHANGE(DATABASE, "3800000 end", "3750000 alive C dA\n3800000 end");
@@ -62,6 +63,7 @@ static void a_victim_that_lives_and_abandons_is_right(void **state)
 static void an_answer_behind_the_news_of_the_own_death_is_right(void **state)
 {
 	ADD(A, "4000000 complete k3 2:completed:c2");
+	ADD(A, "4000500 fence A");
 	ADD(A, "4000500 dead A");
 	ADD(A, "4001000 answer k3 2:lost");
 	ADD(A, "4003000 register C dA 100");
@@ -74,7 +76,9 @@ static void what_a_life_had_on_its_way_is_not_asked_about_by_the_next(void **sta
 {
 	ADD(A, "4000000 complete k3 2:completed:c2");
 	ADD(A, "4000400 unknown k3");
+	ADD(A, "4000500 fence A");
 	ADD(A, "4000500 dead A");
+	ADD(A, "4000600 reassigned 2 c2");
 	ADD(A, "4003000 register C dA 100");
 	ADD(A, "4500000 stop C");
 	CHANGE(DATABASE, "3800000 end", "3750000 alive C dA\n3800000 end");
@@ -255,8 +259,8 @@ static void a_last_read_that_lacks_its_end_is_unknown(void **state)
 /* Wherever a file is cut inside a line, nothing is proven. */
 static void a_cut_file_is_unknown(void **state)
 {
-	static const char *const FILES[] = { "nemesis.log",  "database.log", "worker-a.log",
-					     "worker-b.log", "client-1.log", "effect.log",
+	static const char *const FILES[] = { "nemesis.log",   "database.log", "worker-d1.log",
+					     "worker-d2.log", "client-1.log", "effect.log",
 					     "final.log" };
 
 	for (int file = CHAOS_HISTORY_NEMESIS; file <= CHAOS_HISTORY_FINAL; file++) {

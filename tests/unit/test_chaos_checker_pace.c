@@ -51,17 +51,27 @@ static void add_jobs(void **state, int struck_us, int calm_us)
 			CALM_US + i + calm_us + 1);
 }
 
+/* B's last. */
+static int pings;
+
+static int open_history(void **state)
+{
+	pings = 2;
+	return chaos_history_open(state);
+}
+
 static void add_ping(void **state, int at_us, int answered_us)
 {
-	ADD_LINE(B, "%d ping 9", at_us);
+	ADD_LINE(B, "%d ping %d", at_us, ++pings);
 	if (answered_us > 0)
-		ADD_LINE(B, "%d acked 9", answered_us);
+		ADD_LINE(B, "%d acked %d", answered_us, pings);
 }
 
 static void add_pings(void **state, int struck_us, int calm_us)
 {
 	for (int i = 0; i < STRUCK; i++)
 		add_ping(state, STRUCK_US + i * 1000, STRUCK_US + i * 1000 + struck_us);
+	ADD_LINE(B, "%d fence B", CALM_US);
 	for (int i = 0; i < CALM; i++)
 		add_ping(state, CALM_US + i * 1000, CALM_US + i * 1000 + calm_us);
 }
@@ -148,7 +158,7 @@ static void add_next_fault(void **state, int at_us)
 
 	snprintf(
 		lines, sizeof(lines),
-		"%d inject 2 worker-killed 0\n%d witness 2 seen\n%d heal 2\n%d settled 2\n5000000 drained",
+		"%d inject 2 agent-killed 0\n%d witness 2 seen\n%d heal 2\n%d settled 2\n5000000 drained",
 		at_us, at_us, at_us, at_us);
 	CHANGE(NEMESIS, "5000000 drained", lines);
 }
@@ -166,11 +176,11 @@ static void what_the_next_fault_holds_up_is_not_the_former_ones(void **state)
 	assert_int_equal(chaos_history_accepted(*state)->faults[0].back_max_ms, 0);
 }
 
-static void work_that_does_not_come_back_for_ten_seconds_is_timed_so_far(void **state)
+static void work_that_does_not_come_back_for_ten_seconds_is_unknown(void **state)
 {
 	add_work(state, 20000000);
 	add_next_fault(state, 15000000);
-	assert_int_equal(chaos_history_accepted(*state)->faults[0].back_max_ms, 11100);
+	chaos_history_unknown(*state, "work did not go on at 90 % within 10 s");
 }
 
 /* --- bounds ------------------------------------------------------------------------------------- */
@@ -204,21 +214,23 @@ static void a_reclaim_that_is_late_by_less_than_a_ping_breaks_l2(void **state)
 	chaos_history_rejected(*state, VERDICT_L2, false);
 }
 
+#define PACE_TEST(test) cmocka_unit_test_setup_teardown(test, open_history, chaos_history_close)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CHAOS_HISTORY_TEST(a_job_that_waits_though_notifications_alone_are_lost_breaks_l6),
-		CHAOS_HISTORY_TEST(a_reclaim_that_is_late_by_less_than_a_ping_breaks_l2),
-		CHAOS_HISTORY_TEST(pings_that_a_fault_slows_down_break_its_criterion),
-		CHAOS_HISTORY_TEST(pings_that_a_fault_leaves_unanswered_break_its_criterion),
-		CHAOS_HISTORY_TEST(pings_that_are_as_slow_without_the_fault_are_right),
-		CHAOS_HISTORY_TEST(slow_pings_are_right_where_nothing_demands_quick_ones),
-		CHAOS_HISTORY_TEST(claims_that_a_fault_slows_down_break_its_criterion),
-		CHAOS_HISTORY_TEST(claims_that_wait_for_a_few_looks_back_are_right),
-		CHAOS_HISTORY_TEST(jobs_that_a_fault_slows_down_break_its_criterion),
-		CHAOS_HISTORY_TEST(work_that_goes_on_after_a_heal_is_timed),
-		CHAOS_HISTORY_TEST(what_the_next_fault_holds_up_is_not_the_former_ones),
-		CHAOS_HISTORY_TEST(work_that_does_not_come_back_for_ten_seconds_is_timed_so_far),
+		PACE_TEST(a_job_that_waits_though_notifications_alone_are_lost_breaks_l6),
+		PACE_TEST(a_reclaim_that_is_late_by_less_than_a_ping_breaks_l2),
+		PACE_TEST(pings_that_a_fault_slows_down_break_its_criterion),
+		PACE_TEST(pings_that_a_fault_leaves_unanswered_break_its_criterion),
+		PACE_TEST(pings_that_are_as_slow_without_the_fault_are_right),
+		PACE_TEST(slow_pings_are_right_where_nothing_demands_quick_ones),
+		PACE_TEST(claims_that_a_fault_slows_down_break_its_criterion),
+		PACE_TEST(claims_that_wait_for_a_few_looks_back_are_right),
+		PACE_TEST(jobs_that_a_fault_slows_down_break_its_criterion),
+		PACE_TEST(work_that_goes_on_after_a_heal_is_timed),
+		PACE_TEST(what_the_next_fault_holds_up_is_not_the_former_ones),
+		PACE_TEST(work_that_does_not_come_back_for_ten_seconds_is_unknown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

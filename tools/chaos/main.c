@@ -13,6 +13,7 @@
 #include "tools/chaos/plan/request.h"
 #include "tools/chaos/play/forecast.h"
 #include "tools/chaos/play/meter.h"
+#include "tools/chaos/play/retrial.h"
 #include "tools/chaos/play/run.h"
 #include "tools/chaos/report/report.h"
 #include "tools/chaos/stage/scratch.h"
@@ -95,7 +96,7 @@ static int read_report(const struct chaos_options *options, struct error *err)
 
 static int check(const struct chaos_options *options, struct error *err)
 {
-	struct verdict_run *judged = run_judge(options->folder, err);
+	struct verdict_run *judged = retrial_judge(options->folder, err);
 	int status = -1;
 
 	if (judged != NULL)

@@ -63,6 +63,7 @@ struct fault {
 	bool lonely;         /* what it stops, others are done with: it overlaps with none */
 	bool punctual;   /* more comes of it when it stays too long: the last of a pair to begin */
 	bool untargeted; /* it hurts no dispatcher in particular: bout->target is -1 */
+	bool widespread; /* it hurts others than its target too */
 
 	/* Whether this machine can do it; a reason in *err when not. NULL: always. */
 	int (*possible)(struct error *err);

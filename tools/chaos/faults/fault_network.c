@@ -253,6 +253,7 @@ const struct fault fault_network[] = {
 		.witness = "the router counted packets that it dropped of each that comes back",
 		.heals = "everything passes again",
 		.pass = "the invariants",
+		.widespread = true,
 		.possible = network_possible,
 		.inject = inject_swizzle,
 		.heal = heal_swizzle,

@@ -45,7 +45,7 @@
  *
  * database.log, in commit order, from the logical slot on what the triggers stored (recorder.h); AT is the database's
  * clock_timestamp() here, in microseconds since 1970
- *   submit JOB XID STATE HANDLER
+ *   submit JOB XID STATE HANDLER MAX_ATTEMPTS ON_INTERRUPT
  *   claim JOB XID CLAIM SEQ INCARNATION
  *   start JOB XID CLAIM SEQ INCARNATION
  *   back JOB XID CLAIM SEQ INCARNATION STATE     the claim it had is over; released, retried, reclaimed or held
@@ -97,6 +97,9 @@ struct history {
 
 /* The handler whose runs leave no trace in effect.log: they are in the server. */
 #define HISTORY_SILENT_HANDLER "sql"
+
+/* The user's own handler. */
+#define HISTORY_USERS_HANDLER "user"
 
 /* Opens FOLDER/NAME for appending. */
 int history_open(struct history *history, const char *folder, const char *name, struct error *err);

@@ -11,7 +11,9 @@
 #include <stdint.h>
 
 #include "base/uuid.h"
+#include "tools/chaos/faults/fault.h"
 #include "tools/chaos/judge/check_map.h"
+#include "tools/chaos/judge/checker.h"
 #include "tools/chaos/judge/verdict.h"
 
 enum {
@@ -28,6 +30,7 @@ enum {
 	CHECK_BUCKET_US = 100000,    /* ends of jobs are counted by these spans */
 	CHECK_CLOCKS_BACK = 256,     /* readings of the clock within which a transaction ends */
 	CHECK_LATENCY_PLACES = 320,  /* of a distribution of waits */
+	CHECK_SKIPPED = 1 << 30,     /* instead of how often */
 };
 
 /* From sending to answer; from being ready to the first claim, and to the end if that was the only one. */
@@ -59,6 +62,12 @@ enum check_flag {
 	CHECK_TOLD_CLAIM = 1 << 6,   /* its worker wrote down its last claim, */
 	CHECK_TOLD_END = 1 << 7,     /* and what it sent, or learnt, as that claim's end */
 	CHECK_RAN = 1 << 8,          /* a run began under it */
+	CHECK_STARTED = 1 << 9,      /* the database knows that it was started */
+	CHECK_BEGUN = 1 << 10,       /* its worker handed it to an agent */
+	CHECK_DONE = 1 << 11,        /* its worker sent an end that only a run can come to */
+	CHECK_LOST = 1 << 12,        /* its worker knew that it was reassigned */
+	CHECK_USERS = 1 << 13,       /* for the user's handler */
+	CHECK_BRITTLE = 1 << 14,     /* one interruption ends it */
 };
 
 /* All that is kept of a job. */
@@ -69,10 +78,11 @@ struct check_job {
 	uint32_t run_seq;  /* of the run that began last */
 	uint16_t life;     /* whose that claim is */
 	uint16_t claims;
-	uint16_t known; /* claims that a worker has written down */
 	uint16_t runs;
-	uint8_t step;
-	uint8_t end; /* enum check_end */
+	uint16_t attempts; /* it may have, at most */
+	uint8_t known;     /* claims that a worker has written down; 255: or more */
+	uint8_t step : 4;
+	uint8_t end : 4; /* enum check_end */
 	uint16_t flags;
 };
 _Static_assert(sizeof(struct check_job) <= 32, "a job costs 32 bytes");
@@ -97,6 +107,10 @@ struct check_life {
 	int64_t claims;
 	int64_t back_us;       /* when the last claim came back after its death */
 	int pid;               /* from the worker's log, 0: it is in none */
+	int place;             /* of its dispatcher in the fleet, or -1 */
+	int crowd;             /* the bout that started its dispatcher, or 0 */
+	bool told_dead;        /* its process found out that it was declared dead, */
+	bool returned;         /* and took the next incarnation */
 	int64_t contact_us;    /* the database's last answer before its end */
 	int64_t unanswered_us; /* when the first ping since that was sent, or 0 */
 	int64_t ping_sent_us; /* when the last ping that was acknowledged before its end was sent */
@@ -107,12 +121,16 @@ struct check_bout {
 	int number;
 	size_t fault; /* in the verdict's list */
 	unsigned demands;
+	int target;          /* the dispatcher that it hurts, by its place in the fleet; -1: none */
+	bool narrow;         /* it hurts no other */
 	int64_t injected_us; /* 0: it was not */
 	int64_t healed_us;
 	int64_t settled_us; /* INT64_MAX while it is not */
 	int witnesses;
-	bool again; /* it was injected anew, alone */
-	bool empty; /* it was to show a reclaim, and who died held nothing */
+	bool again;  /* it was injected anew, alone */
+	bool empty;  /* it was to show a reclaim, and who died held nothing, */
+	bool spared; /* or its target did not die */
+	bool slow;   /* work did not go on in time when it was healed */
 	struct check_latency *latencies[CHECK_LATENCIES]; /* while it was on; NULL: not demanded */
 };
 
@@ -147,18 +165,22 @@ struct check {
 	/* the act's settings */
 	char stage[32];
 	int64_t ping_us, death_us, scan_us, poll_us, began_us, began_real_us;
-	int64_t max_attempts, leases, clients, played;
-	bool forgets;
-	struct check_map demands; /* by the fault's name, where the act says them */
+	int64_t leases, clients, played;
+	uint64_t seed;
+	char name[64];
+	const struct checker_terms *terms; /* NULL: the act's file is believed */
+	struct check_map demands;          /* by the fault's name, where the act says them */
 
 	/* the nemesis */
 	struct check_bout *bouts;
 	size_t bout_count, bout_room;
 	struct check_clock *clocks;
 	size_t clock_count, clock_room, clock_at;
-	bool ended, may_lose;
-	int64_t undrained; /* -1: it did not say */
-	int64_t ended_us;  /* when the database's record was collected */
+	bool ended, may_lose, forgets;
+	uint64_t begun_seed;  /* as nemesis.log says it */
+	struct check_map met; /* by the fault's name: how often it was injected, or CHECK_SKIPPED */
+	int64_t undrained;    /* -1: it did not say */
+	int64_t ended_us;     /* when the database's record was collected */
 
 	/* the database */
 	struct check_job **pages;
@@ -167,7 +189,8 @@ struct check {
 	struct check_life *lives;
 	size_t life_count, life_room;
 	struct check_map life_by_key;
-	struct check_map backs; /* pairs of a job and the claim that ended without ending it */
+	struct check_map
+		backs; /* pairs of a job and the claim that ended without ending it (check_claims.c) */
 	struct check_reclaim *reclaims;
 	size_t reclaim_count, reclaim_room;
 	uint32_t newest_ready_ms; /* of what was claimed so far */
@@ -241,6 +264,34 @@ size_t check_lives_place(const struct check *check, const struct check_life *lif
 /* Whose the job's latest claim is; NULL: nobody's that is known. */
 struct check_life *check_lives_of(const struct check *check, const struct check_job *job);
 
+/* --- claims ------------------------------------------------------------------------------------- */
+
+/* One that ended without ending its job. */
+struct check_claim {
+	int64_t back_us;
+	uint16_t life; /* whose it was, or CHECK_NO_LIFE */
+	uint16_t flags;
+};
+
+/* The job's latest claim came back. */
+void check_claims_back(struct check *check, int64_t id, const struct check_job *job, int64_t at_us);
+
+/* Whether that claim came back, and when. */
+bool check_claims_find(const struct check *check, int64_t id, uint64_t claim,
+		       struct check_claim *found);
+
+/* Sets a flag of a claim, whether it is the latest or came back; nothing where it is not known. What is set; 0 where it is
+ * not known. */
+void check_claims_note(struct check *check, int64_t id, uint64_t claim, enum check_flag flag);
+unsigned check_claims_flags(struct check *check, int64_t id, uint64_t claim);
+
+/* Whose it is or was; CHECK_NO_LIFE where it is not known. */
+uint16_t check_claims_life(struct check *check, int64_t id, uint64_t claim);
+
+/* Calls it for every claim that came back. */
+void check_claims_each(struct check *check,
+		       void (*visit)(struct check *, const struct check_claim *claim));
+
 /* --- bouts -------------------------------------------------------------------------------------- */
 
 void check_bouts(struct check *check);
@@ -258,8 +309,19 @@ bool check_bouts_on(const struct check *check, int64_t from_us, int64_t to_us);
 unsigned check_bouts_all(const struct check *check, int64_t from_us, int64_t to_us);
 unsigned check_bouts_some(const struct check *check, int64_t from_us, int64_t to_us);
 
+/* Whether the bout can have hurt the dispatcher of that life; NULL: of nobody that is known. */
+bool check_bouts_hurts(const struct check_bout *bout, const struct check_life *life);
+
+/* The last bout that was on, hurt that life, and allows what these demands are for; NULL: none. */
+const struct check_bout *check_bouts_excuse(const struct check *check,
+					    const struct check_life *life, enum fault_demand demand,
+					    int64_t from_us, int64_t to_us);
+
 /* The last heal of those that were on; 0 when none was. */
 int64_t check_bouts_heal(const struct check *check, int64_t from_us, int64_t to_us);
+
+/* Whether what is judged is what was to be played. */
+void check_terms(struct check *check);
 
 /* --- the other parts ---------------------------------------------------------------------------- */
 
@@ -282,6 +344,8 @@ void check_demands(struct check *check);
 void check_latency_expect(struct check *check, struct check_bout *bout);
 void check_latency(struct check *check, enum check_latency_kind kind, int64_t from_us,
 		   int64_t to_us);
+void check_latency_count_untold(struct check *check, const struct check_bout *bout,
+				unsigned demands); /* too few samples tell nothing */
 bool check_latency_is_met(const struct check *check, const struct check_bout *bout,
 			  unsigned demands, char *why, size_t size);
 void check_latency_fini(struct check *check);

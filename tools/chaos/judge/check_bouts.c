@@ -1,4 +1,6 @@
 #include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,12 +43,29 @@ static unsigned demands_of(struct check *check, const char *name)
 	return fault == NULL ? 0 : fault->demands;
 }
 
+/* One that is not known may hurt anybody. */
+static bool is_narrow(const char *name)
+{
+	const struct fault *fault = fault_find(name);
+
+	return fault != NULL && !fault->untargeted && !fault->widespread &&
+	       (fault->demands & (FAULT_MASS | FAULT_MAY_LOSE | FAULT_OWNS_SERVER)) == 0;
+}
+
 static struct check_bout *find(const struct check *check, const char *number)
 {
 	for (size_t i = check->bout_count; i-- > 0;)
 		if (check->bouts[i].number == (int)strtol(number, NULL, 10))
 			return &check->bouts[i];
 	return NULL;
+}
+
+static bool take_begin(struct check *check, int64_t at_us, char **words, size_t count)
+{
+	(void)at_us;
+	(void)count;
+	check->begun_seed = strtoull(words[1], NULL, 10);
+	return true;
 }
 
 static bool take_nothing(struct check *check, int64_t at_us, char **words, size_t count)
@@ -58,13 +77,22 @@ static bool take_nothing(struct check *check, int64_t at_us, char **words, size_
 	return true;
 }
 
+static void meet(struct check *check, const char *fault, uint64_t times)
+{
+	const uint64_t *before = check_map_find(&check->met, check_map_key(fault));
+
+	check_map_put(&check->met, check_map_key(fault), (before == NULL ? 0 : *before) + times);
+}
+
 static bool take_inject(struct check *check, int64_t at_us, char **words, size_t count)
 {
+	int64_t target = -1;
 	int64_t number;
 	struct check_bout *bout;
 
-	(void)count;
-	if (!check_read_number(words[1], &number))
+	if (!check_read_number(words[1], &number) ||
+	    (count > 3 &&
+	     (!check_read_number(words[3], &target) || target < -1 || target > INT_MAX)))
 		return false;
 	if (number != (int64_t)check->bout_count + 1)
 		check_read_unsound(check, "%s:%" PRId64 ": bout %" PRId64 " follows bout %zu",
@@ -76,12 +104,17 @@ static bool take_inject(struct check *check, int64_t at_us, char **words, size_t
 	*bout = (struct check_bout){ .number = (int)number,
 				     .fault = fault_place(check->verdict, words[2]),
 				     .demands = demands_of(check, words[2]),
+				     .target = (int)target,
+				     .narrow = target >= 0 && is_narrow(words[2]),
 				     .injected_us = at_us,
 				     .settled_us = INT64_MAX };
 	check_latency_expect(check, bout);
+	meet(check, words[2], 1);
 	check->verdict->faults[bout->fault].injected++;
 	if ((bout->demands & FAULT_MAY_LOSE) != 0)
 		check->may_lose = true;
+	if ((bout->demands & FAULT_FORGETS) != 0)
+		check->forgets = true;
 	return true;
 }
 
@@ -162,8 +195,8 @@ static bool take_late(struct check *check, int64_t at_us, char **words, size_t c
 static bool take_skip(struct check *check, int64_t at_us, char **words, size_t count)
 {
 	(void)at_us;
-	(void)words;
 	(void)count;
+	meet(check, words[1], CHECK_SKIPPED);
 	check->verdict->skipped++;
 	return true;
 }
@@ -192,6 +225,42 @@ static bool take_crashed(struct check *check, int64_t at_us, char **words, size_
 	if (verdict->crashes++ == 0)
 		snprintf(verdict->why, sizeof(verdict->why), "%s crashed by signal %s", words[1],
 			 words[2]);
+	return true;
+}
+
+static bool is_crash(int64_t number)
+{
+	static const int SIGNALS[] = { SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP };
+
+	for (size_t i = 0; i < sizeof(SIGNALS) / sizeof(*SIGNALS); i++)
+		if (number == SIGNALS[i])
+			return true;
+	return false;
+}
+
+/* PROCESS PID exit|signal NUMBER ASKED. Who is asked to end by SIGTERM or SIGINT does so with 0, unless it is killed
+ * meanwhile; who is killed, or ended by other means of a fault, ends as it may. */
+static bool take_ended(struct check *check, int64_t at_us, char **words, size_t count)
+{
+	bool by_signal = strcmp(words[3], "signal") == 0;
+	bool is_wrong;
+	int64_t number;
+	int64_t asked;
+
+	(void)at_us;
+	(void)count;
+	if ((!by_signal && strcmp(words[3], "exit") != 0) ||
+	    !check_read_number(words[4], &number) || !check_read_number(words[5], &asked))
+		return false;
+	is_wrong = asked == 0 || (by_signal && is_crash(number)) ||
+		   ((asked == SIGTERM || asked == SIGINT) &&
+		    (by_signal ? number != SIGKILL && number != SIGTERM && number != SIGINT
+			       : number != 0));
+	if (is_wrong && check->verdict->crashes++ == 0)
+		snprintf(check->verdict->why, VERDICT_TEXT,
+			 asked == 0 ? "%s ended by itself: %s %s"
+				    : "%s was to end, and ended otherwise: %s %s",
+			 words[1], words[3], words[4]);
 	return true;
 }
 
@@ -255,7 +324,7 @@ static void count_pairs(struct check *check)
 void check_bouts(struct check *check)
 {
 	static const struct check_read_kind KINDS[] = {
-		{ "begin", 2, 0, take_nothing },
+		{ "begin", 2, 0, take_begin },
 		{ "inject", 3, 4, take_inject },
 		{ "witness", 2, 3, take_witness },
 		{ "heal", 2, 2, take_heal },
@@ -267,7 +336,7 @@ void check_bouts(struct check *check)
 		{ "clock", 3, 3, take_clock },
 		{ "crashed", 3, 3, take_crashed },
 		{ "note", 1, 2, take_nothing },
-		{ "ended", 6, 6, take_nothing },
+		{ "ended", 6, 6, take_ended },
 		{ "drained", 2, 2, take_drained },
 		{ "undrained", 2, 2, take_undrained },
 		{ "end", 1, 1, take_end },
@@ -391,6 +460,29 @@ unsigned check_bouts_some(const struct check *check, int64_t from_us, int64_t to
 		if (is_on(&check->bouts[i], from_us, to_us))
 			demands |= check->bouts[i].demands;
 	return demands;
+}
+
+bool check_bouts_hurts(const struct check_bout *bout, const struct check_life *life)
+{
+	return life == NULL || !bout->narrow || bout->target == life->place ||
+	       (life->crowd != 0 && bout->number == life->crowd);
+}
+
+const struct check_bout *check_bouts_excuse(const struct check *check,
+					    const struct check_life *life, enum fault_demand demand,
+					    int64_t from_us, int64_t to_us)
+{
+	const struct check_bout *last = NULL;
+
+	for (size_t i = 0; i < check->bout_count; i++) {
+		const struct check_bout *bout = &check->bouts[i];
+
+		if (is_on(bout, from_us, to_us) && (bout->demands & (unsigned)demand) != 0 &&
+		    check_bouts_hurts(bout, life) &&
+		    (last == NULL || bout->healed_us > last->healed_us))
+			last = bout;
+	}
+	return last;
 }
 
 int64_t check_bouts_heal(const struct check *check, int64_t from_us, int64_t to_us)

@@ -126,10 +126,17 @@ static bool take_cancelled(struct check *check, int64_t at_us, char **words, siz
 	if (!check_read_number(words[1], &id))
 		return false;
 	job = check_jobs_at(check, id);
-	if (job != NULL && strcmp(words[2], "yes") == 0 && job->step == CHECK_ABSENT &&
-	    !check->may_lose)
+	if (job == NULL || strcmp(words[2], "yes") != 0 || check->may_lose)
+		return true;
+	if (job->step == CHECK_ABSENT)
 		verdict_violate(check->verdict, VERDICT_S5,
 				"%s:%" PRId64 ": job %" PRId64 " was cancelled and does not exist",
+				check->file, check->line, id);
+	else if (job->step != CHECK_ENDED ||
+		 (job->end != CHECK_CANCELLED && (job->flags & CHECK_UNKEPT) == 0))
+		verdict_violate(check->verdict, VERDICT_S5,
+				"%s:%" PRId64 ": job %" PRId64
+				" was cancelled by the word of its client, and ended otherwise",
 				check->file, check->line, id);
 	return true;
 }

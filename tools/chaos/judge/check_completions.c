@@ -106,10 +106,17 @@ static bool read_item(char *word, struct check_item *item)
 /* What its worker knows of the end of a job. */
 static void note_told(struct check *check, const struct check_item *item)
 {
-	struct check_job *job = check_jobs_at(check, item->job);
+	unsigned flags = check_claims_flags(check, item->job, item->claim);
+	bool ran = item->outcome == 'c' || item->outcome == 'f' || item->outcome == 'r';
 
-	if (job != NULL && job->claim == item->claim)
-		job->flags |= CHECK_TOLD_END;
+	check_claims_note(check, item->job, item->claim, CHECK_TOLD_END);
+	if (item->outcome == 'c')
+		check_claims_note(check, item->job, item->claim, CHECK_DONE);
+	if (ran && (flags & CHECK_TOLD_CLAIM) != 0 && (flags & CHECK_BEGUN) == 0)
+		check_read_gap(check,
+			       "%s:%" PRId64 ": nothing tells that job %" PRId64
+			       " was begun, whose end was sent",
+			       check->file, check->line, item->job);
 }
 
 static bool read_items(struct check *check, struct check_completion *completion, char **words)

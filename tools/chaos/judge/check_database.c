@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "tools/chaos/faults/fault.h"
 #include "tools/chaos/history/history.h"
 #include "tools/chaos/judge/check.h"
@@ -132,6 +133,24 @@ static void set_ready(struct check *check, const struct event *event, const char
 	event->job->since_ms = since_began_ms(check, event->at_us);
 }
 
+/* HANDLER, and how often it may run: MAX_ATTEMPTS ON_INTERRUPT. */
+static bool read_terms(struct check_job *job, char **words, size_t count)
+{
+	int64_t attempts = LIMIT_ATTEMPTS_DEFAULT;
+
+	if (count > 5 && (!check_read_number(words[5], &attempts) || attempts < 1 ||
+			  attempts > LIMIT_ATTEMPTS_MAX))
+		return false;
+	job->attempts = (uint16_t)attempts;
+	if (count > 4 && strcmp(words[4], HISTORY_SILENT_HANDLER) == 0)
+		job->flags |= CHECK_SILENT;
+	if (count > 4 && strcmp(words[4], HISTORY_USERS_HANDLER) == 0)
+		job->flags |= CHECK_USERS;
+	if (count > 6 && strcmp(words[6], "fail") == 0)
+		job->flags |= CHECK_BRITTLE;
+	return true;
+}
+
 static bool take_submit(struct check *check, int64_t at_us, char **words, size_t count)
 {
 	struct event event;
@@ -140,8 +159,8 @@ static bool take_submit(struct check *check, int64_t at_us, char **words, size_t
 		return false;
 	if (event.job->step != CHECK_ABSENT && !check->may_lose)
 		VIOLATE(S12, &event, "was stored twice");
-	if (count == 5 && strcmp(words[4], HISTORY_SILENT_HANDLER) == 0)
-		event.job->flags |= CHECK_SILENT;
+	if (!read_terms(event.job, words, count))
+		return false;
 	if (event.job->step == CHECK_ABSENT)
 		check->stored++;
 	set_ready(check, &event, words[3]);
@@ -190,6 +209,7 @@ static bool take_claim(struct check *check, int64_t at_us, char **words, size_t 
 	if (is_held(job))
 		let_go(check, &event);
 	job->step = CHECK_ASSIGNED;
+	job->flags &= (uint16_t)~CHECK_STARTED;
 	job->claim = event.claim;
 	job->seq = (uint32_t)event.seq;
 	if (job->claims < UINT16_MAX)
@@ -216,6 +236,7 @@ static bool take_start(struct check *check, int64_t at_us, char **words, size_t 
 		VIOLATE(S12, &event, "was started without the claim that it had");
 	if (event.job->step != CHECK_ENDED)
 		event.job->step = CHECK_ACTIVE;
+	event.job->flags |= CHECK_STARTED;
 	return true;
 }
 
@@ -237,7 +258,7 @@ static bool take_back(struct check *check, int64_t at_us, char **words, size_t c
 		check->verdict->stale_accepts++;
 		VIOLATE(S2, &event, "came back by a claim that was not its latest");
 	}
-	check_map_put(&check->backs, check_map_pair((uint64_t)event.id, event.job->claim), 1);
+	check_claims_back(check, event.id, event.job, event.at_us);
 	let_go(check, &event);
 	set_ready(check, &event, words[6]);
 	return true;
@@ -323,7 +344,7 @@ static bool take_end(struct check *check, int64_t at_us, char **words, size_t co
 	if (is_held(event.job))
 		let_go(check, &event);
 	event.job->step = CHECK_ENDED;
-	event.job->end = (uint8_t)end;
+	event.job->end = end & 15;
 	event.job->since_ms = since_began_ms(check, event.at_us);
 	if (event.claim != 0 && event.claim == event.job->claim)
 		event.job->flags |= CHECK_CLAIMED_END;
@@ -461,7 +482,7 @@ static void count_orphan(struct check *check, int64_t id, struct check_job *job)
 bool check_database(struct check *check)
 {
 	static const struct check_read_kind KINDS[] = {
-		{ "submit", 4, 5, take_submit },
+		{ "submit", 4, 7, take_submit },
 		{ "claim", 6, 6, take_claim },
 		{ "start", 6, 6, take_start },
 		{ "back", 7, 7, take_back },

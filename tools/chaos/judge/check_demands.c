@@ -37,6 +37,19 @@ static void judge_evidence(struct check *check, const struct check_life *life)
 				life->name, silent_us / 1000);
 }
 
+/* Whether a fault that may silence it was on. */
+static bool was_silenced(const struct check *check, const struct check_life *life, int64_t since_us)
+{
+	for (size_t i = 0; i < check->bout_count; i++) {
+		const struct check_bout *bout = &check->bouts[i];
+
+		if (bout->injected_us <= life->ended_us && bout->settled_us >= since_us &&
+		    (bout->demands & FAULT_NO_DEATH) == 0 && check_bouts_hurts(bout, life))
+			return true;
+	}
+	return false;
+}
+
 static void classify(struct check *check, const struct check_life *life)
 {
 	int64_t since_us = life->ping_sent_us != 0 ? life->ping_sent_us : life->born_us;
@@ -45,8 +58,7 @@ static void classify(struct check *check, const struct check_life *life)
 		check->verdict->deaths_true++;
 		return;
 	}
-	if (check_bouts_on(check, since_us, life->ended_us) &&
-	    (check_bouts_all(check, since_us, life->ended_us) & FAULT_NO_DEATH) == 0) {
+	if (was_silenced(check, life, since_us)) {
 		check->verdict->deaths_forced++;
 		return;
 	}
@@ -248,6 +260,27 @@ static int64_t reclaims_in(const struct check *check, const struct check_bout *b
 	return reclaims;
 }
 
+/* Whether all that were on were to cause a death, and the one that it was to did not come. Who buries itself died, too. */
+static bool is_spared(const struct check *check, const struct check_bout *bout)
+{
+	for (size_t i = 0; i < check->bout_count; i++) {
+		const struct check_bout *other = &check->bouts[i];
+
+		if (other->injected_us <= bout->settled_us &&
+		    other->settled_us >= bout->injected_us &&
+		    (other->demands & (FAULT_RECLAIM | FAULT_MASS)) == 0)
+			return false;
+	}
+	for (size_t i = 0; i < check->life_count; i++) {
+		const struct check_life *life = &check->lives[i];
+
+		if (life->is_dead && life->ended_us >= bout->injected_us &&
+		    life->ended_us <= bout->settled_us && check_bouts_hurts(bout, life))
+			return false;
+	}
+	return true;
+}
+
 /* A bout of a pair demands only what the other one demands too. */
 static void judge_bout(struct check *check, struct check_bout *bout)
 {
@@ -258,6 +291,7 @@ static void judge_bout(struct check *check, struct check_bout *bout)
 	check->verdict->faults[bout->fault].deaths += deaths;
 	bout->empty = (bout->demands & (FAULT_RECLAIM | FAULT_MASS)) != 0 && deaths > 0 &&
 		      reclaims_in(check, bout) == 0;
+	bout->spared = is_spared(check, bout);
 	if ((demands & FAULT_NO_DEATH) != 0 && deaths > 0)
 		break_bout(check, bout, "a dispatcher was declared dead");
 	if ((demands & FAULT_NO_CONFLICT) != 0 &&
@@ -266,6 +300,7 @@ static void judge_bout(struct check *check, struct check_bout *bout)
 	if ((demands & FAULT_NO_ATTEMPT) != 0 &&
 	    check_read_any(&check->attempts, bout->injected_us, bout->settled_us))
 		break_bout(check, bout, "a run was counted against a job");
+	check_latency_count_untold(check, bout, demands);
 	if (!check_latency_is_met(check, bout, demands, why, sizeof(why)))
 		break_bout(check, bout, why);
 }

@@ -76,19 +76,31 @@ static int64_t smaller(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-/* While the agent is frozen its run stands still; what counts is what goes on after the thaw. */
+static const struct check_life *life_of(struct check *check, const struct run *run)
+{
+	uint16_t place = check_claims_life(check, run->job, run->claim);
+
+	return place < check->life_count ? &check->lives[place] : NULL;
+}
+
+/* While the agent is frozen its run stands still; what counts is what goes on after the thaw. The older of the two claims is
+ * the frozen one. */
 static void judge_pair(struct check *check, const struct run *a, const struct run *b)
 {
 	int64_t from_us = larger(a->began_us, b->began_us);
 	int64_t to_us = smaller(a->last_us, b->last_us);
-	unsigned demands = check_bouts_some(check, from_us, to_us);
+	const struct check_life *older = life_of(check, a->seq < b->seq ? a : b);
+	const struct check_bout *freeze =
+		older == NULL
+			? NULL
+			: check_bouts_excuse(check, older, FAULT_OVERLAP_100MS, from_us, to_us);
 	int64_t most_us = 0;
 	int64_t over_us;
 
 	if (to_us <= from_us || (check->may_lose && a->claim != b->claim && a->seq == b->seq))
 		return;
-	if ((demands & FAULT_OVERLAP_100MS) != 0) {
-		from_us = larger(from_us, check_bouts_heal(check, from_us, to_us));
+	if (freeze != NULL) {
+		from_us = larger(from_us, freeze->healed_us);
 		most_us = CHECK_THAW_US;
 	}
 	over_us = larger(to_us - from_us, 0);
@@ -149,6 +161,42 @@ static bool read_run(int64_t at_us, char **words, struct run *run)
 	return run->job > 0;
 }
 
+/* A run that had been handed out, and was not begun, when its agent froze begins at the thaw. */
+static bool was_frozen(struct check *check, const struct run *run, int64_t since_us)
+{
+	const struct check_life *life = life_of(check, run);
+	const struct check_bout *freeze = life == NULL
+						  ? NULL
+						  : check_bouts_excuse(check, life,
+								       FAULT_OVERLAP_100MS,
+								       since_us, run->began_us);
+
+	return freeze != NULL && run->began_us <= freeze->healed_us + CHECK_THAW_US;
+}
+
+/* The fence falls before a claim is taken away: nothing begins under it any more. */
+static void judge_late(struct check *check, const struct run *run, const struct check_job *job)
+{
+	struct check_claim back;
+	int64_t over_us = 0;
+
+	if (check_claims_find(check, run->job, run->claim, &back))
+		over_us = back.back_us;
+	else if (run->claim == job->claim && job->step == CHECK_ENDED)
+		over_us = check->began_us + job->since_ms * INT64_C(1000);
+	if (over_us == 0 || run->began_us <= over_us + CHECK_CLOCK_US || check->may_lose ||
+	    check_bouts_jumped(check, over_us - CHECK_PEACE_US, run->began_us) ||
+	    was_frozen(check, run, over_us))
+		return;
+	VIOLATE(S13, run->job, "was begun %" PRId64 " ms after its claim was over",
+		(run->began_us - over_us) / 1000);
+}
+
+static int runs_most(const struct check_job *job)
+{
+	return job->attempts + ((job->flags & CHECK_BRITTLE) != 0 ? 1 : LIMIT_INTERRUPTIONS + 1);
+}
+
 static void judge_begin(struct check *check, const struct run *run, struct check_job *job)
 {
 	if (job->step == CHECK_ABSENT && !check->may_lose) {
@@ -161,9 +209,9 @@ static void judge_begin(struct check *check, const struct run *run, struct check
 		VIOLATE(S4, run->job, "ran under a claim that was never made");
 	if (run->seq == job->run_seq && !check->may_lose)
 		VIOLATE(S13, run->job, "ran twice under one claim");
-	if (job->runs == check->max_attempts + LIMIT_INTERRUPTIONS + 1)
-		VIOLATE(S10, run->job, "ran more often than %" PRId64 " times",
-			check->max_attempts + LIMIT_INTERRUPTIONS + 1);
+	if (job->runs == runs_most(job))
+		VIOLATE(S10, run->job, "ran more often than %d times", runs_most(job));
+	judge_late(check, run, job);
 }
 
 static bool take_begin(struct check *check, int64_t at_us, char **words, size_t count)
@@ -183,8 +231,7 @@ static bool take_begin(struct check *check, int64_t at_us, char **words, size_t 
 		job->runs++;
 	if (run.seq > job->run_seq)
 		job->run_seq = run.seq;
-	if (run.claim == job->claim)
-		job->flags |= CHECK_RAN;
+	check_claims_note(check, run.job, run.claim, CHECK_RAN);
 	add(check, &run);
 	return true;
 }

@@ -27,6 +27,9 @@ static void judge_worker(struct check *check, int64_t id, const struct check_job
 			       "the log of %s does not tell of the claim by which job %" PRId64
 			       " ended",
 			       life->name, id);
+	else if ((job->flags & (CHECK_STARTED | CHECK_BEGUN)) == CHECK_STARTED)
+		check_read_gap(check, "the log of %s does not tell that job %" PRId64 " was begun",
+			       life->name, id);
 	else if ((job->flags & CHECK_TOLD_END) == 0 && !was_unheard(check, job, life))
 		check_read_gap(check, "the log of %s does not tell of the end of job %" PRId64,
 			       life->name, id);
@@ -44,6 +47,34 @@ static void judge_job(struct check *check, int64_t id, struct check_job *job)
 			       id);
 }
 
+/* A claim that came back leaves traces, too. Its own job is not known any more. */
+static void judge_claim(struct check *check, const struct check_claim *claim)
+{
+	const struct check_life *life = claim->life < check->life_count ? &check->lives[claim->life]
+									: NULL;
+	bool died;
+
+	if (life == NULL || life->pid == 0)
+		return;
+	died = life->is_dead && claim->back_us >= life->ended_us - CHECK_CLOCK_US;
+	if ((claim->flags & CHECK_TOLD_CLAIM) == 0 &&
+	    !check_bouts_on(check, claim->back_us - 2 * check->death_us, claim->back_us))
+		check_read_gap(check, "the log of %s does not tell of a claim that it gave back",
+			       life->name);
+	if ((claim->flags & CHECK_STARTED) != 0 && (claim->flags & CHECK_BEGUN) == 0 &&
+	    (!died || life->returned))
+		check_read_gap(check, "the log of %s does not tell of a run that it started",
+			       life->name);
+	if ((claim->flags & CHECK_DONE) != 0 && (claim->flags & (CHECK_RAN | CHECK_SILENT)) == 0)
+		check_read_gap(check, "effect.log does not tell of a run that %s had done",
+			       life->name);
+	if (died && life->returned && life->told_dead && (claim->flags & CHECK_BEGUN) != 0 &&
+	    (claim->flags & CHECK_LOST) == 0)
+		check_read_gap(check,
+			       "the log of %s does not tell that a job of its was reassigned",
+			       life->name);
+}
+
 /* Who lived longer than without pings it may. */
 static void judge_pings(struct check *check, const struct check_life *life)
 {
@@ -59,4 +90,6 @@ void check_gaps(struct check *check)
 	for (size_t i = 0; i < check->life_count; i++)
 		judge_pings(check, &check->lives[i]);
 	check_jobs_each(check, judge_job);
+	if (!check->may_lose)
+		check_claims_each(check, judge_claim);
 }

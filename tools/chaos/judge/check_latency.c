@@ -115,6 +115,16 @@ void check_latency(struct check *check, enum check_latency_kind kind, int64_t fr
 		add(&check->calm[kind], to_us - from_us);
 }
 
+void check_latency_count_untold(struct check *check, const struct check_bout *bout,
+				unsigned demands)
+{
+	for (int kind = 0; kind < CHECK_LATENCIES; kind++)
+		check->verdict->untold += (demands & KINDS[kind].demand) != 0 &&
+					  bout->latencies[kind] != NULL &&
+					  (bout->latencies[kind]->count < STRUCK_LEAST ||
+					   check->calm[kind].count < CALM_LEAST);
+}
+
 bool check_latency_is_met(const struct check *check, const struct check_bout *bout,
 			  unsigned demands, char *why, size_t size)
 {

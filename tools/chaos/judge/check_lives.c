@@ -25,6 +25,7 @@ struct check_life *check_lives_add(struct check *check, const char *incarnation)
 	life = &check->lives[check->life_count++];
 	memset(life, 0, sizeof(*life));
 	life->key = check_map_key(incarnation);
+	life->place = -1;
 	snprintf(life->name, sizeof(life->name), "%s", incarnation);
 	return life;
 }

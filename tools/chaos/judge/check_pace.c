@@ -3,8 +3,9 @@
 #include <string.h>
 
 #include "tools/chaos/judge/check.h"
+#include "tools/chaos/plan/plan.h"
 
-enum { WINDOW_SPANS = 10, PATIENCE_SPANS = 100, SPANS_MAX = 1 << 24 };
+enum { WINDOW_SPANS = 10, PATIENCE_SPANS = 100, SPANS_MAX = 1 << 24, BACK_MS = 10000 };
 
 void check_pace_end(struct check *check, int64_t at_us)
 {
@@ -61,6 +62,12 @@ static int64_t healed_us(const struct check *check, const struct check_bout *bou
 	return others_us > bout->healed_us ? others_us : bout->healed_us;
 }
 
+/* Where clients submit as fast as jobs end, the mean says nothing of what is usual. */
+static bool is_steady(const struct check *check)
+{
+	return check->terms == NULL || check->terms->act->load.rate > 0;
+}
+
 /* When the next harm is done; what work does from then on says nothing of this one. */
 static int64_t next_us(const struct check *check, int64_t after_us)
 {
@@ -94,11 +101,15 @@ void check_pace(struct check *check)
 	int64_t base = usual(check);
 
 	for (size_t i = 0; i < check->bout_count; i++) {
-		const struct check_bout *bout = &check->bouts[i];
+		struct check_bout *bout = &check->bouts[i];
 		struct verdict_fault *fault = &check->verdict->faults[bout->fault];
 		int64_t ms = bout->healed_us == 0 || base == 0 ? -1 : back_ms(check, bout, base);
 
 		if (ms > fault->back_max_ms)
 			fault->back_max_ms = ms;
+		if (ms > check->verdict->back_max_ms)
+			check->verdict->back_max_ms = ms;
+		check->verdict->paced += ms >= 0;
+		bout->slow = ms > BACK_MS && is_steady(check);
 	}
 }

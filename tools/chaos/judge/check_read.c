@@ -104,6 +104,23 @@ static bool is_end(const struct check *check, char **words, size_t count)
 	       check_read_number(words[1], &records) && records == check->line - 1;
 }
 
+/* A line that is not what has to stand there. */
+static void say_wrong(const struct check *check, char **words, size_t count, bool ended,
+		      struct error *err)
+{
+	if (ended)
+		error_set(err, ERROR_INPUT, "%s:%" PRId64 ": a line stands behind the last",
+			  check->file, check->line);
+	else if (count == 2 && strcmp(words[0], "closed") == 0)
+		error_set(err, ERROR_INPUT,
+			  "%s:%" PRId64 ": the file ends with \"closed %s\", and %" PRId64
+			  " lines stand before: some were taken out, or put in",
+			  check->file, check->line, words[1], check->line - 1);
+	else
+		error_set(err, ERROR_INPUT, "%s:%" PRId64 ": %s: not a record of this history",
+			  check->file, check->line, words[0]);
+}
+
 bool check_read(struct check *check, const char *name, const struct check_read_kind *kinds)
 {
 	struct history_reader *reader;
@@ -123,9 +140,8 @@ bool check_read(struct check *check, const char *name, const struct check_read_k
 			ended = true;
 			continue;
 		}
-		error_set(&err, ERROR_INPUT, "%s:%" PRId64 ": %s: not a record of this history",
-			  name, check->line, words[0]);
 		if (ended || !take(check, kinds, at_us, words, count)) {
+			say_wrong(check, words, count, ended, &err);
 			status = -1;
 			break;
 		}

@@ -33,6 +33,10 @@ struct check_worker {
 	size_t life; /* its present one; CHECK_NO_LIFE before it has one */
 	int64_t ping_sent_us;
 	bool pinging; /* it was not answered yet */
+	int64_t pid;
+	int64_t pings;    /* the number of the last; of a process they ascend by one */
+	int64_t acked_us; /* when the last one that was acknowledged was sent, or 0 */
+	bool fenced;      /* its fence fell since */
 };
 
 /* --- check_workers.c ---------------------------------------------------------------------------- */

@@ -1,5 +1,6 @@
 /* What the dispatchers knew and when, held against what the database stored: lives, pings, claims, abandoning. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,6 +42,35 @@ void check_workers_note_contact(struct check *check, int64_t at_us)
 	check_workers_note_life(check, at_us);
 }
 
+/* The file's name says who it is: worker-d2.log is of the second of the fleet, worker-b7-1.log of one that bout 7 started. */
+static void note_dispatcher(const struct check *check, struct check_life *life)
+{
+	int number;
+
+	if (sscanf(check->file, "worker-d%d.", &number) == 1)
+		life->place = number - 1;
+	else if (sscanf(check->file, "worker-b%d-", &number) == 1)
+		life->crowd = number;
+}
+
+/* The same process goes on: it had been declared dead, and had found out. */
+static void note_return(struct check *check, struct check_life *former, int64_t pid)
+{
+	struct check_worker *worker = check->own;
+
+	worker->fenced = false;
+	worker->acked_us = 0;
+	if (pid != worker->pid)
+		worker->pings = 0;
+	worker->pid = pid;
+	if (former == NULL || former->pid != pid)
+		return;
+	former->returned = true;
+	if (!former->told_dead)
+		check_read_gap(check, "%s does not tell that %s found itself declared dead",
+			       check->file, former->name);
+}
+
 static bool take_register(struct check *check, int64_t at_us, char **words, size_t count)
 {
 	struct check_worker *worker = check->own;
@@ -55,6 +85,7 @@ static bool take_register(struct check *check, int64_t at_us, char **words, size
 		check_completions_forget(check);
 	else
 		check_workers_note_life(check, at_us);
+	note_return(check, former, pid);
 	worker->pinging = false;
 	worker->life = CHECK_NO_LIFE;
 	if (life == NULL) {
@@ -68,6 +99,7 @@ static bool take_register(struct check *check, int64_t at_us, char **words, size
 		verdict_violate(check->verdict, VERDICT_S8, "%s is two processes, %d and %" PRId64,
 				words[1], life->pid, pid);
 	life->pid = (int)pid;
+	note_dispatcher(check, life);
 	worker->life = check_lives_place(check, life);
 	check_workers_note_contact(check, at_us);
 	return true;
@@ -77,9 +109,15 @@ static bool take_ping(struct check *check, int64_t at_us, char **words, size_t c
 {
 	struct check_worker *worker = check->own;
 	struct check_life *life = life_of(check);
+	int64_t number;
 
-	(void)words;
 	(void)count;
+	if (!check_read_number(words[1], &number))
+		return false;
+	if (number != worker->pings + 1)
+		check_read_gap(check, "%s:%" PRId64 ": ping %" PRId64 " follows ping %" PRId64,
+			       check->file, check->line, number, worker->pings);
+	worker->pings = number;
 	if (life != NULL && life->unanswered_us == 0 &&
 	    (life->ended_us == 0 || at_us <= life->ended_us))
 		life->unanswered_us = at_us;
@@ -92,13 +130,35 @@ static bool take_ping(struct check *check, int64_t at_us, char **words, size_t c
 	return true;
 }
 
+/* Whoever was silent for longer than the death interval has let its fence fall. */
+static void judge_fence(struct check *check, int64_t at_us)
+{
+	struct check_worker *worker = check->own;
+
+	if (worker->acked_us != 0 && !worker->fenced && at_us - worker->acked_us > check->death_us)
+		check_read_gap(check,
+			       "%s:%" PRId64 ": it was silent for %" PRId64
+			       " ms, and nothing tells that its fence fell",
+			       check->file, check->line, (at_us - worker->acked_us) / 1000);
+	worker->fenced = false;
+	worker->acked_us = worker->ping_sent_us;
+}
+
 static bool take_acked(struct check *check, int64_t at_us, char **words, size_t count)
 {
 	struct check_worker *worker = check->own;
 	struct check_life *life = life_of(check);
+	int64_t number;
 
-	(void)words;
 	(void)count;
+	if (!check_read_number(words[1], &number))
+		return false;
+	if (!worker->pinging || number != worker->pings)
+		check_read_gap(check,
+			       "%s:%" PRId64 ": ping %" PRId64
+			       " was acknowledged, and was not sent",
+			       check->file, check->line, number);
+	judge_fence(check, at_us);
 	if (worker->pinging)
 		check_latency(check, CHECK_PING, worker->ping_sent_us, at_us);
 	worker->pinging = false;
@@ -117,8 +177,15 @@ static bool take_acked(struct check *check, int64_t at_us, char **words, size_t 
 /* What it drops with its life it does not resolve any more. */
 static bool take_dead(struct check *check, int64_t at_us, char **words, size_t count)
 {
-	(void)words;
+	const struct check_worker *worker = check->own;
+	struct check_life *life = check_lives_find(check, words[1]);
+
 	(void)count;
+	if (life != NULL)
+		life->told_dead = true;
+	if (!worker->fenced)
+		check_read_gap(check, "%s:%" PRId64 ": nothing tells that the fence of %s fell",
+			       check->file, check->line, words[1]);
 	check_workers_note_life(check, at_us);
 	check_completions_abandon(check);
 	return true;
@@ -137,7 +204,10 @@ static bool take_stop(struct check *check, int64_t at_us, char **words, size_t c
 
 static bool take_fence(struct check *check, int64_t at_us, char **words, size_t count)
 {
+	struct check_worker *worker = check->own;
+
 	(void)words;
+	worker->fenced = true;
 	(void)count;
 	check_workers_note_life(check, at_us);
 	return true;
@@ -161,10 +231,9 @@ static bool judge_claimed(struct check *check, uint64_t claim, char *word)
 	job = check_jobs_at(check, id);
 	if (job == NULL)
 		return true;
-	if (job->known < UINT16_MAX)
+	if (job->known < UINT8_MAX)
 		job->known++;
-	if (claim == job->claim)
-		job->flags |= CHECK_TOLD_CLAIM;
+	check_claims_note(check, id, claim, CHECK_TOLD_CLAIM);
 	if (check->may_lose || (seq < job->seq) || (seq == job->seq && claim == job->claim))
 		return true;
 	VIOLATE(S5, id,
@@ -196,6 +265,7 @@ void check_workers_learn_lost(struct check *check, int64_t at_us, int64_t job, u
 	if (check_workers_knows_lost(worker, job, claim))
 		return;
 	check_map_put(&worker->lost, check_map_pair((uint64_t)job, claim), 1);
+	check_claims_note(check, job, claim, CHECK_LOST);
 	check->verdict->conflicts++;
 	check_read_time(check, &check->conflicts, at_us);
 }
@@ -209,6 +279,7 @@ static bool take_begin(struct check *check, int64_t at_us, char **words, size_t 
 	for (size_t i = 2; i < count; i++) {
 		if (!check_read_number(words[i], &id))
 			return false;
+		check_claims_note(check, id, claim, CHECK_BEGUN);
 		if (check_workers_knows_lost(check->own, id, claim))
 			VIOLATE(S9, id, "was begun after it was known to be reassigned");
 	}

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/limits.h"
 #include "tools/chaos/judge/check.h"
 
 enum { PATH_MAX_BYTES = 4096, LINE_BYTES = 1024 };
@@ -23,7 +22,6 @@ static const struct setting {
 	{ "poll_us", offsetof(struct check, poll_us) },
 	{ "began_us", offsetof(struct check, began_us) },
 	{ "began_real_us", offsetof(struct check, began_real_us) },
-	{ "max_attempts", offsetof(struct check, max_attempts) },
 	{ "leases", offsetof(struct check, leases) },
 	{ "clients", offsetof(struct check, clients) },
 	{ "played", offsetof(struct check, played) },
@@ -36,14 +34,16 @@ static void take_setting(struct check *check, const char *name, const char *valu
 
 	if (strcmp(name, "stage") == 0)
 		snprintf(check->stage, sizeof(check->stage), "%s", value);
+	if (strcmp(name, "name") == 0)
+		snprintf(check->name, sizeof(check->name), "%s", value);
+	if (strcmp(name, "seed") == 0)
+		check->seed = strtoull(value, NULL, 10);
 	if (!check_read_number(value, &number))
 		return;
 	for (size_t i = 0; i < sizeof(SETTINGS) / sizeof(*SETTINGS); i++)
 		if (strcmp(name, SETTINGS[i].name) == 0)
 			*(int64_t *)(void *)((char *)check + SETTINGS[i].offset) = number;
-	if (strcmp(name, "forgets") == 0)
-		check->forgets = number != 0;
-	if (strncmp(name, "demand_", 7) == 0)
+	if (check->terms == NULL && strncmp(name, "demand_", 7) == 0)
 		check_map_put(&check->demands, check_map_key(name + 7), (uint64_t)number);
 }
 
@@ -121,17 +121,23 @@ static const struct check_bout *unwitnessed(const struct check *check)
 static const struct check_bout *unreclaimed(const struct check *check)
 {
 	for (size_t i = 0; i < check->bout_count; i++)
-		if (check->bouts[i].empty)
+		if (check->bouts[i].empty || check->bouts[i].spared)
+			return &check->bouts[i];
+	return NULL;
+}
+
+static const struct check_bout *slow(const struct check *check)
+{
+	for (size_t i = 0; i < check->bout_count; i++)
+		if (check->bouts[i].slow)
 			return &check->bouts[i];
 	return NULL;
 }
 
 /* Why nothing is proven, though nothing is wrong; false: something is. */
-static bool is_open(struct check *check, char *why, size_t size)
+static bool is_undone(struct check *check, char *why, size_t size)
 {
-	struct verdict *verdict = check->verdict;
-	const struct check_bout *bout = unwitnessed(check);
-	const struct check_bout *empty = unreclaimed(check);
+	const struct verdict *verdict = check->verdict;
 
 	if (check->undrained != 0 || verdict->of[VERDICT_L1].count > 0)
 		snprintf(why, size, "the drain is incomplete: %" PRId64 " job%s not ended",
@@ -142,21 +148,40 @@ static bool is_open(struct check *check, char *why, size_t size)
 			 check->gap);
 	else if (check->gaps > 0)
 		snprintf(why, size, "%s", check->gap);
-	else if (bout != NULL)
-		snprintf(why, size, "%s (bout %d) %s", verdict->faults[bout->fault].name,
-			 bout->number,
-			 bout->witnesses == 0 ? "has no witness that it bit" : "did not settle");
 	else if (verdict->acknowledged == 0 || verdict->ended == 0)
 		snprintf(why, size, "nothing happened: no job was submitted and ended");
 	else if (check->bout_count == 0 && verdict->skipped == 0)
 		snprintf(why, size, "nothing happened: no fault was injected");
-	else if (empty != NULL)
-		snprintf(why, size,
-			 "%s (bout %d) killed nobody who held a job, so nothing was reclaimed",
-			 verdict->faults[empty->fault].name, empty->number);
 	else
 		return false;
 	return true;
+}
+
+static void say_of_bout(const struct check *check, const struct check_bout *bout, const char *what,
+			char *why, size_t size)
+{
+	snprintf(why, size, "%s (bout %d) %s", check->verdict->faults[bout->fault].name,
+		 bout->number, what);
+}
+
+/* Whether a fault did not do what it was to do. */
+static bool is_harmless(const struct check *check, char *why, size_t size)
+{
+	const struct check_bout *bout;
+
+	if ((bout = unwitnessed(check)) != NULL)
+		say_of_bout(check, bout,
+			    bout->witnesses == 0 ? "has no witness that it bit" : "did not settle",
+			    why, size);
+	else if ((bout = unreclaimed(check)) != NULL)
+		say_of_bout(check, bout,
+			    bout->spared ? "killed nobody whom it was to kill"
+					 : "killed nobody who held a job, so nothing was reclaimed",
+			    why, size);
+	else if ((bout = slow(check)) != NULL)
+		say_of_bout(check, bout, "was healed, and work did not go on at 90 % within 10 s",
+			    why, size);
+	return bout != NULL;
 }
 
 /* Nothing of it could be played here. */
@@ -180,7 +205,7 @@ static void conclude(struct check *check)
 		return;
 	else if (is_broken(verdict))
 		say(verdict, VERDICT_INVALID, verdict->why);
-	else if (is_open(check, why, sizeof(why)))
+	else if (is_undone(check, why, sizeof(why)) || is_harmless(check, why, sizeof(why)))
 		say(verdict, VERDICT_UNKNOWN, why);
 	else
 		say(verdict, VERDICT_VALID, "");
@@ -195,6 +220,7 @@ static void fini(struct check *check)
 {
 	check_jobs_fini(check);
 	check_map_fini(&check->demands);
+	check_map_fini(&check->met);
 	check_map_fini(&check->life_by_key);
 	check_map_fini(&check->backs);
 	check_latency_fini(check);
@@ -220,17 +246,16 @@ static void check_others(struct check *check)
 	check_pace(check);
 }
 
-int checker_judge(const char *folder, struct verdict *verdict, struct error *err)
+int checker_judge(const char *folder, const struct checker_terms *terms, struct verdict *verdict,
+		  struct error *err)
 {
-	struct check check = { .verdict = verdict,
-			       .folder = folder,
-			       .max_attempts = LIMIT_ATTEMPTS_DEFAULT,
-			       .played = 1 };
+	struct check check = { .verdict = verdict, .folder = folder, .terms = terms, .played = 1 };
 	int status = read_settings(&check, err);
 
 	if (status == 0) {
 		memset(verdict, 0, sizeof(*verdict));
 		check_bouts(&check);
+		check_terms(&check);
 		if (!is_skipped(&check) && check_database(&check)) {
 			/* The others' gaps excuse nothing of what the database itself shows. */
 			check.proven = check.unsound[0] == '\0' && is_violated(verdict);

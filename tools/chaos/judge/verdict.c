@@ -82,6 +82,9 @@ static const struct figure {
 	FIGURE(reclaim_max_ms, MOST),
 	FIGURE(overlaps, SUM),
 	FIGURE(overlap_max_ms, MOST),
+	FIGURE(paced, SUM),
+	FIGURE(back_max_ms, MOST),
+	FIGURE(untold, SUM),
 	FIGURE(runs, SUM),
 	FIGURE(skipped, SUM),
 #undef FIGURE

@@ -71,7 +71,9 @@ struct verdict {
 	int64_t crashes;           /* of dispatchers and agents, by signals that no fault sends */
 	int64_t reclaim_p50_ms, reclaim_p99_ms, reclaim_max_ms;
 	int64_t overlaps, overlap_max_ms;
-	int64_t runs; /* executions begun, by the effect log */
+	int64_t paced, back_max_ms; /* faults after which it was seen when work went on at 90 % */
+	int64_t untold;             /* criteria of faults for which there were too few samples */
+	int64_t runs;               /* executions begun, by the effect log */
 	struct verdict_fault faults[VERDICT_FAULTS];
 	size_t fault_count;
 	int64_t skipped;

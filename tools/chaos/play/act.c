@@ -33,14 +33,6 @@ static void tell(struct act *act, const struct load *load, const char *what, int
 
 /* --- what was asked for ------------------------------------------------------------------------- */
 
-static bool forgets(const struct plan_act *plan)
-{
-	for (size_t i = 0; i < plan->bout_count; i++)
-		if ((plan->bouts[i].first->demands & FAULT_FORGETS) != 0)
-			return true;
-	return false;
-}
-
 /* As the server says it: 15.8; "" when it does not. */
 static const char *server_version(const struct stage *stage)
 {
@@ -68,7 +60,6 @@ static int write_settings(const struct act *act, const struct stage *stage, stru
 		{ "began_us", history_now_us() },
 		{ "began_real_us", clock_wall_ms() * 1000 },
 		{ "ordered", stage->ordered },
-		{ "forgets", forgets(plan) },
 		{ "played", stage->folder != NULL },
 		{ "clients", plan->load.clients + 1 }, /* and the one that faults use */
 	};
@@ -238,6 +229,18 @@ static void make_unknown(struct verdict *verdict, const struct error *err)
 	snprintf(verdict->why, sizeof(verdict->why), "%.*s", VERDICT_TEXT - 1, err->text);
 }
 
+/* What the first SIGINT cuts off had not its turn. */
+static int judge(const struct act *act, struct verdict *verdict, struct error *err)
+{
+	const struct checker_terms terms = {
+		.act = act->plan,
+		.seed = act->plan->seed,
+		.whole = !act->run->plan->endless && !atomic_load(&act->run->stop),
+	};
+
+	return checker_judge(act->folder, &terms, verdict, err);
+}
+
 static int play_on_stage(struct act *act, struct verdict *verdict)
 {
 	struct stage stage = { .plan = act->run->plan,
@@ -261,7 +264,7 @@ static int play_on_stage(struct act *act, struct verdict *verdict)
 	free(stage.folder);
 	tell(act, NULL, "judging", 0, 0);
 	if (status == 0)
-		status = checker_judge(act->folder, verdict, &err);
+		status = judge(act, verdict, &err);
 	if (status != 0)
 		make_unknown(verdict, &err);
 	return 0;

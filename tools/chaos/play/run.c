@@ -12,9 +12,6 @@
 
 #include "base/clock.h"
 #include "base/version.h"
-#include "tools/chaos/history/array.h"
-#include "tools/chaos/history/facts.h"
-#include "tools/chaos/judge/checker.h"
 #include "tools/chaos/plan/chance.h"
 #include "tools/chaos/play/act.h"
 #include "tools/chaos/play/build.h"
@@ -35,6 +32,19 @@ static void write_builds(FILE *file, const char *folder)
 #endif
 }
 
+/* Those that were named, for there is no scenario to tell. */
+static void write_faults(FILE *file, const struct plan *plan)
+{
+	const char *before = "faults=";
+
+	for (size_t i = 0; i < plan->act_count; i++)
+		for (size_t j = 0; j < plan->acts[i].bout_count; j++) {
+			fprintf(file, "%s%s", before, plan->acts[i].bouts[j].first->name);
+			before = " ";
+		}
+	fputc('\n', file);
+}
+
 static void write_plan(FILE *file, const struct plan *plan)
 {
 	struct utsname machine;
@@ -46,8 +56,11 @@ static void write_plan(FILE *file, const struct plan *plan)
 			machine.machine);
 	fprintf(file, "processors=%ld\nbegan_real_us=%" PRId64 "\n", sysconf(_SC_NPROCESSORS_ONLN),
 		clock_wall_ms() * 1000);
-	fprintf(file, "acts=%zu\nendless=%d\nhandler=%s\n", plan->act_count, plan->endless,
-		plan->user_handler == NULL ? "" : plan->user_handler);
+	fprintf(file, "acts=%zu\nendless=%d\nhandler=%s\nscratch=%d\n", plan->act_count,
+		plan->endless, plan->user_handler == NULL ? "" : plan->user_handler,
+		plan->conninfo != NULL);
+	if (plan->text == NULL)
+		write_faults(file, plan);
 }
 
 /* What the run was asked to play, to play it again. */
@@ -256,120 +269,4 @@ int run_play(struct run *run, struct verdict *verdict, struct error *err)
 		return -1;
 	}
 	return status;
-}
-
-/* --- judging anew ------------------------------------------------------------------------------- */
-
-/* Whether prune left nothing to judge, as it does in a run without an end. */
-static bool is_pruned(const char *folder)
-{
-	char *histories = NULL;
-	char *verdict = NULL;
-	bool pruned = asprintf(&histories, "%s/database.log", folder) >= 0 &&
-		      asprintf(&verdict, "%s/verdict.json", folder) >= 0 &&
-		      access(histories, F_OK) != 0 && access(verdict, F_OK) == 0;
-
-	free(histories);
-	free(verdict);
-	return pruned;
-}
-
-static struct verdict_act *add_act(struct verdict_run *judged, const char *folder,
-				   struct error *err)
-{
-	const char *slash = strrchr(folder, '/');
-	struct verdict_act *act = array_grow(&judged->acts, &judged->act_count,
-					     sizeof(*judged->acts));
-
-	if (act != NULL)
-		act->name = strdup(slash == NULL ? folder : slash + 1);
-	if (act == NULL || act->name == NULL)
-		error_set(err, ERROR_RETRY, "out of memory");
-	return act == NULL || act->name == NULL ? NULL : act;
-}
-
-static int judge_act(const char *folder, bool endless, struct verdict_run *judged,
-		     struct error *err)
-{
-	struct verdict_act *act = add_act(judged, folder, err);
-	int status = -1;
-
-	if (act != NULL && endless && is_pruned(folder))
-		status = verdict_read(&act->verdict, folder, err);
-	else if (act != NULL)
-		status = checker_judge(folder, &act->verdict, err);
-	if (status == 0)
-		verdict_add(&judged->whole, &act->verdict);
-	return status;
-}
-
-/* The folder of one act, or nothing that can be judged. */
-static int judge_lone_act(const char *folder, struct verdict_run *judged, struct error *err)
-{
-	char *path = NULL;
-	int found;
-
-	if (asprintf(&path, "%s/act", folder) < 0)
-		return error_set(err, ERROR_RETRY, "out of memory");
-	found = access(path, R_OK);
-	free(path);
-	if (found != 0)
-		return error_set_errno(err, ERROR_INPUT, errno,
-				       "%s: no folder of a run or of an act of one", folder);
-	return judge_act(folder, false, judged, err);
-}
-
-/* Acts that are not there may have been anything. */
-static void judge_missing(const struct facts *facts, size_t found, struct verdict *verdict)
-{
-	int64_t acts = facts_number(facts, "acts", 0);
-
-	if (verdict->valid == VERDICT_VALID && verdict->fault_count == 0)
-		say_nothing_injected(verdict);
-	if (verdict->valid != VERDICT_VALID || facts_number(facts, "endless", 0) != 0)
-		return;
-	if (facts_number(facts, "cut_off", 0) == 0 && (int64_t)found >= acts)
-		return;
-	verdict->valid = VERDICT_UNKNOWN;
-	snprintf(verdict->why, sizeof(verdict->why),
-		 "the run was cut off: %zu of its %" PRId64 " acts are there", found, acts);
-}
-
-static int judge_acts(const char *folder, const glob_t *acts, struct verdict_run *judged,
-		      struct error *err)
-{
-	struct facts *facts = facts_read(folder, "run", err);
-	int status = facts == NULL ? -1 : 0;
-
-	for (size_t i = 0; i < acts->gl_pathc && status == 0; i++)
-		status = judge_act(acts->gl_pathv[i], facts_number(facts, "endless", 0) != 0,
-				   judged, err);
-	if (status == 0)
-		judge_missing(facts, acts->gl_pathc, &judged->whole);
-	facts_free(facts);
-	return status;
-}
-
-struct verdict_run *run_judge(const char *folder, struct error *err)
-{
-	struct verdict_run *judged = calloc(1, sizeof(*judged)); /* large */
-	glob_t acts = { 0 };
-	char *pattern = NULL;
-	int status;
-
-	if (judged == NULL || asprintf(&pattern, "%s/[0-9]*-*", folder) < 0) {
-		error_set(err, ERROR_RETRY, "out of memory");
-		free(judged);
-		return NULL;
-	}
-	if (glob(pattern, GLOB_ONLYDIR, NULL, &acts) != 0)
-		acts.gl_pathc = 0;
-	free(pattern);
-	status = acts.gl_pathc == 0 ? judge_lone_act(folder, judged, err)
-				    : judge_acts(folder, &acts, judged, err);
-	globfree(&acts);
-	if (status == 0)
-		return judged;
-	verdict_run_free(judged);
-	return NULL;
 }

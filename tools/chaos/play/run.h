@@ -53,7 +53,4 @@ struct run {
 /* Plays and judges. *verdict is set on success. */
 int run_play(struct run *run, struct verdict *verdict, struct error *err);
 
-/* Judges a run's folder, or an act's, anew, and writes nothing into it. NULL on error; the caller's. */
-struct verdict_run *run_judge(const char *folder, struct error *err);
-
 #endif

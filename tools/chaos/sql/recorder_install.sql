@@ -28,7 +28,9 @@ create function locum_chaos.on_job_insert() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
 	insert into locum_chaos.event (kind, job, state)
-	select 'submit', id, state::text || ' ' || translate(handler, ' ', '_') from new_rows;
+	select 'submit', id, state::text || ' ' || translate(handler, ' ', '_') || ' ' || max_attempts
+		|| ' ' || on_interrupt::text
+	from new_rows;
 	return null;
 end
 $$;

@@ -137,7 +137,7 @@ static void drop_played(struct plan *plan)
 }
 
 /* Acts that have nothing left go behind the others. */
-static int drop_acts(struct plan *plan, struct error *err)
+int scratch_spare(struct plan *plan, struct error *err)
 {
 	size_t kept = 0;
 
@@ -167,7 +167,7 @@ int scratch_use(struct cli *cli, bool yes, struct plan *plan, struct error *err)
 			"faults go to the database of -d: say --yes, or answer on a terminal");
 	if (refuse_jobs(cli, err) != 0 || (!yes && ask(cli, err) != 0))
 		return -1;
-	if (drop_acts(plan, err) != 0)
+	if (scratch_spare(plan, err) != 0)
 		return -1;
 	if (plan->skip_count > 0 && !cli->quiet)
 		cli_say("%zu faults are left out; the report lists them, and why",

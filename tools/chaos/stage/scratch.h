@@ -12,4 +12,7 @@
  * the plan. Nothing to do when cli->conninfo is NULL. */
 int scratch_use(struct cli *cli, bool yes, struct plan *plan, struct error *err);
 
+/* Takes what would hurt the server itself, or needs another stage, out of the plan. */
+int scratch_spare(struct plan *plan, struct error *err);
+
 #endif
