@@ -1,13 +1,40 @@
 -- Bulk submission, in the caller's transaction: how the jobs of locum.submit_arrays become rows.
 
--- locum.insert_plain(…): inserts jobs that have nothing special, and returns their ids in order. Joins by hashing,
--- for the lists are long.
+-- locum.insert_line(…): inserts jobs that have nothing special into one queue, and returns their ids in order. What
+-- unnests in a select list comes one by one and in order, and is stored nowhere on its way.
+create or replace function locum.insert_line(handlers text[], payloads text[], queue text, priorities int[])
+returns bigint[]
+language plpgsql set search_path = pg_catalog, locum, pg_temp as $$
+declare
+	stored bigint[];
+	place constant int := locum.queue_id(insert_line.queue);
+begin
+	with line as (
+		insert into locum.job (queue_id, state, priority, lane, handler, payload)
+		select place, 'pending', coalesce(g.priority, LIMIT_PRIORITY_DEFAULT), 1, g.handler,
+			coalesce(g.payload, '{}')::json
+		from (
+			select unnest(handlers) as handler, unnest(payloads) as payload,
+				unnest(priorities) as priority
+		) as g
+		returning id
+	)
+	select array_agg(id) into stored from line;
+	perform locum.wake(insert_line.queue, handler)
+	from (select distinct unnest(handlers) as handler) as served
+	where exists (select from locum.agent where idle);
+	return stored;
+end
+$$;
+
+-- locum.insert_plain(…): insert_line for jobs of many queues. Joins by hashing, for the lists are long.
 create or replace function locum.insert_plain(handlers text[], payloads text[], queues text[], priorities int[])
-returns setof bigint
+returns bigint[]
 language plpgsql set search_path = pg_catalog, locum, pg_temp set enable_hashjoin = on
 	set enable_nestloop = off set enable_mergejoin = off set jit = off as $$
+declare
+	stored bigint[];
 begin
-	return query
 	with given as materialized (
 		select n, handler, coalesce(payload, '{}')::json as payload, coalesce(queue, 'default') as queue,
 			coalesce(priority, LIMIT_PRIORITY_DEFAULT) as priority
@@ -19,13 +46,16 @@ begin
 	), woken as (
 		select count(locum.wake(name, handler))
 		from (select distinct g.queue as name, g.handler from given g) as served
+	), line as (
+		insert into locum.job (queue_id, state, priority, lane, handler, payload)
+		select q.id, 'pending', g.priority, 1, g.handler, g.payload
+		from woken, given g
+		join queue q on q.name = g.queue
+		order by g.n
+		returning id
 	)
-	insert into locum.job (queue_id, state, priority, lane, handler, payload)
-	select q.id, 'pending', g.priority, 1, g.handler, g.payload
-	from woken, given g
-	join queue q on q.name = g.queue
-	order by g.n
-	returning job.id;
+	select array_agg(id) into stored from line;
+	return stored;
 end
 $$;
 

@@ -10,10 +10,20 @@ language sql immutable set search_path = pg_catalog, pg_temp as $$
 		hash_array_extended(options::text[], 0)], 0)
 $$;
 
--- locum.store_jobs(…): submit_arrays without its request. Most jobs have neither key nor options.
+-- locum.only_queue(handlers text[], queues text[]): the queue that all the jobs go to, or null.
+create or replace function locum.only_queue(handlers text[], queues text[]) returns text
+language sql immutable as $$
+	select case when queues is null and cardinality(handlers) > 0 then 'default'
+		when cardinality(handlers) = cardinality(queues) and queues[1] = all(queues) then queues[1] end
+$$;
+
+-- locum.store_jobs(…): submit_arrays without its request. Most jobs have neither key nor options, and most
+-- batches one queue.
 create or replace function locum.store_jobs(handlers text[], payloads text[], queues text[],
 	priorities int[], keys text[], options json[]) returns bigint[]
 language plpgsql set search_path = pg_catalog, locum, pg_temp as $$
+declare
+	queue constant text := locum.only_queue(handlers, queues);
 begin
 	if num_nonnulls(variadic keys) > 0 or num_nonnulls(variadic options) > 0 then
 		if exists (
@@ -28,7 +38,8 @@ begin
 		end if;
 		return locum.insert_until_seen(handlers, payloads, queues, priorities, keys, options);
 	end if;
-	return array(select locum.insert_plain(handlers, payloads, queues, priorities));
+	return case when queue is not null then locum.insert_line(handlers, payloads, queue, priorities)
+		else locum.insert_plain(handlers, payloads, queues, priorities) end;
 exception when data_exception or integrity_constraint_violation then
 	perform locum.check_jobs(handlers, payloads, queues, priorities, keys, options);
 	raise;
