@@ -107,9 +107,10 @@ create table locum.job (
 	checkpoint json,                            -- what a run left to the next one
 	progress json,                              -- {"percent", "message"}, as it said last
 	history jsonb,                              -- one object per earlier run or claim that ended badly
-	constraint job_ready_has_lane check ((state = 'pending') = (coalesce(lane, -1) >= 0)),
+	-- In few words: the server reads the text of checks anew in each statement that writes to the table.
+	constraint job_ready_has_lane check ((lane >= 0) is true = (state = 'pending')),
 	constraint job_claimed_has_owner check (
-		(state in ('assigned', 'active')) = (claim_id is not null)
+		(state = any ('{assigned,active}')) = (claim_id is not null)
 		and (claim_id is null) = (incarnation is null)
 	),
 	constraint job_active_has_start check (state <> 'active' or started_at is not null)

@@ -36,6 +36,9 @@ entries() {
 		if (kind == "STATE") {
 			if (part[3] != "UNFINISHED" && part[3] != "TERMINAL")
 				fail("a state is UNFINISHED or TERMINAL, not " part[3])
+			if (last == "TERMINAL" && part[3] != last)
+				fail("an unfinished state below a terminal one: " text)
+			last = part[3]
 			name[part[1]] = part[2]
 			terminal[part[1]] = part[3] == "TERMINAL"
 			print "STATE", part[2], part[3]
@@ -89,6 +92,11 @@ names() {
 	}' "$table"
 }
 
+# The states of the type are in the order of the file: all below this one are unfinished.
+first_terminal() {
+	awk '$3 == "TERMINAL" { printf "'\''%s'\''", $2; exit }' "$table"
+}
+
 edges() {
 	awk '
 	$1 == "EDGE" && !(($2, $4) in seen) {
@@ -98,14 +106,15 @@ edges() {
 	}' "$table"
 }
 
-# A check that keeps the states of one table; it is made anew only when the list has changed,
-# because that locks the table against everything. The constraint's comment holds the list.
+# A check that keeps the states of one table; it is made anew only when it has changed, because that locks the table
+# against everything. The constraint's comment holds the condition. It is a comparison and no list, because the
+# server reads its text in each statement that writes to the table.
 check_sql() {
 	cat <<SQL
 
 do \$check\$
 declare
-	wanted constant text := \$list\$$3\$list\$;
+	wanted constant text := \$condition\$$3\$condition\$;
 	present text;
 begin
 	select obj_description(oid, 'pg_constraint') into present
@@ -117,7 +126,7 @@ begin
 	if found then
 		alter table locum.$1 drop constraint $2;
 	end if;
-	alter table locum.$1 add constraint $2 check (state in ($3));
+	alter table locum.$1 add constraint $2 check ($3);
 	execute format('comment on constraint $2 on locum.$1 is %L', wanted);
 end
 \$check\$;
@@ -146,8 +155,8 @@ as \$body\$
 	select \$1 in ($(names TERMINAL))
 \$body\$;
 SQL
-	check_sql job job_state_is_unfinished "$(names UNFINISHED)"
-	check_sql finished finished_state_is_terminal "$(names TERMINAL)"
+	check_sql job job_state_is_unfinished "state < $(first_terminal)"
+	check_sql finished finished_state_is_terminal "state >= $(first_terminal)"
 }
 
 diagram() {
