@@ -20,6 +20,7 @@ enum {
 	PASSED_MOST =
 		8, /* claims that would have to wait for somebody; more wait for the next sweep */
 	HOUSE_INTERVAL_MS = 60000,
+	DAYS_INTERVAL_MS = 3600000, /* the partitions, a week ahead */
 	HOUSE_CHUNK = 10000,
 };
 
@@ -33,6 +34,7 @@ struct task {
 struct reaper {
 	const struct config *config;
 	struct primary *primary;
+	int64_t days_due_ms; /* next time that partitions are made and dropped */
 	pthread_t thread;
 	pthread_mutex_t lock; /* guards first, self, fleet_size, stopping */
 	pthread_cond_t changed;
@@ -192,16 +194,26 @@ static int bury(struct reaper *reaper, struct db *db, const struct task *task, s
 	return 0;
 }
 
-static int keep_house(struct reaper *reaper, struct db *db, struct error *err)
+static int keep_days(struct db *db, struct error *err)
 {
 	int made = partition_prepare(db, err);
 	int dropped = made < 0 ? -1 : partition_drop(db, err);
-	int deleted = HOUSE_CHUNK;
 
-	if (dropped < 0)
-		return -1;
 	if (dropped > 0)
 		log_info("old partitions dropped", log_number("commands", dropped));
+	return dropped < 0 ? -1 : 0;
+}
+
+static int keep_house(struct reaper *reaper, struct db *db, struct error *err)
+{
+	int64_t now_ms = clock_monotonic_ms();
+	int deleted = HOUSE_CHUNK;
+
+	if (now_ms >= reaper->days_due_ms) {
+		if (keep_days(db, err) != 0)
+			return -1;
+		reaper->days_due_ms = now_ms + DAYS_INTERVAL_MS;
+	}
 	while (deleted == HOUSE_CHUNK && !is_stopping(reaper))
 		deleted = house_keep(db, HOUSE_CHUNK, err);
 	return deleted < 0 ? -1 : 0;
