@@ -94,6 +94,7 @@ struct pump {
 	size_t receipt_count;
 
 	int64_t confirm_due_ms;
+	int64_t completed_ms; /* when the last completion was sent */
 	int64_t write_due_ms; /* next time that started jobs are written as active */
 	int64_t scan_due_ms;
 	int64_t sweep_due_ms;

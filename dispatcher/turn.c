@@ -11,6 +11,7 @@
 #include "db/job.h"
 #include "db/sqlstate.h"
 #include "dispatcher/completer.h"
+#include "dispatcher/gathering.h"
 #include "dispatcher/intake.h"
 #include "dispatcher/probation.h"
 
@@ -194,9 +195,7 @@ static void give_receipts_back(struct pump *pump, const struct turn *turn)
 
 static void add_completion(struct pump *pump, struct turn *turn, int64_t now_ms)
 {
-	struct error err = { ERROR_NONE, "", "" };
-
-	turn->batch = outbox_send(pump->outbox, now_ms, &err);
+	turn->batch = gathering_send(pump, now_ms);
 	if (turn->batch == NULL) {
 		pump->careful = false;
 		return;
@@ -485,8 +484,8 @@ int64_t turn_due_ms(const struct pump *pump)
 
 	if (ledger_count(pump->ledger) > 0 && pump->write_due_ms < due_ms)
 		due_ms = pump->write_due_ms;
-	if (outbox_due_ms(pump->outbox) < due_ms)
-		due_ms = outbox_due_ms(pump->outbox);
+	if (gathering_due_ms(pump) < due_ms)
+		due_ms = gathering_due_ms(pump);
 	for (int i = 0; may_claim(pump) && i < pump->agent_count; i++) {
 		int64_t claim_ms = claimer_due_ms(pump->claimers[i]);
 
