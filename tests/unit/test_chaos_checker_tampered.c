@@ -273,6 +273,32 @@ static void a_claim_given_back_in_peace_that_no_worker_tells_of_is_unknown(void 
 	UNKNOWN("the log of B does not tell of a claim that it gave back");
 }
 
+static void an_answer_that_was_dropped_without_anybody_who_asks_is_unknown(void **state)
+{
+	CHANGE(ACT, "demand_harm=16", "demand_commit-answer-dropped=0");
+	inject(state, "inject 1 commit-answer-dropped 0");
+	UNKNOWN("no worker's log tells of the unknown fate after commit-answer-dropped (bout 1)");
+}
+
+static void settle_and_hear_of_a_loss(void **state)
+{
+	CHANGE(B, "3799000 complete k2 2:completed:c3\n3801000 answer k2 2:accepted\n",
+	       "3801000 reassigned 2 c3\n");
+}
+
+static void a_loss_instead_of_an_end_is_unknown(void **state)
+{
+	settle_and_hear_of_a_loss(state);
+	UNKNOWN("the log of B does not tell of the end of job 2");
+}
+
+static void a_loss_instead_of_an_end_is_right_where_servers_forget(void **state)
+{
+	CHANGE(ACT, "demand_harm=16", "demand_harm=128");
+	settle_and_hear_of_a_loss(state);
+	chaos_history_accepted(*state);
+}
+
 static void a_last_read_that_is_missing_loses_nothing(void **state)
 {
 	chaos_history_omit(*state, CHAOS_HISTORY_FINAL);
@@ -423,6 +449,9 @@ static const struct CMUnitTest HISTORIES[] = {
 	CHAOS_HISTORY_TEST(a_start_that_its_worker_does_not_tell_of_is_unknown),
 	CHAOS_HISTORY_TEST(a_lost_run_that_effects_do_not_tell_of_is_unknown),
 	CHAOS_HISTORY_TEST(a_claim_given_back_in_peace_that_no_worker_tells_of_is_unknown),
+	CHAOS_HISTORY_TEST(an_answer_that_was_dropped_without_anybody_who_asks_is_unknown),
+	CHAOS_HISTORY_TEST(a_loss_instead_of_an_end_is_unknown),
+	CHAOS_HISTORY_TEST(a_loss_instead_of_an_end_is_right_where_servers_forget),
 	CHAOS_HISTORY_TEST(a_last_read_that_is_missing_loses_nothing),
 };
 

@@ -202,6 +202,7 @@ struct check {
 	/* workers */
 	struct check_times conflicts;
 	struct check_times attempts;
+	struct check_times unknowns; /* completions of unknown fate */
 
 	/* waits */
 	bool has_latencies;                         /* a bout demands some */

@@ -258,8 +258,8 @@ static bool take_ended(struct check *check, int64_t at_us, char **words, size_t 
 			       : number != 0));
 	if (is_wrong && check->verdict->crashes++ == 0)
 		snprintf(check->verdict->why, VERDICT_TEXT,
-			 asked == 0 ? "%s ended by itself: %s %s"
-				    : "%s was to end, and ended otherwise: %s %s",
+			 asked == 0 ? "process %s ended by itself: %s %s"
+				    : "process %s was to end, and ended otherwise: %s %s",
 			 words[1], words[3], words[4]);
 	return true;
 }

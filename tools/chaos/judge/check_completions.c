@@ -185,6 +185,7 @@ bool check_completions_unknown(struct check *check, int64_t at_us, char **words,
 	struct check_completion *completion = completion_of(check->own, words[1]);
 
 	(void)count;
+	check_read_time(check, &check->unknowns, at_us);
 	check_workers_note_life(check, at_us);
 	if (completion != NULL && !completion->unknown) {
 		completion->unknown = true;

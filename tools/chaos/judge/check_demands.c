@@ -281,6 +281,22 @@ static bool is_spared(const struct check *check, const struct check_bout *bout)
 	return true;
 }
 
+/* What makes the fate of commits unknown leaves somebody who did not know; beside another fault, who may be gone. */
+static void judge_unknowns(struct check *check, const struct check_bout *bout)
+{
+	const char *name = check->verdict->faults[bout->fault].name;
+
+	for (size_t i = 0; i < check->bout_count; i++)
+		if (&check->bouts[i] != bout && check->bouts[i].injected_us <= bout->settled_us &&
+		    check->bouts[i].settled_us >= bout->injected_us)
+			return;
+	if (strncmp(name, "commit-answer", strlen("commit-answer")) == 0 && bout->witnesses > 0 &&
+	    !check_read_any(&check->unknowns, bout->injected_us, bout->settled_us))
+		check_read_gap(check,
+			       "no worker's log tells of the unknown fate after %s (bout %d)", name,
+			       bout->number);
+}
+
 /* A bout of a pair demands only what the other one demands too. */
 static void judge_bout(struct check *check, struct check_bout *bout)
 {
@@ -292,6 +308,7 @@ static void judge_bout(struct check *check, struct check_bout *bout)
 	bout->empty = (bout->demands & (FAULT_RECLAIM | FAULT_MASS)) != 0 && deaths > 0 &&
 		      reclaims_in(check, bout) == 0;
 	bout->spared = is_spared(check, bout);
+	judge_unknowns(check, bout);
 	if ((demands & FAULT_NO_DEATH) != 0 && deaths > 0)
 		break_bout(check, bout, "a dispatcher was declared dead");
 	if ((demands & FAULT_NO_CONFLICT) != 0 &&

@@ -16,6 +16,12 @@ static bool was_unheard(const struct check *check, const struct check_job *job,
 	return life->is_dead && life->contact_us <= ended_us(check, job) + CHECK_SLACK_US;
 }
 
+/* Where a server that forgot may have answered, a worker may have been told that its job was reassigned. */
+static bool is_told(const struct check *check, const struct check_job *job)
+{
+	return (job->flags & (CHECK_TOLD_END | (check->may_lose ? CHECK_LOST : 0))) != 0;
+}
+
 static void judge_worker(struct check *check, int64_t id, const struct check_job *job)
 {
 	const struct check_life *life = check_lives_of(check, job);
@@ -30,7 +36,7 @@ static void judge_worker(struct check *check, int64_t id, const struct check_job
 	else if ((job->flags & (CHECK_STARTED | CHECK_BEGUN)) == CHECK_STARTED)
 		check_read_gap(check, "the log of %s does not tell that job %" PRId64 " was begun",
 			       life->name, id);
-	else if ((job->flags & CHECK_TOLD_END) == 0 && !was_unheard(check, job, life))
+	else if (!is_told(check, job) && !was_unheard(check, job, life))
 		check_read_gap(check, "the log of %s does not tell of the end of job %" PRId64,
 			       life->name, id);
 }

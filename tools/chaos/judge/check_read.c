@@ -117,7 +117,8 @@ static void say_wrong(const struct check *check, char **words, size_t count, boo
 			  " lines stand before: some were taken out, or put in",
 			  check->file, check->line, words[1], check->line - 1);
 	else
-		error_set(err, ERROR_INPUT, "%s:%" PRId64 ": %s: not a record of this history",
+		error_set(err, ERROR_INPUT,
+			  "%s:%" PRId64 ": \"%s\" cannot stand here, or has wrong fields",
 			  check->file, check->line, words[0]);
 }
 

@@ -231,6 +231,7 @@ static void fini(struct check *check)
 	free(check->ends);
 	free(check->conflicts.at_us);
 	free(check->attempts.at_us);
+	free(check->unknowns.at_us);
 }
 
 /* Against a record of the database that is not whole, all the others would seem to lie. */
