@@ -7,9 +7,9 @@ create or replace function locum.queue_id(queue text) returns int
 language plpgsql as $$
 declare
 	found int;
+	-- Against locum.queue_delete; the query is later than the lock. An assignment costs less than "perform".
+	locked constant text := pg_advisory_xact_lock_shared(hashtext('locum.queue_id'), hashtext(queue_id.queue));
 begin
-	-- Against locum.queue_delete; the query is later than the lock.
-	perform pg_advisory_xact_lock_shared(hashtext('locum.queue_id'), hashtext(queue_id.queue));
 	select q.id into found from locum.queue q where q.name = queue_id.queue;
 	if found is null then
 		perform locum.check_name('queue', queue_id.queue);
@@ -123,6 +123,7 @@ declare
 	earlier bigint[];
 	follow_ups json;
 	stored bigint;
+	woken text; -- assigned, which costs less than "perform"
 begin
 	-- Most jobs have nothing special, and nothing wrong: they need not pay for what others may have.
 	if num_nonnulls(run_at, delay, key, request_id, max_attempts, timeout, expires, traceparent, retry_delay,
@@ -134,7 +135,7 @@ begin
 		values (locum.queue_id(submit.queue), 'pending', submit.priority, 1, submit.handler,
 			submit.payload)
 		returning id into stored;
-		perform locum.wake(submit.queue, submit.handler);
+		woken := locum.wake(submit.queue, submit.handler);
 		return stored;
 	end if;
 	option := row(submit.handler, submit.queue, submit.priority, submit.run_at,

@@ -66,6 +66,8 @@ language sql stable as $$
 	select coalesce(least((option).expires, (option).retry_delay, (option).retry_cap) >= interval '0', true)
 		and coalesce(greatest((option).delay, (option).timeout, (option).expires, (option).retry_delay,
 			(option).retry_cap) <= make_interval(days => LIMIT_WAIT_DAYS), true)
+		and coalesce((option).timeout >= interval '1 millisecond', true)
+		and coalesce(octet_length((option).traceparent) <= LIMIT_KEY_BYTES, true)
 		and coalesce(octet_length((option).submitted_by) between 1 and LIMIT_KEY_BYTES, true)
 		and coalesce(isfinite((option).run_at), true)
 $$;
@@ -112,7 +114,8 @@ begin
 			(option).retry_backoff::locum.retry_backoff, priority,
 			case when due is null then 1 when due <= now() then 0 end,
 			coalesce((option).max_attempts, LIMIT_ATTEMPTS_DEFAULT),
-			case when locum.option_fits(option) then handler end,
+			case when locum.option_fits(option)
+				and coalesce(octet_length(g.key) between 1 and LIMIT_KEY_BYTES, true) then handler end,
 			coalesce((option).submitted_by, session_user), g.key, (option).traceparent, payload,
 			case when (option).labels is not null then locum.label_set((option).labels) end,
 			case when (option)."then" is not null then locum.follow_up_set((option)."then") end

@@ -21,18 +21,16 @@ create domain locum.name as text check (
 	octet_length(value) between 1 and LIMIT_NAME_BYTES and value !~ '[[:cntrl:]]'
 );
 
--- Domains, not checks on the table: each claim would check the row again, and read the whole payload for it. Besides,
--- the server reads the text of a table's checks anew in each statement that writes to it.
+-- Domains, not checks on the table: each claim would check the row again, and read the whole payload for it. A domain
+-- is prepared in each statement that inserts, so that options that are mostly null have none: locum.check_job and
+-- locum.option_fits look at them.
 create domain locum.payload as json check (octet_length(value::text) <= LIMIT_PAYLOAD_BYTES);
 
 create domain locum.result as json check (octet_length(value::text) <= LIMIT_RESULT_BYTES);
 
 create domain locum.key as text check (octet_length(value) between 1 and LIMIT_KEY_BYTES);
-create domain locum.trace as text check (octet_length(value) <= LIMIT_KEY_BYTES);
 create domain locum.priority as smallint check (value between 0 and LIMIT_PRIORITY_MAX);
 create domain locum.attempts as smallint check (value between 1 and LIMIT_ATTEMPTS_MAX);
-create domain locum.timeout_ms as bigint check (value > 0);
-create domain locum.pause_ms as bigint check (value between 0 and LIMIT_WAIT_DAYS * 86400000::bigint);
 
 -- The options of a job by the names that submissions give them; a null is the option's default. The payload
 -- and the request_id go beside it.
@@ -66,6 +64,23 @@ create table locum.queue (
 );
 create index queue_keeps_none on locum.queue (id) where keep_finished = '0';
 
+-- What must be true of each row of locum.job: an unfinished state; a job that is pending, and no other, stands in a
+-- lane; one that is claimed, and no other, has an owner; one that is active has a start. A function in PL/pgSQL,
+-- because the server reads the text of a table's checks anew in each statement that writes to it.
+create function locum.job_is_sound(state locum.job_state, lane smallint, claim_id uuid, incarnation uuid,
+	started_at timestamptz) returns boolean
+language plpgsql immutable parallel safe as $$
+begin
+	return case state
+		when 'pending' then coalesce(lane >= 0, false) and claim_id is null and incarnation is null
+		when 'assigned' then coalesce(lane < 0, true) and claim_id is not null and incarnation is not null
+		when 'active' then coalesce(lane < 0, true) and claim_id is not null and incarnation is not null
+			and started_at is not null
+		else state < 'completed' and coalesce(lane < 0, true) and claim_id is null and incarnation is null
+	end;
+end
+$$;
+
 -- One row per unfinished job. Completion moves the row to locum.finished.
 create table locum.job (
 	-- What is never null comes first, by width: the server finds these columns without walking over the others.
@@ -91,15 +106,15 @@ create table locum.job (
 	expires_at timestamptz,                     -- not started after
 	retry_of bigint,                            -- the finished job that this one repeats
 	follows bigint,                             -- the job whose end submitted this one
-	timeout_ms locum.timeout_ms,
-	retry_delay_ms locum.pause_ms,              -- locum.retry_pause_ms says what these three mean
-	retry_cap_ms locum.pause_ms,
+	timeout_ms bigint,
+	retry_delay_ms bigint,                      -- locum.retry_pause_ms says what these three mean
+	retry_cap_ms bigint,
 	retry_backoff locum.retry_backoff,
 	handler locum.name not null,
 	submitted_by locum.key not null default session_user,
 	payload locum.payload not null default '{}',
-	key locum.key,
-	traceparent locum.trace,
+	key text,
+	traceparent text,
 	labels jsonb,                               -- as locum.label_set makes it
 	follow_ups json,                            -- as locum.follow_up_set makes it
 	error text,                                 -- of the last run that failed
@@ -107,13 +122,7 @@ create table locum.job (
 	checkpoint json,                            -- what a run left to the next one
 	progress json,                              -- {"percent", "message"}, as it said last
 	history jsonb,                              -- one object per earlier run or claim that ended badly
-	-- In few words: the server reads the text of checks anew in each statement that writes to the table.
-	constraint job_ready_has_lane check ((lane >= 0) is true = (state = 'pending')),
-	constraint job_claimed_has_owner check (
-		(state = any ('{assigned,active}')) = (claim_id is not null)
-		and (claim_id is null) = (incarnation is null)
-	),
-	constraint job_active_has_start check (state <> 'active' or started_at is not null)
+	constraint job_is_sound check (locum.job_is_sound(state, lane, claim_id, incarnation, started_at))
 ) with (
 	fillfactor = 85,
 	autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 20000,

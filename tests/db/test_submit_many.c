@@ -105,6 +105,9 @@ static void a_wrong_line_is_named_and_nothing_is_stored(void **state)
 		{ "{\"handler\": \"h\", \"delay\": 5}", "delay must be a string, not number" },
 		{ "{\"handler\": \"h\", \"priority\": true}",
 		  "priority must be a number, not boolean" },
+		{ "{\"handler\": \"h\", \"key\": \"\"}", "the key is empty" },
+		{ "{\"handler\": \"h\", \"timeout\": \"0\"}",
+		  "the timeout must be 1ms or more, not 00:00:00" },
 		{ NULL, "the handler has no name" },
 	};
 	struct database *d = *state;
@@ -194,6 +197,20 @@ static void submit_many_is_in_the_callers_transaction(void **state)
 		       "select locum.submit_many(array['{\"handler\": \"h\"}', '{}']::json[])");
 }
 
+static void a_text_that_is_too_long_is_refused_in_bulk(void **state)
+{
+	struct database *d = *state;
+
+	assert_refused(d, "22023 the key has 256 bytes; at most 255 are allowed|1",
+		       "select locum.submit_many(array[json_build_object('handler', 'h', 'key', "
+		       "repeat('k', 256))])");
+	assert_refused(d, "22023 the key has 256 bytes; at most 255 are allowed|1",
+		       "select locum.submit_arrays(null, '{h}', keys => array[repeat('k', 256)])");
+	assert_refused(d, "22023 the traceparent has 256 bytes; at most 255 are allowed|1",
+		       "select locum.submit_many(array[json_build_object('handler', 'h', "
+		       "'traceparent', repeat('t', 256))])");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -204,6 +221,7 @@ int main(void)
 		DATABASE_TEST(a_request_is_stored_once),
 		DATABASE_TEST(nothing_is_nothing),
 		DATABASE_TEST(many_keys_are_quick),
+		DATABASE_TEST(a_text_that_is_too_long_is_refused_in_bulk),
 		DATABASE_TEST(submit_many_is_in_the_callers_transaction),
 	};
 

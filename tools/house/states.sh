@@ -2,7 +2,7 @@
 # states.sh functions|type|diagram STATES_DEF: what is derived from the table of job states.
 #
 #   functions  SQL that may run any number of times: locum.state_edge_is_legal(from, to),
-#              locum.state_is_terminal(state), and the checks on locum.job and locum.finished
+#              locum.state_is_terminal(state), and the check on locum.finished
 #   type       create type locum.job_state
 #   diagram    a Mermaid state diagram
 #
@@ -155,7 +155,6 @@ as \$body\$
 	select \$1 in ($(names TERMINAL))
 \$body\$;
 SQL
-	check_sql job job_state_is_unfinished "state < $(first_terminal)"
 	check_sql finished finished_state_is_terminal "state >= $(first_terminal)"
 }
 
