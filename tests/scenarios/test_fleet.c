@@ -13,6 +13,7 @@
 enum {
 	MANY = 20,
 	JOBS_EACH = 2,
+	DEATH_MS = 5000,
 	/* Who is alive may be late on a machine that has just lost so many, or stands still now and then. */
 	SLACK_MS = 20000,
 };
@@ -27,8 +28,8 @@ static void start_many(struct scenario *s, struct scenario_daemon **victims, int
 		snprintf(name, sizeof(name), "victim%d", i);
 		victims[i] = scenario_daemon(
 			s, name,
-			"log_level = \"info\" ping_death_interval = \"3s\" agent \"main\" { size = %d }",
-			(int)JOBS_EACH);
+			"log_level = \"info\" ping_death_interval = \"%dms\" agent \"main\" { size = %d }",
+			(int)DEATH_MS, (int)JOBS_EACH);
 		scenario_launch(s, victims[i], NULL);
 	}
 	scenario_await(s, "select count(*) = %d from locum.agent", count);
@@ -58,7 +59,7 @@ static void assert_taken_over(struct scenario *s, int victims)
 	assert_int_equal(database_int(s->database, "select sum(reclaimed) from locum.death"), jobs);
 	if (database_int(s->database,
 			 "select max(extract(epoch from reclaimed_at - last_ping)) * 1000 "
-			 "from locum.death") > 3000 + 2 * SCENARIO_SCAN_MS + SLACK_MS)
+			 "from locum.death") > DEATH_MS + 2 * SCENARIO_SCAN_MS + SLACK_MS)
 		scenario_fail(s, "it took too long");
 }
 
@@ -69,7 +70,7 @@ static void three_dead_are_reaped_together_by_the_one_that_is_left(void **state)
 	struct scenario_daemon *victims[DEAD];
 
 	start_many(s, victims, DEAD);
-	scenario_start(s, "survivor", "scan_interval = \"1s\" ping_death_interval = \"6s\"");
+	scenario_start(s, "survivor", "scan_interval = \"1s\" ping_death_interval = \"10s\"");
 	kill_all(s, victims, DEAD);
 	scenario_let(s, "gate", DEAD * JOBS_EACH);
 	scenario_await_finished(s, DEAD * JOBS_EACH, "completed");
@@ -88,8 +89,8 @@ static void twenty_that_die_at_once_are_all_taken_over(void **state)
 	struct scenario_daemon *victims[MANY];
 
 	start_many(s, victims, MANY);
-	scenario_start(s, "one", "ping_death_interval = \"6s\"");
-	scenario_start(s, "two", "ping_death_interval = \"6s\"");
+	scenario_start(s, "one", "ping_death_interval = \"10s\"");
+	scenario_start(s, "two", "ping_death_interval = \"10s\"");
 	kill_all(s, victims, MANY);
 	assert_taken_over(s, MANY);
 }
@@ -106,7 +107,7 @@ static void several_reapers_of_one_corpse_reclaim_once_and_without_an_error(void
 		char name[32];
 
 		snprintf(name, sizeof(name), "reaper%d", i);
-		reapers[i] = scenario_start(s, name, "ping_death_interval = \"6s\"");
+		reapers[i] = scenario_start(s, name, "ping_death_interval = \"10s\"");
 	}
 	kill_all(s, &victim, 1);
 	assert_taken_over(s, 1);
