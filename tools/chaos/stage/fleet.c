@@ -42,6 +42,7 @@ struct member {
 	pid_t pid;
 	int asked;     /* the signal that is to end it, 0: none */
 	bool expected; /* a fault may end it in other ways, until the fleet is whole again */
+	bool settled;  /* the fleet was whole since it was started */
 	struct arrangement arrangement;
 };
 
@@ -124,7 +125,7 @@ static int await_member(struct fleet *fleet, struct member *member, int64_t time
 	if (ended != 1)
 		return ended;
 	fleet_ends_note(&fleet->stage->nemesis, member->name, member->pid, ended_as,
-			member->asked != 0 ? member->asked : -(int)member->expected);
+			fleet_ends_why(member->asked, member->expected, member->settled, ended_as));
 	member->pid = 0;
 	member->asked = 0;
 	if (status != NULL)
@@ -398,6 +399,7 @@ int fleet_start(struct fleet *fleet, int place, struct error *err)
 		return -1;
 	member->pid = 0;
 	member->asked = 0;
+	member->settled = false;
 	snprintf(program, sizeof(program), "%s/locumd", fleet->stage->programs);
 	snprintf(configuration, sizeof(configuration), "%s/locumd.conf", member->folder);
 	if (fleet_files_write(fleet->stage, member->folder, member->name,
@@ -462,10 +464,12 @@ static bool is_whole(struct fleet *fleet, int64_t *ready, struct error *err)
 	       strangers == 0;
 }
 
-static void expect_no_end(struct fleet *fleet)
+static void note_settled(struct fleet *fleet)
 {
-	for (int i = 0; i < fleet->size; i++)
+	for (int i = 0; i < fleet->size; i++) {
 		fleet->members[i].expected = false;
+		fleet->members[i].settled = true;
+	}
 }
 
 int fleet_settle(struct fleet *fleet, int64_t timeout_ms, struct error *err)
@@ -478,7 +482,7 @@ int fleet_settle(struct fleet *fleet, int64_t timeout_ms, struct error *err)
 		if (start_missing(fleet, err) != 0)
 			return -1;
 		if (is_whole(fleet, &ready, &last)) {
-			expect_no_end(fleet);
+			note_settled(fleet);
 			return 0;
 		}
 		if (clock_monotonic_ms() >= deadline_ms || atomic_load(fleet->stage->stop))

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <sysexits.h>
 
 #include "tools/chaos/stage/fleet.h"
 
@@ -21,6 +22,15 @@ void fleet_ends_note(struct history *nemesis, const char *name, pid_t pid, int s
 		note(nemesis, name, pid, "signal", WTERMSIG(status), asked);
 	else
 		note(nemesis, name, pid, "exit", WEXITSTATUS(status), asked);
+}
+
+int fleet_ends_why(int asked, bool expected, bool settled, int status)
+{
+	const bool unavailable = WIFEXITED(status) && WEXITSTATUS(status) == EX_UNAVAILABLE;
+
+	if (asked != 0)
+		return asked;
+	return expected || (unavailable && !settled) ? -1 : 0;
 }
 
 /* --- agents ------------------------------------------------------------------------------------- */
