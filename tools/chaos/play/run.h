@@ -2,7 +2,8 @@
  * A run: acts one after the other, each judged as it ends. Its folder holds
  *
  *   run                 what was asked for, as NAME=VALUE lines: seed, suite, version, machine, settings, time, and the
- *                       build id of each program (build_locumd …)
+ *                       build id of each program (build_locumd …); the faults, where they were named; scratch (0|1): on a
+ *                       database of the user's
  *   scenario.conf       the suite or the scenario file, unless faults were named
  *   verdict.json        of the whole
  *   report.html
