@@ -143,7 +143,8 @@ static int judge_others(struct bout *bout, const struct culprit *culprit, struct
 				    i + 1);
 			return error_set(err, ERROR_FATAL, "a log was forged");
 		}
-		if (!bout->paired && agent != culprit->agents[i]) {
+		/* One that an earlier bout left without may have been about to start another. */
+		if (!bout->paired && culprit->agents[i] > 0 && agent != culprit->agents[i]) {
 			bout_broken(bout, "the agent of dispatcher d%d was replaced", i + 1);
 			return error_set(err, ERROR_FATAL, "an agent died");
 		}
