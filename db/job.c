@@ -118,6 +118,14 @@ static int64_t int_or(const PGresult *rows, int row, int column, int64_t missing
 	return rows_is_null(rows, row, column) ? missing : rows_int(rows, row, column);
 }
 
+/* A row that somebody else has written may say anything: less than none is none. */
+static int64_t read_timeout_ms(const PGresult *rows, int row, int column)
+{
+	int64_t timeout_ms = rows_int(rows, row, column);
+
+	return timeout_ms < 0 ? 0 : timeout_ms;
+}
+
 static void read_claimed(const PGresult *rows, int row, const int *at, struct job_claimed *job)
 {
 	*job = (struct job_claimed){
@@ -133,7 +141,7 @@ static void read_claimed(const PGresult *rows, int row, const int *at, struct jo
 		.interruptions = (int)rows_int(rows, row, at[CLAIM_INTERRUPTIONS]),
 		.recoveries = (int)rows_int(rows, row, at[CLAIM_RECOVERIES]),
 		.retries_when_interrupted = rows_is_null(rows, row, at[CLAIM_ON_INTERRUPT]),
-		.timeout_ms = rows_int(rows, row, at[CLAIM_TIMEOUT_MS]),
+		.timeout_ms = read_timeout_ms(rows, row, at[CLAIM_TIMEOUT_MS]),
 		.expires_in_ms = int_or(rows, row, at[CLAIM_EXPIRES_IN_MS], -1),
 		.payload = rows_text(rows, row, at[CLAIM_PAYLOAD]),
 		.payload_length = rows_length(rows, row, at[CLAIM_PAYLOAD]),

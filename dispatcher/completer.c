@@ -336,8 +336,13 @@ void completer_refused(struct pump *pump, struct connection *connection, struct 
 		return;
 	trace_refused(pump->options.trace, batch);
 	log_debug("a value of a completion was refused", log_err(err));
-	if (outbox_bisect(pump->outbox, batch, err->text, &failure) != 0)
-		pump_fail(pump, connection, &failure);
+	if (outbox_bisect(pump->outbox, batch, err->text, &failure) == 0)
+		return;
+	/* The others need not wait for it. */
+	log_warning("a completion is refused and comes again",
+		    log_number("job", batch->ended[0]->id), log_err(&failure),
+		    log_text("sqlstate", err->sqlstate));
+	outbox_failed(pump->outbox, batch, failure.text, clock_monotonic_ms());
 }
 
 void completer_confirm(struct pump *pump, int64_t now_ms)

@@ -21,8 +21,8 @@ static bool waits(const struct pump *pump, int64_t now_ms)
 	size_t ended = outbox_count(pump->outbox);
 
 	return ended > 0 && ended < GATHER_JOBS && ended < ledger_count(pump->ledger) &&
-	       now_ms < pump->completed_ms + GATHER_MS && !pump->careful && !pump->draining &&
-	       !may_claim(pump, now_ms);
+	       now_ms < pump->completed_ms + GATHER_MS && !outbox_has_due(pump->outbox, now_ms) &&
+	       !pump->careful && !pump->draining && !may_claim(pump, now_ms);
 }
 
 struct outbox_batch *gathering_send(struct pump *pump, int64_t now_ms)

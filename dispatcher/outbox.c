@@ -175,6 +175,15 @@ int64_t outbox_due_ms(const struct outbox *outbox)
 	return due_ms;
 }
 
+bool outbox_has_due(const struct outbox *outbox, int64_t now_ms)
+{
+	const struct outbox_batch *batch = outbox->batches;
+
+	while (batch != NULL && batch->sent)
+		batch = batch->next;
+	return batch != NULL || outbox_due_ms(outbox) <= now_ms;
+}
+
 static int by_id(const void *a, const void *b)
 {
 	const struct ended *const *left = a;
@@ -364,13 +373,16 @@ static int replace_texts(struct ended *ended, const char *prefix, const char *re
 /* The one job of a batch whose values the server refused. */
 static int blame(struct ended *ended, const char *reason, struct error *err)
 {
-	if (ended->blamed)
+	bool retries = strcmp(ended->outcome, "retry") == 0 ||
+		       strcmp(ended->outcome, "snooze") == 0;
+
+	if (ended->blamed && !retries)
 		return error_set(err, ERROR_INPUT, "%s", reason);
 	if (replace_texts(ended, "the database refused the outcome: ", reason, err) != 0)
 		return -1;
-	ended->blamed = true;
-	if (strcmp(ended->outcome, "completed") == 0)
+	if (strcmp(ended->outcome, "completed") == 0 || (ended->blamed && retries))
 		ended->outcome = "failed";
+	ended->blamed = true;
 	return 0;
 }
 

@@ -72,6 +72,9 @@ size_t outbox_count(const struct outbox *outbox);
 /* When the first of those that were held up is to be sent again; INT64_MAX: there is none. */
 int64_t outbox_due_ms(const struct outbox *outbox);
 
+/* Whether a batch came back, or one of those that were held up is to be sent again by now. */
+bool outbox_has_due(const struct outbox *outbox, int64_t now_ms);
+
 /* The batch to send: the oldest that came back unresolved (outbox_unsent), else a new one of at most
  * LIMIT_COMPLETION_JOBS jobs and LIMIT_COMPLETION_BYTES bytes. It counts as sent from now on. NULL when there
  * is nothing to send. */
@@ -112,8 +115,8 @@ void outbox_accepted(struct outbox *outbox);
 bool outbox_is_suspect(const struct outbox_batch *batch);
 
 /* The server refused a value in the batch, so that nothing of it was stored: halves it; a batch of one loses
- * what may have been refused, gets the server's words as its error, and fails if it had completed. -1 when it
- * is refused even so. It is to be sent again. */
+ * what may have been refused, gets the server's words as its error, and fails if it had completed; if it is refused even
+ * so, it is not tried again but fails. -1 when it is refused even so, or memory ends. It is to be sent again. */
 int outbox_bisect(struct outbox *outbox, struct outbox_batch *batch, const char *reason,
 		  struct error *err);
 

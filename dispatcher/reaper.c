@@ -206,7 +206,7 @@ static int keep_days(struct db *db, struct error *err)
 
 static int keep_house(struct reaper *reaper, struct db *db, struct error *err)
 {
-	int64_t now_ms = clock_monotonic_ms();
+	int64_t now_ms = clock_boottime_ms(); /* days pass while a machine is suspended, too */
 	int deleted = HOUSE_CHUNK;
 
 	if (now_ms >= reaper->days_due_ms) {

@@ -76,13 +76,15 @@ static void collect_started(struct holding *holding, void *context)
 
 static void add_started(struct pump *pump, struct turn *turn, int64_t now_ms)
 {
-	struct started *started = now_ms < pump->write_due_ms ? NULL : calloc(1, sizeof(*started));
-	struct collection collection = { .started = started, .boot_ms = clock_boottime_ms() };
+	struct collection collection = { .boot_ms = clock_boottime_ms() };
+	struct started *started;
 
+	if (now_ms < pump->write_due_ms)
+		return;
+	pump->write_due_ms = now_ms + WRITE_INTERVAL_MS;
+	collection.started = turn->started = started = calloc(1, sizeof(*started));
 	if (started == NULL)
 		return;
-	turn->started = started;
-	pump->write_due_ms = now_ms + WRITE_INTERVAL_MS;
 	ledger_each(pump->ledger, collect_started, &collection);
 	if (started->count > 0)
 		job_start_call(add_part(turn, PART_START), started->ids, started->claim_ids,

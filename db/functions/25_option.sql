@@ -77,6 +77,32 @@ begin
 end
 $$;
 
+-- locum.interval_ms(value interval): whole milliseconds, null for null.
+create or replace function locum.interval_ms(value interval) returns bigint
+language sql immutable as $$
+	select ceil(extract(epoch from value) * 1000)::bigint
+$$;
+
+-- locum.wait_fits(value interval, negative boolean): whether it is at most LIMIT_WAIT_DAYS days, and not less than none
+-- unless it may be negative. An interval has three parts with signs of their own: as it compares a year has 360 days, in
+-- milliseconds 365.25, and by the calendar each part is added for itself, so that none may be beyond all years.
+create or replace function locum.wait_fits(value interval, negative boolean default false) returns boolean
+language sql immutable as $$
+	select value is null or (value <= make_interval(days => LIMIT_WAIT_DAYS)
+		and (negative or (value >= interval '0' and extract(epoch from value) >= 0))
+		and abs(extract(year from value)) <= 1000 and abs(extract(day from value)) <= 365250)
+$$;
+
+-- locum.waits_fit(option locum.job_option): whether all times to wait do.
+create or replace function locum.waits_fit(option locum.job_option) returns boolean
+language sql immutable as $$
+	select num_nonnulls((option).delay, (option).timeout, (option).expires, (option).retry_delay,
+		(option).retry_cap) = 0
+		or (locum.wait_fits((option).delay, true) and locum.wait_fits((option).timeout, true)
+		and locum.wait_fits((option).expires) and locum.wait_fits((option).retry_delay)
+		and locum.wait_fits((option).retry_cap))
+$$;
+
 -- locum.check_job(option locum.job_option, payload json): raises 22023 with one sentence that says what is
 -- wrong with a job's options. "then" and the labels are checked where they are read.
 create or replace function locum.check_job(option locum.job_option, payload json) returns void
@@ -99,7 +125,7 @@ begin
 			octet_length(option.key))
 		when option.max_attempts not between 1 and LIMIT_ATTEMPTS_MAX then format(
 			'max_attempts must be 1 to LIMIT_ATTEMPTS_MAX, not %s', option.max_attempts)
-		when option.timeout < interval '1 millisecond' then format(
+		when locum.interval_ms(option.timeout) < 1 then format(
 			'the timeout must be 1ms or more, not %s', option.timeout)
 		when option.on_interrupt not in ('retry', 'fail', 'hold') then format(
 			'on_interrupt must be retry, fail or hold, not %L', option.on_interrupt)
@@ -113,29 +139,19 @@ begin
 			octet_length(option.submitted_by))
 		when not isfinite(option.run_at) then format('run_at must be a time, not %s', option.run_at)
 	end;
-	if least(option.expires, option.retry_delay, option.retry_cap) < interval '0' then
-		select format('%s must not be negative, not %s', name, value) into wrong
-		from (values ('expires', option.expires), ('retry_delay', option.retry_delay),
-			('retry_cap', option.retry_cap)) as given (name, value)
-		where value < interval '0';
-	elsif greatest(option.delay, option.timeout, option.expires, option.retry_delay, option.retry_cap)
-			> make_interval(days => LIMIT_WAIT_DAYS) then
-		select format('%s must be at most LIMIT_WAIT_DAYS days, not %s', name, value) into wrong
+	if not locum.waits_fit(option) then
+		select case when value < interval '0' or extract(epoch from value) < 0
+			then format('%s must not be negative, not %s', name, value)
+			else format('%s must be at most LIMIT_WAIT_DAYS days, not %s', name, value) end into wrong
 		from (values ('delay', option.delay), ('timeout', option.timeout),
 			('expires', option.expires), ('retry_delay', option.retry_delay),
 			('retry_cap', option.retry_cap)) as given (name, value)
-		where value > make_interval(days => LIMIT_WAIT_DAYS);
+		where not locum.wait_fits(value, name in ('delay', 'timeout'));
 	end if;
 	if wrong is not null then
 		raise '%', wrong using errcode = 'invalid_parameter_value';
 	end if;
 end
-$$;
-
--- locum.interval_ms(value interval): whole milliseconds, null for null.
-create or replace function locum.interval_ms(value interval) returns bigint
-language sql immutable as $$
-	select ceil(extract(epoch from value) * 1000)::bigint
 $$;
 
 -- locum.label_set(labels json): the labels as they are stored, each value a text; null when there is none.

@@ -27,8 +27,8 @@ begin
 end
 $$;
 
--- locum.insert_plain(…): insert_line for jobs of many queues. Joins by hashing, for the lists are long.
-create or replace function locum.insert_plain(handlers text[], payloads text[], queues text[], priorities int[])
+-- locum.insert_lines(…): insert_line for jobs of many queues. Joins by hashing, for the lists are long.
+create or replace function locum.insert_lines(handlers text[], payloads text[], queues text[], priorities int[])
 returns bigint[]
 language plpgsql set search_path = pg_catalog, locum, pg_temp set enable_hashjoin = on
 	set enable_nestloop = off set enable_mergejoin = off set jit = off as $$
@@ -63,10 +63,8 @@ $$;
 -- which it has no search_path of its own.
 create or replace function locum.option_fits(option locum.job_option) returns boolean
 language sql stable as $$
-	select coalesce(least((option).expires, (option).retry_delay, (option).retry_cap) >= interval '0', true)
-		and coalesce(greatest((option).delay, (option).timeout, (option).expires, (option).retry_delay,
-			(option).retry_cap) <= make_interval(days => LIMIT_WAIT_DAYS), true)
-		and coalesce((option).timeout >= interval '1 millisecond', true)
+	select locum.waits_fit(option)
+		and coalesce(locum.interval_ms((option).timeout) >= 1, true)
 		and coalesce(octet_length((option).traceparent) <= LIMIT_KEY_BYTES, true)
 		and coalesce(octet_length((option).submitted_by) between 1 and LIMIT_KEY_BYTES, true)
 		and coalesce(isfinite((option).run_at), true)

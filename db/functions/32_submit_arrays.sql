@@ -39,7 +39,7 @@ begin
 		return locum.insert_until_seen(handlers, payloads, queues, priorities, keys, options);
 	end if;
 	return case when queue is not null then locum.insert_line(handlers, payloads, queue, priorities)
-		else locum.insert_plain(handlers, payloads, queues, priorities) end;
+		else locum.insert_lines(handlers, payloads, queues, priorities) end;
 exception when data_exception or integrity_constraint_violation then
 	perform locum.check_jobs(handlers, payloads, queues, priorities, keys, options);
 	raise;

@@ -85,7 +85,7 @@ declare
 		when 'linear' then first * attempt
 		when 'fixed' then first end) * (0.75 + random() / 2);
 begin
-	return case when pause <= most then pause else most * (1 - random() / 4) end;
+	return greatest(0, case when pause <= most then pause else most * (1 - random() / 4) end);
 end
 $$;
 

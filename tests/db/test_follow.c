@@ -376,6 +376,9 @@ static void a_wrong_follow_up_is_refused_when_it_is_submitted(void **state)
 		  "22007 then.failure: invalid input syntax for type interval: \"soon\"" },
 		{ "{\"failure\": {\"handler\": \"n\", \"delay\": \"102 years\"}}",
 		  "22023 then.failure: delay must be at most 36500 days, not 102 years" },
+		{ "{\"always\": {\"handler\": \"n\", \"expires\": \"1000000 years -360000000 days\"}}",
+		  "22023 then.always: expires must be at most 36500 days, not 1000000 years -360000000 "
+		  "days" },
 		{ "{\"failure\": {\"handler\": \"n\", \"labels\": {\"a\": []}}}",
 		  "22023 then.failure: the label a must be a text, not array" },
 		{ "{\"success\": \"a\", \"success\": \"b\"}", "22023 \"success\" is given twice" },

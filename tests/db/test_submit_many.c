@@ -108,6 +108,10 @@ static void a_wrong_line_is_named_and_nothing_is_stored(void **state)
 		{ "{\"handler\": \"h\", \"key\": \"\"}", "the key is empty" },
 		{ "{\"handler\": \"h\", \"timeout\": \"0\"}",
 		  "the timeout must be 1ms or more, not 00:00:00" },
+		{ "{\"handler\": \"h\", \"timeout\": \"-1 year 361 days\"}",
+		  "the timeout must be 1ms or more, not -1 years +361 days" },
+		{ "{\"handler\": \"h\", \"retry_cap\": \"-1000000 years 360000000 days\"}",
+		  "retry_cap must not be negative, not -1000000 years +360000000 days" },
 		{ NULL, "the handler has no name" },
 	};
 	struct database *d = *state;

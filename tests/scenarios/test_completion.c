@@ -156,6 +156,32 @@ static void jobs_whose_rows_others_change_end_once_all_the_same(void **state)
 	database_do(s->database, "drop trigger move on locum.job");
 }
 
+/* Whatever becomes of it: it goes by itself, again and again, and the others go by. */
+static void an_outcome_that_is_refused_for_ever_holds_nobody_up(void **state)
+{
+	struct scenario *s = *state;
+	struct scenario_daemon *daemon;
+
+	scenario_handler(s, "quick", "", "begin");
+	database_do(
+		s->database,
+		"create or replace function public.refuse() returns trigger language plpgsql as "
+		"$$ begin raise 'out of range' using errcode = '22008'; end $$; "
+		"create trigger refuse before insert on locum.finished for each row "
+		"when (new.id = 1) execute function public.refuse()");
+	daemon = scenario_start(s, "one", "agent \"main\" { size = 1 }");
+	scenario_submit(s, 1, "quick");
+	scenario_await_logged(s, daemon, 1, "a completion is refused and comes again");
+	scenario_submit(s, 5, "quick");
+	scenario_await_finished(s, 5, "completed");
+	database_do(s->database, "drop trigger refuse on locum.finished");
+	scenario_await_finished(s, 1, "failed");
+	assert_sql(s->database, "1|the database refused the outcome: out of range",
+		   "select id, error from locum.finished where state = 'failed'");
+	assert_int_equal(scenario_noted(s, "start "), 6);
+	scenario_drain(s, daemon);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -164,6 +190,7 @@ int main(void)
 		SCENARIO_TEST(a_reassigned_handlers_own_writes_roll_back),
 		SCENARIO_TEST(claims_that_fail_hold_no_completion_up),
 		SCENARIO_CALM_TEST(jobs_whose_rows_others_change_end_once_all_the_same),
+		SCENARIO_CALM_TEST(an_outcome_that_is_refused_for_ever_holds_nobody_up),
 	};
 
 	return cmocka_run_group_tests(tests, database_open, database_close);

@@ -251,6 +251,39 @@ static void what_is_refused_even_when_blamed_is_reported_and_kept(void **state)
 	assert_int_equal(outbox_bench_batch(outbox)->count, 1);
 }
 
+static void a_retry_that_is_refused_even_when_blamed_fails_instead(void **state)
+{
+	struct outbox *outbox = *state;
+	struct holding held = outbox_bench_holding(1);
+	struct wire_outcome outcome = { .verdict = VERDICT_RETRY, .delay_ms = -1 };
+	struct error err;
+
+	assert_int_equal(outbox_add(outbox, &held, &outcome, NULL), 0);
+	assert_int_equal(outbox_bisect(outbox, outbox_bench_batch(outbox), "no", NULL), 0);
+	assert_int_equal(outbox_bisect(outbox, outbox_bench_batch(outbox), "out of range", NULL),
+			 0);
+	assert_string_equal(outbox_bench_batch(outbox)->ended[0]->outcome, "failed");
+	assert_int_equal(outbox_bisect(outbox, outbox_bench_batch(outbox), "never", &err), -1);
+}
+
+static void what_came_back_or_waits_no_longer_is_due(void **state)
+{
+	struct outbox *outbox = *state;
+	struct outbox_batch *batch;
+
+	outbox_bench_add(outbox, 1, NULL);
+	assert_false(outbox_has_due(outbox, 0));
+	batch = outbox_send(outbox, 0, NULL);
+	assert_false(outbox_has_due(outbox, 0));
+	outbox_unsent(batch);
+	assert_true(outbox_has_due(outbox, 0));
+	assert_ptr_equal(outbox_send(outbox, 0, NULL), batch);
+	outbox_again(outbox, batch, 0, 1000);
+	outbox_settle(outbox, batch);
+	assert_false(outbox_has_due(outbox, 1000));
+	assert_true(outbox_has_due(outbox, outbox_due_ms(outbox)));
+}
+
 static void a_clear_forgets_the_line_and_the_batch_in_hand(void **state)
 {
 	struct outbox *outbox = *state;
@@ -287,6 +320,8 @@ int main(void)
 		OUTBOX_TEST(the_culprit_says_what_the_server_said),
 		OUTBOX_TEST(a_refused_text_does_not_fail_a_job_that_goes_on),
 		OUTBOX_TEST(what_is_refused_even_when_blamed_is_reported_and_kept),
+		OUTBOX_TEST(a_retry_that_is_refused_even_when_blamed_fails_instead),
+		OUTBOX_TEST(what_came_back_or_waits_no_longer_is_due),
 		OUTBOX_TEST(a_clear_forgets_the_line_and_the_batch_in_hand),
 	};
 
