@@ -237,8 +237,10 @@ static void what_was_claimed_for_an_agent_that_died_before_the_answer_is_given_b
 	assert_int_equal(symlink(real, program), 0);
 	daemon = scenario_start(s, "one", "agent_program = \"%s\" ping_death_interval = \"1h\"",
 				program);
+	scenario_rest(s, daemon); /* so that the claim that waits has seen the job */
 	holder = scenario_lock_row(s, daemon);
 	scenario_submit(s, 1, "quick");
+	scenario_thaw(s, daemon);
 	scenario_await_claiming(s);
 	relay_set(s->detour.relay, &SILENT);
 	detour_await(&s->detour, 1);
