@@ -112,6 +112,10 @@ void history_close(struct history *history);
 void history_write(struct history *history, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* The same of a moment that is past. */
+void history_write_at(struct history *history, int64_t at_us, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
 /* Now, as AT. */
 int64_t history_now_us(void);
 
