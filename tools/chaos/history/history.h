@@ -72,6 +72,7 @@
  *   late BOUT                       it stayed longer than it was to: deaths and conflicts may come of it
  *   skip FAULT REASON
  *   clock REALTIME DBTIME           now and then; microseconds since 1970
+ *   stall FROM_US MS                the harness itself was late by so long: the machine stood still
  *   note TEXT
  *   drained JOBS                    every job is terminal; or
  *   undrained JOBS                  so many are not
