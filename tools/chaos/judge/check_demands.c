@@ -282,18 +282,29 @@ static int stalled_in(const struct check *check, const struct check_bout *bout)
 	return deaths;
 }
 
-static int64_t reclaims_in(const struct check *check, const struct check_bout *bout)
+/* Whether some died, or the one that it was to hurt did, and none of them had a job that came back: what the other of a pair
+ * had is no substitute. */
+static bool is_empty(const struct check *check, const struct check_bout *bout)
 {
-	int64_t reclaims = 0;
+	int deaths = 0;
+	int reclaims = 0;
+	int own_deaths = 0;
+	int own_reclaims = 0;
 
 	for (size_t i = 0; i < check->life_count; i++) {
 		const struct check_life *life = &check->lives[i];
+		bool own = check_bouts_hurts(bout, life);
+		bool back = life->back_us != 0;
 
-		reclaims += life->is_dead && life->back_us != 0 &&
-			    life->ended_us >= bout->injected_us &&
-			    life->ended_us <= bout->settled_us;
+		if (!life->is_dead || life->ended_us < bout->injected_us ||
+		    life->ended_us > bout->settled_us)
+			continue;
+		deaths += !is_own_corpse(check, life);
+		reclaims += back;
+		own_deaths += own && !is_own_corpse(check, life);
+		own_reclaims += own && back;
 	}
-	return reclaims;
+	return (deaths > 0 && reclaims == 0) || (own_deaths > 0 && own_reclaims == 0);
 }
 
 /* Whether all that were on were to cause a death, and the one that it was to did not come. Who buries itself died, too. */
@@ -367,8 +378,7 @@ static void judge_bout(struct check *check, struct check_bout *bout)
 	char why[VERDICT_TEXT];
 
 	check->verdict->faults[bout->fault].deaths += deaths;
-	bout->empty = (bout->demands & (FAULT_RECLAIM | FAULT_MASS)) != 0 && deaths > 0 &&
-		      reclaims_in(check, bout) == 0;
+	bout->empty = (bout->demands & (FAULT_RECLAIM | FAULT_MASS)) != 0 && is_empty(check, bout);
 	bout->spared = is_spared(check, bout);
 	judge_unknowns(check, bout);
 	judge_harm(check, bout, demands, deaths);
