@@ -243,6 +243,32 @@ static void deaths_of_those_who_held_nothing_prove_no_reclaim(void **state)
 	UNKNOWN("harm (bout 1) killed nobody who held a job");
 }
 
+/* B is killed beside A, and was to show a reclaim as well. */
+static void kill_b(void **state)
+{
+	CHANGE(NEMESIS, "3900000 heal 1\n4400000 settled 1\n5000000 drained 2\n5000001 end",
+	       "3650000 inject 2 dispatcher-killed 1\n3650100 witness 2 it is gone\n3900000 heal 1\n"
+	       "6300000 heal 2\n6400000 settled 1\n6400001 settled 2\n6500000 drained 2\n6500001 end");
+	CHANGE(DATABASE, "3800000 end", "3750000 alive C dA\n3800000 end");
+	ADD(DATABASE, "5900000 dead B 2319000 2000000 C 2");
+	ADD(A, "3748000 fence A");
+	ADD(A, "3749000 dead A");
+	ADD(A, "3749001 reassigned 2 c2");
+	ADD(A, "3751000 register C dA 101");
+	ADD(A, "3760000 ping 1");
+	ADD(A, "3761000 acked 1");
+	ADD(A, "4760000 ping 2");
+	ADD(A, "4761000 acked 2");
+	ADD(A, "5760000 ping 3");
+	ADD(A, "5761000 acked 3");
+}
+
+static void the_reclaim_of_one_of_a_pair_proves_none_of_the_other(void **state)
+{
+	kill_b(state);
+	UNKNOWN("dispatcher-killed (bout 2) killed nobody who held a job");
+}
+
 /* --- acts that were not played ------------------------------------------------------------------ */
 
 static void an_act_that_could_not_be_played_needs_no_histories(void **state)
@@ -282,6 +308,7 @@ int main(void)
 		CHAOS_HISTORY_TEST(a_witness_from_before_the_injection_is_unknown),
 		CHAOS_HISTORY_TEST(another_death_interval_than_the_acts_is_unknown),
 		CHAOS_HISTORY_TEST(deaths_of_those_who_held_nothing_prove_no_reclaim),
+		CHAOS_HISTORY_TEST(the_reclaim_of_one_of_a_pair_proves_none_of_the_other),
 		CHAOS_HISTORY_TEST(a_file_without_its_last_line_is_unknown),
 		CHAOS_HISTORY_TEST(what_the_database_shows_is_wrong_whatever_else_is_missing),
 		CHAOS_HISTORY_TEST(records_that_are_missing_among_others_are_counted),

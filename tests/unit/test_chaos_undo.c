@@ -177,11 +177,35 @@ static void stopped_process_of_a_killed_harness_is_ended(void **state)
 	assert_false(process_lives(harness.stayer));
 }
 
-/* As after a database of the user's own that is no more. */
-static void what_cannot_be_undone_is_told_once(void **state)
+/* The ledger of that process. */
+static void forget_ledger(pid_t pid)
+{
+	char path[PATH_SIZE];
+
+	snprintf(path, sizeof(path), "%s/locum-chaos/%d",
+		 geteuid() == 0 ? "/run" : getenv("XDG_RUNTIME_DIR"), (int)pid);
+	assert_int_equal(unlink(path), 0);
+}
+
+static void open_after(bool is_told)
 {
 	struct error err = { 0 };
 	struct error left;
+	int cleaned;
+	struct undo *undo = undo_open(&cleaned, &left, &err);
+
+	assert_non_null(undo);
+	assert_int_equal(left.kind != ERROR_NONE, is_told);
+	if (is_told) {
+		assert_non_null(strstr(left.text, "host=/nowhere dbname=lost"));
+		assert_null(strstr(left.text, "secret"));
+	}
+	close_ledger(undo);
+}
+
+/* As while a database of the user's own is away. */
+static void what_cannot_be_undone_is_told_and_tried_until_it_is_forgotten(void **state)
+{
 	int cleaned;
 	int status;
 	pid_t pid = fork();
@@ -193,18 +217,10 @@ static void what_cannot_be_undone_is_told_once(void **state)
 		raise(SIGKILL);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
-
-	for (int run = 0; run < 2; run++) {
-		struct undo *undo = undo_open(&cleaned, &left, &err);
-
-		assert_non_null(undo);
-		assert_int_equal(left.kind != ERROR_NONE, run == 0);
-		if (run == 0) {
-			assert_non_null(strstr(left.text, "remove it by hand"));
-			assert_null(strstr(left.text, "secret"));
-		}
-		close_ledger(undo);
-	}
+	open_after(true);
+	open_after(true);
+	forget_ledger(pid);
+	open_after(false);
 }
 
 static void every_handler_of_a_fleet_has_the_mark_in_its_environment(void **state)
@@ -400,7 +416,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(next_harness_cleans_up_after_a_killed_one),
 		cmocka_unit_test(stopped_process_of_a_killed_harness_is_ended),
-		cmocka_unit_test(what_cannot_be_undone_is_told_once),
+		cmocka_unit_test(what_cannot_be_undone_is_told_and_tried_until_it_is_forgotten),
 		cmocka_unit_test(every_handler_of_a_fleet_has_the_mark_in_its_environment),
 		cmocka_unit_test(what_a_living_harness_made_is_left_alone),
 		cmocka_unit_test(closing_ends_orphans_of_orphans),

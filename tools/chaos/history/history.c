@@ -80,29 +80,49 @@ static void write_line(int fd, const char *line, size_t length)
 	while (written < 0 && errno == EINTR);
 }
 
-void history_write(struct history *history, const char *format, ...)
+static void write_record(struct history *history, int64_t at_us, const char *format,
+			 va_list arguments) __attribute__((format(printf, 3, 0)));
+
+static void write_record(struct history *history, int64_t at_us, const char *format,
+			 va_list arguments)
 {
 	char small[SHORT_LINE];
-	int64_t at_us = history_now_us();
-	va_list arguments;
-	size_t length;
 	char *line = small;
+	va_list again;
+	size_t length;
 
-	va_start(arguments, format);
+	va_copy(again, arguments);
 	length = compose(small, sizeof(small), at_us, format, arguments);
-	va_end(arguments);
 	if (length >= sizeof(small)) {
 		line = malloc(length + 1);
-		if (line == NULL)
-			return;
-		va_start(arguments, format);
-		length = compose(line, length + 1, at_us, format, arguments);
-		va_end(arguments);
+		if (line != NULL)
+			length = compose(line, length + 1, at_us, format, again);
 	}
+	va_end(again);
+	if (line == NULL)
+		return;
 	atomic_fetch_add(&history->records, 1);
 	write_line(history->fd, line, length);
 	if (line != small)
 		free(line);
+}
+
+void history_write(struct history *history, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	write_record(history, history_now_us(), format, arguments);
+	va_end(arguments);
+}
+
+void history_write_at(struct history *history, int64_t at_us, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	write_record(history, at_us, format, arguments);
+	va_end(arguments);
 }
 
 void history_close(struct history *history)

@@ -72,6 +72,7 @@
  *   late BOUT                       it stayed longer than it was to: deaths and conflicts may come of it
  *   skip FAULT REASON
  *   clock REALTIME DBTIME           now and then; microseconds since 1970
+ *   stall FROM_US MS                the harness itself was late by so long: the machine stood still
  *   note TEXT
  *   drained JOBS                    every job is terminal; or
  *   undrained JOBS                  so many are not
@@ -111,6 +112,10 @@ void history_close(struct history *history);
  * machine, told by nobody: the checker finds that it is missing. */
 void history_write(struct history *history, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/* The same of a moment that is past. */
+void history_write_at(struct history *history, int64_t at_us, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
 /* Now, as AT. */
 int64_t history_now_us(void);

@@ -139,6 +139,12 @@ struct check_reclaim {
 	int64_t at_us;
 };
 
+/* The machine stood still. */
+struct check_stall {
+	int64_t from_us;
+	int64_t until_us;
+};
+
 struct check_clock {
 	int64_t at_us;
 	int64_t offset_us; /* AT minus the database's time */
@@ -176,6 +182,8 @@ struct check {
 	size_t bout_count, bout_room;
 	struct check_clock *clocks;
 	size_t clock_count, clock_room, clock_at;
+	struct check_stall *stalls;
+	size_t stall_count, stall_room;
 	bool ended, may_lose, forgets;
 	uint64_t begun_seed;  /* as nemesis.log says it */
 	struct check_map met; /* by the fault's name: how often it was injected, or CHECK_SKIPPED */
@@ -320,6 +328,15 @@ const struct check_bout *check_bouts_excuse(const struct check *check,
 
 /* The last heal of those that were on; 0 when none was. */
 int64_t check_bouts_heal(const struct check *check, int64_t from_us, int64_t to_us);
+
+/* --- stalls of the machine ---------------------------------------------------------------------- */
+
+/* Takes the record. */
+check_read_take check_stalls_take;
+
+/* How long it stood still between; how much later a death that was due between may be found for that. */
+int64_t check_stalls_us(const struct check *check, int64_t from_us, int64_t to_us);
+int64_t check_stalls_delay(const struct check *check, int64_t from_us, int64_t to_us);
 
 /* Whether what is judged is what was to be played. */
 void check_terms(struct check *check);

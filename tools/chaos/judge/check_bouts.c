@@ -334,6 +334,7 @@ void check_bouts(struct check *check)
 		{ "late", 2, 2, take_late },
 		{ "skip", 2, 3, take_skip },
 		{ "clock", 3, 3, take_clock },
+		{ "stall", 3, 3, check_stalls_take },
 		{ "crashed", 3, 3, take_crashed },
 		{ "note", 1, 2, take_nothing },
 		{ "ended", 6, 6, take_ended },

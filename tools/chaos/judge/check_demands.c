@@ -50,6 +50,15 @@ static bool was_silenced(const struct check *check, const struct check_life *lif
 	return false;
 }
 
+/* One that lived, while the machine stood still for long: that alone may have silenced it, and tells nothing of locum. */
+static bool was_stalled(const struct check *check, const struct check_life *life)
+{
+	int64_t since_us = life->ping_sent_us != 0 ? life->ping_sent_us : life->born_us;
+
+	return life->lived_on &&
+	       check_stalls_us(check, since_us, life->ended_us) >= check->death_us / 2;
+}
+
 static void classify(struct check *check, const struct check_life *life)
 {
 	int64_t since_us = life->ping_sent_us != 0 ? life->ping_sent_us : life->born_us;
@@ -60,6 +69,14 @@ static void classify(struct check *check, const struct check_life *life)
 	}
 	if (was_silenced(check, life, since_us)) {
 		check->verdict->deaths_forced++;
+		return;
+	}
+	if (was_stalled(check, life)) {
+		check->verdict->deaths_forced++;
+		check_read_gap(check,
+			       "%s was declared dead and lived, and the machine stood still for "
+			       "%" PRId64 " ms meanwhile",
+			       life->name, check_stalls_us(check, since_us, life->ended_us) / 1000);
 		return;
 	}
 	check->verdict->deaths_false++;
@@ -98,6 +115,7 @@ static void judge_return(struct check *check, const struct check_life *life)
 	int64_t from_us = healed_us > life->ended_us ? healed_us : life->ended_us;
 	int64_t until_us = from_us + check->death_us + flap_us(check, life) + CHECK_SLACK_US;
 
+	until_us += check_stalls_us(check, life->ended_us, until_us);
 	if (!life->lived_on || (life->successor_us != 0 && life->successor_us <= until_us))
 		return;
 	for (size_t i = 0; i < check->bout_count; i++)
@@ -202,9 +220,13 @@ static void judge_reclaims(struct check *check)
 static void judge_bound(struct check *check, const struct check_life *life)
 {
 	int64_t most_ms = bound_ms(check, life);
-	int64_t took_ms = (life->back_us - silent_since(check, life)) / 1000;
+	int64_t since_us = silent_since(check, life);
+	int64_t took_ms = (life->back_us - since_us) / 1000;
 
-	if (most_ms != 0 && life->back_us != 0 && took_ms > most_ms)
+	if (most_ms == 0 || life->back_us == 0 || took_ms <= most_ms)
+		return;
+	most_ms += check_stalls_delay(check, since_us, life->back_us) / 1000;
+	if (took_ms > most_ms)
 		verdict_violate(check->verdict, VERDICT_L2,
 				"the last job of %s came back after %" PRId64
 				" ms; at most %" PRId64 " are allowed",
@@ -246,18 +268,43 @@ static int deaths_in(const struct check *check, const struct check_bout *bout)
 	return deaths;
 }
 
-static int64_t reclaims_in(const struct check *check, const struct check_bout *bout)
+static int stalled_in(const struct check *check, const struct check_bout *bout)
 {
-	int64_t reclaims = 0;
+	int deaths = 0;
 
 	for (size_t i = 0; i < check->life_count; i++) {
 		const struct check_life *life = &check->lives[i];
 
-		reclaims += life->is_dead && life->back_us != 0 &&
-			    life->ended_us >= bout->injected_us &&
-			    life->ended_us <= bout->settled_us;
+		deaths += life->is_dead && !is_own_corpse(check, life) &&
+			  life->ended_us >= bout->injected_us &&
+			  life->ended_us <= bout->settled_us && was_stalled(check, life);
 	}
-	return reclaims;
+	return deaths;
+}
+
+/* Whether some died, or the one that it was to hurt did, and none of them had a job that came back: what the other of a pair
+ * had is no substitute. */
+static bool is_empty(const struct check *check, const struct check_bout *bout)
+{
+	int deaths = 0;
+	int reclaims = 0;
+	int own_deaths = 0;
+	int own_reclaims = 0;
+
+	for (size_t i = 0; i < check->life_count; i++) {
+		const struct check_life *life = &check->lives[i];
+		bool own = check_bouts_hurts(bout, life);
+		bool back = life->back_us != 0;
+
+		if (!life->is_dead || life->ended_us < bout->injected_us ||
+		    life->ended_us > bout->settled_us)
+			continue;
+		deaths += !is_own_corpse(check, life);
+		reclaims += back;
+		own_deaths += own && !is_own_corpse(check, life);
+		own_reclaims += own && back;
+	}
+	return (deaths > 0 && reclaims == 0) || (own_deaths > 0 && own_reclaims == 0);
 }
 
 /* Whether all that were on were to cause a death, and the one that it was to did not come. Who buries itself died, too. */
@@ -297,6 +344,32 @@ static void judge_unknowns(struct check *check, const struct check_bout *bout)
 			       bout->number);
 }
 
+/* What a death brings about that a stall of the machine may have caused tells nothing, of the fault or of locum. */
+static void break_harmless(struct check *check, const struct check_bout *bout, bool stalled,
+			   const char *what)
+{
+	if (stalled)
+		check_read_gap(check, "%s (bout %d): %s, and the machine stood still meanwhile",
+			       check->verdict->faults[bout->fault].name, bout->number, what);
+	else
+		break_bout(check, bout, what);
+}
+
+static void judge_harm(struct check *check, const struct check_bout *bout, unsigned demands,
+		       int deaths)
+{
+	int stalled = stalled_in(check, bout);
+
+	if ((demands & FAULT_NO_DEATH) != 0 && deaths > 0)
+		break_harmless(check, bout, deaths == stalled, "a dispatcher was declared dead");
+	if ((demands & FAULT_NO_CONFLICT) != 0 &&
+	    check_read_any(&check->conflicts, bout->injected_us, bout->settled_us))
+		break_harmless(check, bout, stalled > 0, "a job was reassigned");
+	if ((demands & FAULT_NO_ATTEMPT) != 0 &&
+	    check_read_any(&check->attempts, bout->injected_us, bout->settled_us))
+		break_harmless(check, bout, stalled > 0, "a run was counted against a job");
+}
+
 /* A bout of a pair demands only what the other one demands too. */
 static void judge_bout(struct check *check, struct check_bout *bout)
 {
@@ -305,18 +378,10 @@ static void judge_bout(struct check *check, struct check_bout *bout)
 	char why[VERDICT_TEXT];
 
 	check->verdict->faults[bout->fault].deaths += deaths;
-	bout->empty = (bout->demands & (FAULT_RECLAIM | FAULT_MASS)) != 0 && deaths > 0 &&
-		      reclaims_in(check, bout) == 0;
+	bout->empty = (bout->demands & (FAULT_RECLAIM | FAULT_MASS)) != 0 && is_empty(check, bout);
 	bout->spared = is_spared(check, bout);
 	judge_unknowns(check, bout);
-	if ((demands & FAULT_NO_DEATH) != 0 && deaths > 0)
-		break_bout(check, bout, "a dispatcher was declared dead");
-	if ((demands & FAULT_NO_CONFLICT) != 0 &&
-	    check_read_any(&check->conflicts, bout->injected_us, bout->settled_us))
-		break_bout(check, bout, "a job was reassigned");
-	if ((demands & FAULT_NO_ATTEMPT) != 0 &&
-	    check_read_any(&check->attempts, bout->injected_us, bout->settled_us))
-		break_bout(check, bout, "a run was counted against a job");
+	judge_harm(check, bout, demands, deaths);
 	check_latency_count_untold(check, bout, demands);
 	if (!check_latency_is_met(check, bout, demands, why, sizeof(why)))
 		break_bout(check, bout, why);

@@ -226,6 +226,7 @@ static void fini(struct check *check)
 	check_latency_fini(check);
 	free(check->bouts);
 	free(check->clocks);
+	free(check->stalls);
 	free(check->lives);
 	free(check->reclaims);
 	free(check->ends);

@@ -42,7 +42,8 @@ struct nemesis {
 /* A bout and how far it is. */
 struct play {
 	struct bout bout;
-	bool bit; /* inject succeeded */
+	pid_t victim; /* whom it is to hurt, 0: whomever */
+	bool bit;     /* inject succeeded */
 	bool healed;
 	int64_t heals_ms;    /* when, or when again */
 	int64_t gives_up_ms; /* what could not be healed by then stays */
@@ -118,6 +119,9 @@ static int64_t hold_ms(const struct bout *bout)
 
 static void inject(struct play *play)
 {
+	const struct bout *bout = &play->bout;
+
+	play->victim = bout->target < 0 ? 0 : fleet_pid(bout->stage->fleet, bout->target);
 	play->bit = play->bout.fault->inject(&play->bout, &play->why) == 0;
 	play->healed = false;
 	play->heals_ms = clock_monotonic_ms() + (play->bit ? hold_ms(&play->bout) : 0);
@@ -263,16 +267,18 @@ static void count_deaths(struct nemesis *nemesis)
 		nemesis->deaths = INT64_MAX;
 }
 
-/* Whoever was to die did, and had nothing that others could take. */
+/* Whoever was to die did, and had nothing that others could take; what the other of a pair had is no substitute. */
 static bool is_empty(const struct nemesis *nemesis, const struct play *play)
 {
 	char after[24];
-	const char *const params[] = { after };
+	char victim[24];
+	const char *const params[] = { after, victim };
 	int64_t empty = 0;
 
 	snprintf(after, sizeof(after), "%" PRId64, nemesis->deaths);
+	snprintf(victim, sizeof(victim), "%d", (int)play->victim);
 	return is_to_kill(play->bout.fault) &&
-	       server_run(nemesis->stage->server, "death_empty", params, 1, &empty, NULL) == 0 &&
+	       server_run(nemesis->stage->server, "death_empty", params, 2, &empty, NULL) == 0 &&
 	       empty != 0;
 }
 

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <sysexits.h>
 
 #include "tools/chaos/stage/fleet.h"
 
@@ -26,11 +25,11 @@ void fleet_ends_note(struct history *nemesis, const char *name, pid_t pid, int s
 
 int fleet_ends_why(int asked, bool expected, bool settled, int status)
 {
-	const bool unavailable = WIFEXITED(status) && WEXITSTATUS(status) == EX_UNAVAILABLE;
-
+	if (WIFEXITED(status) && !settled)
+		return -1;
 	if (asked != 0)
 		return asked;
-	return expected || (unavailable && !settled) ? -1 : 0;
+	return expected ? -1 : 0;
 }
 
 /* --- agents ------------------------------------------------------------------------------------- */

@@ -12,7 +12,8 @@
 void fleet_ends_note(struct history *nemesis, const char *name, pid_t pid, int status, int asked);
 
 /* Which `asked` one has that was sent that signal (0: none), or that a fault may end in other ways. One that has not been
- * ready since it was started may give up where a fault keeps it from the database. */
+ * ready since it was started may give up: a fault may keep it from the database, or what its former life left may still hold
+ * its state. fleet_settle starts it anew, and finds out one that never gets ready. */
 int fleet_ends_why(int asked, bool expected, bool settled, int status);
 
 /* Those of the agents that did not end in good order, by the logs of their dispatchers. */

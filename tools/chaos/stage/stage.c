@@ -11,6 +11,7 @@
 #include "tools/chaos/stage/fleet.h"
 #include "tools/chaos/stage/network.h"
 #include "tools/chaos/stage/pooler.h"
+#include "tools/chaos/stage/pulse.h"
 #include "tools/chaos/stage/server.h"
 #include "tools/chaos/stage/stage_folder.h"
 #include "tools/chaos/undo/undo_folder.h"
@@ -269,9 +270,11 @@ int stage_raise(struct stage *stage, enum stage_kind kind, struct error *err)
 {
 	stage->kind = kind;
 	stage->nemesis.fd = -1;
-	if (history_open(&stage->nemesis, stage->folder, "nemesis.log", err) != 0 ||
-	    stage_folder_make(stage, err) != 0 || raise_server(stage, err) != 0 ||
-	    raise_front(stage, err) != 0)
+	if (history_open(&stage->nemesis, stage->folder, "nemesis.log", err) != 0)
+		return -1;
+	stage->pulse = pulse_start(&stage->nemesis, err);
+	if (stage->pulse == NULL || stage_folder_make(stage, err) != 0 ||
+	    raise_server(stage, err) != 0 || raise_front(stage, err) != 0)
 		return -1;
 	return raise_fleet(stage, err);
 }
@@ -315,6 +318,7 @@ int stage_strike(struct stage *stage, struct error *err)
 	network_close(stage->network);
 	if (stage_folder_remove(stage, err) != 0)
 		status = -1;
+	pulse_stop(stage->pulse);
 	history_close(&stage->nemesis);
 	free(stage->conninfo);
 	free(stage->scratch);
@@ -322,6 +326,7 @@ int stage_strike(struct stage *stage, struct error *err)
 	stage->relay = NULL;
 	stage->pooler = NULL;
 	stage->network = NULL;
+	stage->pulse = NULL;
 	stage->standby = stage->server = NULL;
 	stage->conninfo = stage->scratch = NULL;
 	return status;

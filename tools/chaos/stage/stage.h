@@ -40,7 +40,8 @@ struct stage {
 	struct network *network; /* STAGE_NETWORK, else NULL */
 	struct fleet *fleet;
 	struct load *load;
-	atomic_bool *stop; /* the run is cut off */
+	struct pulse *pulse; /* writes into nemesis */
+	atomic_bool *stop;   /* the run is cut off */
 };
 
 /* The caller sets plan, act, undo, programs, folder (which is there) and stop, and all else to zero. Opens

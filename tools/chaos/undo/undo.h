@@ -29,7 +29,7 @@ struct undo;
 
 /* Opens a ledger of this process's own, and makes it the one that orphans of its descendants come to. Cleans up first
  * what harnesses that are no more left, and tells how many things that were. What of it cannot be undone is no error: *left
- * says what it is, or has the kind ERROR_NONE, and no later call tries it again. NULL on error. */
+ * says what it is, or has the kind ERROR_NONE, and later calls try it again. NULL on error. */
 struct undo *undo_open(int *cleaned, struct error *left, struct error *err);
 
 /* Undoes everything in reverse, waits until it is undone, ends what else came of this process, and removes the

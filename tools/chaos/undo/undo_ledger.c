@@ -20,6 +20,9 @@ static const char *const WORDS[] = {
 	[UNDO_LINK] = "link",       [UNDO_MOUNT] = "mount",         [UNDO_CGROUP] = "cgroup",
 	[UNDO_FOLDER] = "folder",   [UNDO_SCRATCH] = "scratch",
 };
+
+enum { NAME_SIZE = 512 };
+
 static const size_t KINDS = sizeof(WORDS) / sizeof(WORDS[0]);
 
 /* --- lists -------------------------------------------------------------------------------------- */
@@ -151,6 +154,25 @@ static bool is_same(int fd, const char *path)
 	       own.st_dev == named.st_dev;
 }
 
+/* A new file named after this process. One of that name may be there still, of a harness that is no more. */
+static int create(const char *folder, char path[static PATH_MAX])
+{
+	int length = snprintf(path, PATH_MAX, "%s/%d", folder, (int)getpid());
+	int fd;
+
+	for (;;) {
+		if (length + 1 >= PATH_MAX) {
+			errno = ENAMETOOLONG;
+			return -1;
+		}
+		fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
+		if (fd >= 0 || errno != EEXIST)
+			return fd;
+		path[length++] = '0';
+		path[length] = '\0';
+	}
+}
+
 int undo_ledger_make(char path[static PATH_MAX], char mark[static UNDO_LEDGER_MARK_SIZE],
 		     struct error *err)
 {
@@ -161,12 +183,10 @@ int undo_ledger_make(char path[static PATH_MAX], char mark[static UNDO_LEDGER_MA
 	if (directory < 0)
 		return -1;
 	close(directory);
-	if (snprintf(path, PATH_MAX, "%s/%d", folder, (int)getpid()) >= PATH_MAX)
-		return error_set(err, ERROR_FATAL, "the path of %s is too long", folder);
 	do {
 		if (fd >= 0)
 			close(fd);
-		fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+		fd = create(folder, path);
 		if (fd < 0 || flock(fd, LOCK_EX) != 0)
 			return error_set_errno(err, ERROR_FATAL, errno, "cannot lock %s", path);
 	} while (!is_same(fd, path));
@@ -229,28 +249,31 @@ static int read_list(FILE *file, struct undo_ledger_list *list,
 	return status;
 }
 
-/* What is in the way of this run would be in the way of each later one: it is told once, and not tried again. A connection
- * string may have a password in it. */
-static void give_up(const struct undo_ledger_list *list, struct error *left)
+/* In words. A connection string may have a password in it. */
+static void name_thing(const struct undo_ledger_thing *thing, char *text, size_t size)
 {
-	char *what = NULL;
-	size_t size;
-	FILE *text = open_memstream(&what, &size);
+	if (thing->kind == UNDO_SCRATCH)
+		undo_thing_name_database(thing->what, text, size);
+	else
+		snprintf(text, size, "%s %s", WORDS[thing->kind], thing->what);
+}
 
-	for (size_t i = 0; text != NULL && i < list->count; i++) {
-		const struct undo_ledger_thing *thing = &list->things[i];
+/* What is in the way of this run may be gone when the next one begins: it stays noted until then. */
+static void tell_left(const struct undo_ledger_list *list, const char *path, struct error *left)
+{
+	char name[NAME_SIZE] = "processes";
+	char more[32] = "";
 
-		fprintf(text, "%s%s %s", i == 0 ? "" : ", ", WORDS[thing->kind],
-			thing->kind == UNDO_SCRATCH ? "database" : thing->what);
-	}
-	if (text != NULL)
-		fclose(text);
-	error_prefix(left,
-		     "what a run that was killed left could not be undone and is not tried again; "
-		     "remove it by hand, and of a scratch database the schema locum_chaos and the "
-		     "replication slot of that name (%s)",
-		     what == NULL ? "" : what);
-	free(what);
+	if (list->count > 0)
+		name_thing(&list->things[0], name, sizeof(name));
+	if (list->count > 1)
+		snprintf(more, sizeof(more), " and %zu more", list->count - 1);
+	error_prefix(
+		left,
+		"what a run that was killed left cannot be undone yet: %s%s; each later run tries "
+		"again until %s is removed by hand, and of a database the schema locum_chaos and "
+		"the replication slot of that name",
+		name, more, path);
 }
 
 /* One whose owner is no more: it is locked here now. */
@@ -275,11 +298,12 @@ static int clean_one(int fd, const char *path, struct error *left, struct error 
 	if (mark[0] != '\0')
 		marked = undo_thing_kill_marked(mark, &why);
 	if (count < 0 || marked < 0) {
-		give_up(&list, &why);
+		tell_left(&list, path, &why);
 		*left = why;
+	} else {
+		unlink(path);
 	}
 	undo_ledger_free(&list);
-	unlink(path);
 	return (count < 0 ? 0 : count) + (marked < 0 ? 0 : marked);
 }
 

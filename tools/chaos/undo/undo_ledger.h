@@ -31,7 +31,7 @@ int undo_ledger_make(char path[static PATH_MAX], char mark[static UNDO_LEDGER_MA
 		     struct error *err);
 
 /* Cleans up after harnesses that are no more; how many things there were. *left is set to what could not be undone, which
- * no later call tries again. */
+ * stays noted for later calls. */
 int undo_ledger_clean(struct error *left, struct error *err);
 
 int undo_ledger_write(int ledger, char sign, enum undo_kind kind, const char *what,

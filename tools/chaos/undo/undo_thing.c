@@ -19,6 +19,8 @@
 #include "tools/chaos/undo/undo_folder.h"
 #include "tools/locum/program.h"
 
+#define CONNECT_S "10"
+
 enum { PATH_SIZE = 4096, END_MS = 10000, ENVIRON_SIZE = 65536 };
 
 int undo_thing_check(enum undo_kind kind, const char *what, struct error *err)
@@ -289,9 +291,36 @@ static void ignore_notice(void *to, const PGresult *notice)
 	(void)notice;
 }
 
+static const char *value_of(const PQconninfoOption *options, const char *key)
+{
+	for (; options != NULL && options->keyword != NULL; options++)
+		if (strcmp(options->keyword, key) == 0)
+			return options->val;
+	return NULL;
+}
+
+void undo_thing_name_database(const char *conninfo, char *text, size_t size)
+{
+	PQconninfoOption *options = PQconninfoParse(conninfo, NULL);
+	const char *name = value_of(options, "dbname");
+	const char *host = value_of(options, "host");
+	const char *port = value_of(options, "port");
+
+	/* As libpq itself: what is no list of pairs and no URL names a database. */
+	if (options == NULL && strchr(conninfo, '=') == NULL && strstr(conninfo, "://") == NULL)
+		name = conninfo;
+	snprintf(text, size, "host=%s%s%s dbname=%s", host == NULL ? "(default)" : host,
+		 port == NULL ? "" : " port=", port == NULL ? "" : port,
+		 name == NULL ? "(default)" : name);
+	PQconninfoFree(options);
+}
+
+/* A server that is away must not keep a run waiting, unless the user says otherwise. */
 static int end_scratch(const char *conninfo, struct error *err)
 {
-	PGconn *conn = PQconnectdb(conninfo);
+	static const char *const KEYS[] = { "connect_timeout", "dbname", NULL };
+	const char *const values[] = { CONNECT_S, conninfo, NULL };
+	PGconn *conn = PQconnectdbParams(KEYS, values, 1);
 	int status = 1;
 
 	PQsetNoticeReceiver(conn, ignore_notice, NULL);

@@ -13,6 +13,9 @@ int undo_thing_check(enum undo_kind kind, const char *what, struct error *err);
 /* Undoes it and waits until it is gone: 1, or 0 when it was gone already. Processes are "PID BEGAN" here. */
 int undo_thing_end(enum undo_kind kind, const char *what, struct error *err);
 
+/* Where a database is, in words, without anything that is secret. */
+void undo_thing_name_database(const char *conninfo, char *text, size_t size);
+
 /* Lets the processes of a cgroup go on, so that they can be ended. */
 void undo_thing_thaw(const char *cgroup);
 
