@@ -194,6 +194,40 @@ static void an_act_with_a_fault_of_another_is_unknown(void **state)
 	UNKNOWN("dispatcher-killed was injected, which its scenario does not say");
 }
 
+/* Nobody dies of it, and two jobs tell nothing of how long jobs take. */
+static void spin(void **state)
+{
+	hold(state);
+	bouts[0].first = fault_find("handler-spins");
+	CHANGE(NEMESIS, "dispatcher-killed 0", "handler-spins -1");
+	CHANGE(DATABASE, "3700000 dead A 2100000 2000000 B 4\n", "");
+	CHANGE(DATABASE,
+	       "3710000 back 2 16 c2 1 A pending\n3720000 claim 2 17 c3 2 B\n"
+	       "3800000 end 2 18 c3 2 B completed\n",
+	       "3800000 end 2 18 c2 1 A completed\n");
+	CHANGE(B,
+	       "3721000 claim B c3 2:2\n3721001 begin c3 2\n"
+	       "3799000 complete k2 2:completed:c3\n3801000 answer k2 2:accepted\n",
+	       "");
+	ADD(A, "3799000 complete k2 2:completed:c2\n3801000 answer k2 2:accepted");
+	CHANGE(EFFECT, "3722000 begin 2 c3 2 60\n3790000 end 2 c3 2 60\n",
+	       "3790000 end 2 c2 1 51\n");
+	CHANGE(FINAL, "2 completed c3 2 1 1 1", "2 completed c2 1 1 0 0");
+}
+
+static void an_act_of_a_run_for_many_faults_may_leave_a_criterion_untold(void **state)
+{
+	spin(state);
+	assert_int_equal(chaos_history_accepted(*state)->untold, 1);
+}
+
+static void a_run_for_one_fault_whose_criterion_could_not_be_told_is_unknown(void **state)
+{
+	spin(state);
+	terms.lone = true;
+	UNKNOWN("handler-spins (bout 1) was to be told by samples, and there were too few");
+}
+
 /* --- folders ------------------------------------------------------------------------------------ */
 
 static void put(const char *folder, const char *name, const char *text)
@@ -307,6 +341,9 @@ int main(void)
 		CHAOS_HISTORY_TEST(an_act_of_which_an_acknowledgement_was_taken_out_is_unknown),
 		CHAOS_HISTORY_TEST(a_fault_that_says_it_stayed_too_long_and_cannot_is_unknown),
 		CHAOS_HISTORY_TEST(a_pause_that_stayed_too_long_may_cause_a_death),
+		CHAOS_HISTORY_TEST(an_act_of_a_run_for_many_faults_may_leave_a_criterion_untold),
+		CHAOS_HISTORY_TEST(
+			a_run_for_one_fault_whose_criterion_could_not_be_told_is_unknown),
 		cmocka_unit_test(an_act_in_a_folder_that_is_not_called_as_it_is_is_unknown),
 		cmocka_unit_test(an_act_behind_the_last_of_its_run_is_unknown),
 		CHAOS_HISTORY_TEST(an_act_that_was_cut_off_may_lack_faults),

@@ -210,6 +210,7 @@ struct check {
 	bool has_latencies;                         /* a bout demands some */
 	struct check_latency calm[CHECK_LATENCIES]; /* while none was on */
 	size_t latency_at;
+	int64_t told; /* criteria of faults for which there were enough samples */
 };
 
 /* --- reading (checker.c's helpers, check_read.c) ------------------------------------------------ */

@@ -92,6 +92,7 @@ static int judge_act(const struct retrial *retrial, const char *folder, struct e
 		.act = number < 1 ? NULL : &plan->acts[(size_t)(number - 1) % plan->act_count],
 		.seed = chance_part(plan->seed, (uint64_t)number),
 		.whole = !plan->endless && facts_number(retrial->facts, "cut_off", 0) != number,
+		.lone = plan_is_lone(plan),
 	};
 	int status = -1;
 
