@@ -373,7 +373,7 @@ static void a_job_that_stays_with_the_dead_breaks_l3(void **state)
 	CHANGE(B, "3799000 complete k2 2:completed:c3\n3801000 answer k2 2:accepted\n", "");
 	CHANGE(EFFECT, "3722000 begin 2 c3 2 60\n3790000 end 2 c3 2 60\n", "");
 	CHANGE(FINAL, "2 completed c3 2 1 1 1", "2 active c2 1 0 0 0");
-	CHANGE(NEMESIS, "drained 2", "undrained 1");
+	CHANGE(NEMESIS, "5000000 drained 2\n5000001", "7000000 undrained 1\n7000001");
 	REJECTED_AMONG(L3);
 }
 

@@ -7,7 +7,6 @@
 #include <cmocka.h>
 
 #include "tests/support/chaos_history.h"
-#include "tools/chaos/plan/plan.h"
 
 #define ADD(file, line) chaos_history_add(*state, CHAOS_HISTORY_##file, line)
 #define CHANGE(file, from, to) chaos_history_change(*state, CHAOS_HISTORY_##file, from, to)
@@ -306,116 +305,6 @@ static void a_last_read_that_is_missing_loses_nothing(void **state)
 	assert_int_equal(chaos_history_judge(*state)->lost, 0);
 }
 
-/* --- what was to be played ---------------------------------------------------------------------- */
-
-static struct plan_bout bouts[2];
-static char name[] = "good";
-static struct plan_act act;
-static struct checker_terms terms;
-
-/* The history is of that act. */
-static void hold(void **state)
-{
-	bouts[0] = (struct plan_bout){ fault_find("dispatcher-killed"), NULL };
-	bouts[1] = (struct plan_bout){ fault_find("agent-killed"), NULL };
-	act = plan_default;
-	act.name = name;
-	act.load.clients = 0; /* but the one that faults use */
-	act.bouts = bouts;
-	act.bout_count = 1;
-	terms = (struct checker_terms){ .act = &act, .seed = 7, .whole = true };
-	inject(state, "inject 1 dispatcher-killed 0");
-	CHANGE(ACT, "name=good\n", "name=good\nstage=plain\nseed=7\n");
-	chaos_history_hold_against(*state, &terms);
-}
-
-static void an_act_as_it_was_to_be_played_is_right(void **state)
-{
-	hold(state);
-	chaos_history_accepted(*state);
-}
-
-static void an_act_under_another_name_is_unknown(void **state)
-{
-	hold(state);
-	CHANGE(ACT, "name=good", "name=easy");
-	UNKNOWN("the act is \"easy\", and by its scenario it is \"good\"");
-}
-
-static void an_act_of_another_stage_is_unknown(void **state)
-{
-	hold(state);
-	CHANGE(ACT, "stage=plain", "stage=relay");
-	UNKNOWN("the act was played on the stage \"relay\"");
-}
-
-static void an_act_of_another_seed_is_unknown(void **state)
-{
-	hold(state);
-	CHANGE(NEMESIS, "begin 7", "begin 8");
-	UNKNOWN("the act was played with the seed 8, and by its run with 7");
-}
-
-static void an_act_with_easier_settings_is_unknown(void **state)
-{
-	hold(state);
-	CHANGE(ACT, "scan_us=200000", "scan_us=2000000");
-	UNKNOWN("the act says scan_us=2000000, and its scenario 200000");
-}
-
-static void an_act_of_which_a_client_was_taken_out_is_unknown(void **state)
-{
-	hold(state);
-	act.load.clients = 1;
-	UNKNOWN("the act says clients=1, and its scenario 2");
-}
-
-static void an_act_that_says_itself_what_its_faults_demand_is_not_believed(void **state)
-{
-	hold(state);
-	CHANGE(ACT, "demand_harm=16", "demand_dispatcher-killed=128");
-	CHANGE(FINAL, "0 job 1 completed c1 1 1 0 0\n", "");
-	REJECTED(S3);
-}
-
-static void an_act_that_says_itself_that_jobs_may_be_forgotten_is_not_believed(void **state)
-{
-	hold(state);
-	CHANGE(ACT, "demand_harm=16", "forgets=1");
-	CHANGE(FINAL, "0 job 1 completed c1 1 1 0 0\n", "");
-	REJECTED(S3);
-}
-
-static void an_act_without_one_of_its_faults_is_unknown(void **state)
-{
-	hold(state);
-	act.bout_count = 2;
-	UNKNOWN("agent-killed was to be injected 1 time, and was 0");
-}
-
-static void an_act_with_a_fault_that_could_not_be_played_is_right(void **state)
-{
-	hold(state);
-	act.bout_count = 2;
-	ADD(NEMESIS, "5000002 skip agent-killed no such machine");
-	chaos_history_accepted(*state);
-}
-
-static void an_act_that_was_cut_off_may_lack_faults(void **state)
-{
-	hold(state);
-	act.bout_count = 2;
-	terms.whole = false;
-	chaos_history_accepted(*state);
-}
-
-static void an_act_with_a_fault_of_another_is_unknown(void **state)
-{
-	hold(state);
-	bouts[0].first = fault_find("agent-killed");
-	UNKNOWN("dispatcher-killed was injected, which its scenario does not say");
-}
-
 /* ------------------------------------------------------------------------------------------------ */
 
 static const struct CMUnitTest HISTORIES[] = {
@@ -455,24 +344,7 @@ static const struct CMUnitTest HISTORIES[] = {
 	CHAOS_HISTORY_TEST(a_last_read_that_is_missing_loses_nothing),
 };
 
-static const struct CMUnitTest ACTS[] = {
-	CHAOS_HISTORY_TEST(an_act_as_it_was_to_be_played_is_right),
-	CHAOS_HISTORY_TEST(an_act_under_another_name_is_unknown),
-	CHAOS_HISTORY_TEST(an_act_of_another_stage_is_unknown),
-	CHAOS_HISTORY_TEST(an_act_of_another_seed_is_unknown),
-	CHAOS_HISTORY_TEST(an_act_with_easier_settings_is_unknown),
-	CHAOS_HISTORY_TEST(an_act_of_which_a_client_was_taken_out_is_unknown),
-	CHAOS_HISTORY_TEST(an_act_that_says_itself_what_its_faults_demand_is_not_believed),
-	CHAOS_HISTORY_TEST(an_act_that_says_itself_that_jobs_may_be_forgotten_is_not_believed),
-	CHAOS_HISTORY_TEST(an_act_without_one_of_its_faults_is_unknown),
-	CHAOS_HISTORY_TEST(an_act_with_a_fault_that_could_not_be_played_is_right),
-	CHAOS_HISTORY_TEST(an_act_that_was_cut_off_may_lack_faults),
-	CHAOS_HISTORY_TEST(an_act_with_a_fault_of_another_is_unknown),
-};
-
 int main(void)
 {
-	int failed = cmocka_run_group_tests(HISTORIES, NULL, NULL);
-
-	return failed + cmocka_run_group_tests(ACTS, NULL, NULL);
+	return cmocka_run_group_tests(HISTORIES, NULL, NULL);
 }

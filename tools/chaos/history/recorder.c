@@ -137,11 +137,16 @@ static int export(PGconn *conn, const char *statement, const char *folder, const
 
 int recorder_export(PGconn *conn, bool ordered, const char *folder, struct error *err)
 {
-	if (ordered && take_order(conn, err) != 0)
-		return -1;
-	if (export(conn, "recorder_export", folder, "database.log", err) != 0)
-		return -1;
-	return export(conn, "recorder_final", folder, "final.log", err);
+	int status = do_script(conn, "recorder_look", err);
+
+	if (status == 0 && ordered)
+		status = take_order(conn, err);
+	if (status == 0)
+		status = export(conn, "recorder_export", folder, "database.log", err);
+	if (status == 0)
+		status = export(conn, "recorder_final", folder, "final.log", err);
+	PQclear(PQexec(conn, status == 0 ? "commit" : "rollback"));
+	return status;
 }
 
 int recorder_remove(PGconn *conn, struct error *err)

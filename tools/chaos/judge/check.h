@@ -68,6 +68,7 @@ enum check_flag {
 	CHECK_LOST = 1 << 12,        /* its worker knew that it was reassigned */
 	CHECK_USERS = 1 << 13,       /* for the user's handler */
 	CHECK_BRITTLE = 1 << 14,     /* one interruption ends it */
+	CHECK_FRESH = 1 << 15,       /* claimed too late for its owner to know of it */
 };
 
 /* All that is kept of a job. */
@@ -188,6 +189,7 @@ struct check {
 	uint64_t begun_seed;  /* as nemesis.log says it */
 	struct check_map met; /* by the fault's name: how often it was injected, or CHECK_SKIPPED */
 	int64_t undrained;    /* -1: it did not say */
+	int64_t drained;      /* so many jobs had been acknowledged to the load then */
 	int64_t ended_us;     /* when the database's record was collected */
 
 	/* the database */
@@ -216,6 +218,7 @@ struct check {
 	bool has_latencies;                         /* a bout demands some */
 	struct check_latency calm[CHECK_LATENCIES]; /* while none was on */
 	size_t latency_at;
+	int64_t told; /* criteria of faults for which there were enough samples */
 };
 
 /* --- reading (checker.c's helpers, check_read.c) ------------------------------------------------ */
@@ -253,6 +256,10 @@ void check_read_gap(struct check *check, const char *format, ...)
 bool check_read_room(struct check *check, void *items, size_t *room, size_t count, size_t size);
 
 void check_read_time(struct check *check, struct check_times *times, int64_t at_us);
+
+/* Whether the drain was given up, and the database had no more time to record what was done by then. */
+bool check_read_is_behind_record(const struct check *check, int64_t at_us);
+
 bool check_read_any(const struct check_times *times, int64_t from_us, int64_t to_us);
 
 /* --- jobs and lives ----------------------------------------------------------------------------- */
@@ -347,6 +354,10 @@ void check_terms(struct check *check);
 bool check_database(struct check *check);
 void check_workers(struct check *check);
 void check_leaks(struct check *check);
+
+/* Claims of those that are gone; how long a claim may stand before its owner has learnt of it or it is given back. */
+void check_leaks_orphans(struct check *check);
+int64_t check_leaks_known_us(const struct check *check);
 void check_clients(struct check *check);
 void check_effects(struct check *check);
 

@@ -184,12 +184,16 @@ static bool take_broken(struct check *check, int64_t at_us, char **words, size_t
 static bool take_late(struct check *check, int64_t at_us, char **words, size_t count)
 {
 	struct check_bout *bout = find(check, words[1]);
+	const struct fault *fault = bout == NULL
+					    ? NULL
+					    : fault_find(check->verdict->faults[bout->fault].name);
 
 	(void)at_us;
 	(void)count;
-	if (bout != NULL)
-		bout->demands &= ~(unsigned)(FAULT_NO_DEATH | FAULT_NO_CONFLICT);
-	return bout != NULL;
+	if (fault == NULL || !fault->punctual)
+		return false;
+	bout->demands &= ~(unsigned)(FAULT_NO_DEATH | FAULT_NO_CONFLICT);
+	return true;
 }
 
 static bool take_skip(struct check *check, int64_t at_us, char **words, size_t count)
@@ -267,10 +271,9 @@ static bool take_ended(struct check *check, int64_t at_us, char **words, size_t 
 static bool take_drained(struct check *check, int64_t at_us, char **words, size_t count)
 {
 	(void)at_us;
-	(void)words;
 	(void)count;
 	check->undrained = 0;
-	return true;
+	return check_read_number(words[1], &check->drained);
 }
 
 static bool take_undrained(struct check *check, int64_t at_us, char **words, size_t count)

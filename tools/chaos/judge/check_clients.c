@@ -196,6 +196,12 @@ void check_clients(struct check *check)
 		check_read_unsound(check, "there %s %zu log%s of %" PRId64 " clients",
 				   found == 1 ? "is" : "are", found, found == 1 ? "" : "s",
 				   check->clients);
+	if (check->terms != NULL && check->undrained == 0 &&
+	    check->verdict->acknowledged != check->drained)
+		check_read_gap(check,
+			       "the clients' logs tell of %" PRId64
+			       " jobs that were acknowledged, and nemesis.log of %" PRId64,
+			       check->verdict->acknowledged, check->drained);
 	check_jobs_each(check, count_unlisted);
 	judge_phantoms(check);
 	check_map_fini(&clients.open);

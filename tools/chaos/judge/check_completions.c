@@ -294,19 +294,16 @@ static void close_completion(struct check_worker *worker, struct check_completio
 	*completion = worker->completions[--worker->completion_count];
 }
 
-/* What the database had no more time to record: the drain was given up. */
-static bool is_behind_record(const struct check *check, int64_t at_us)
-{
-	return check->undrained > 0 && check->ended_us != 0 && at_us > check->ended_us;
-}
-
 bool check_completions_answer(struct check *check, int64_t at_us, char **words, size_t count)
 {
 	struct check_completion *completion = completion_of(check->own, words[1]);
 
 	check_workers_note_contact(check, at_us);
-	if (is_behind_record(check, at_us))
+	if (check_read_is_behind_record(check, at_us)) {
+		if (completion != NULL)
+			completion->abandoned = true;
 		return true;
+	}
 	if (completion == NULL)
 		return false;
 	for (size_t i = 2; i < count; i++) {
@@ -338,7 +335,7 @@ bool check_completions_settled(struct check *check, int64_t at_us, char **words,
 	if (!check_read_number(words[1], &item.job))
 		return false;
 	note_told(check, &item);
-	if (is_behind_record(check, at_us))
+	if (check_read_is_behind_record(check, at_us))
 		return true;
 	judge_accepted(check, &item, true);
 	return true;

@@ -209,7 +209,9 @@ static bool take_claim(struct check *check, int64_t at_us, char **words, size_t 
 	if (is_held(job))
 		let_go(check, &event);
 	job->step = CHECK_ASSIGNED;
-	job->flags &= (uint16_t)~CHECK_STARTED;
+	job->flags &= (uint16_t) ~(CHECK_STARTED | CHECK_FRESH);
+	if (check_read_is_behind_record(check, event.at_us + check_leaks_known_us(check)))
+		job->flags |= CHECK_FRESH;
 	job->claim = event.claim;
 	job->seq = (uint32_t)event.seq;
 	if (job->claims < UINT16_MAX)
@@ -468,17 +470,6 @@ static bool take_gone(struct check *check, int64_t at_us, char **words, size_t c
 
 /* --- what is left ------------------------------------------------------------------------------- */
 
-static void count_orphan(struct check *check, int64_t id, struct check_job *job)
-{
-	const struct check_life *life = check_lives_of(check, job);
-
-	if (!is_held(job) || life == NULL || life->ended_us == 0)
-		return;
-	check->verdict->orphans++;
-	verdict_violate(check->verdict, VERDICT_L3, "job %" PRId64 " stays with %s, which is %s",
-			id, life->name, life->is_dead ? "dead" : "stopped");
-}
-
 bool check_database(struct check *check)
 {
 	static const struct check_read_kind KINDS[] = {
@@ -495,6 +486,6 @@ bool check_database(struct check *check)
 	bool whole = check_read(check, "database.log", KINDS);
 
 	judge_rivals(check);
-	check_jobs_each(check, count_orphan);
+	check_leaks_orphans(check);
 	return whole;
 }

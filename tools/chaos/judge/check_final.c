@@ -45,8 +45,8 @@ static void judge_counters(struct check *check, const struct row *row, const str
 	if (row->attempt > job->attempts || row->interruptions > LIMIT_INTERRUPTIONS + 1)
 		VIOLATE(S10, row->id, "counts %" PRId64 " attempts and %" PRId64 " interruptions",
 			row->attempt, row->interruptions);
-	/* What a handler of the user's that cannot be run gives back does not count. */
-	if (!check->may_lose && (job->flags & CHECK_USERS) == 0 &&
+	/* What a handler of the user's that cannot be run gives back does not count; a run counts when it is over. */
+	if (!check->may_lose && job->step == CHECK_ENDED && (job->flags & CHECK_USERS) == 0 &&
 	    job->runs > row->attempt + row->interruptions + row->recoveries)
 		VIOLATE(S10, row->id,
 			"ran %d times, and counts %" PRId64 " attempts, %" PRId64

@@ -22,6 +22,13 @@ static bool is_told(const struct check *check, const struct check_job *job)
 	return (job->flags & (CHECK_TOLD_END | (check->may_lose ? CHECK_LOST : 0))) != 0;
 }
 
+/* The start of what was reclaimed is committed before it is handed out; where that answer was lost it is given back. */
+static bool lacks_begin(unsigned flags)
+{
+	return (flags & (CHECK_STARTED | CHECK_BEGUN)) == CHECK_STARTED &&
+	       (flags & (CHECK_RAN | CHECK_DONE)) != 0;
+}
+
 static void judge_worker(struct check *check, int64_t id, const struct check_job *job)
 {
 	const struct check_life *life = check_lives_of(check, job);
@@ -33,7 +40,7 @@ static void judge_worker(struct check *check, int64_t id, const struct check_job
 			       "the log of %s does not tell of the claim by which job %" PRId64
 			       " ended",
 			       life->name, id);
-	else if ((job->flags & (CHECK_STARTED | CHECK_BEGUN)) == CHECK_STARTED)
+	else if (lacks_begin(job->flags))
 		check_read_gap(check, "the log of %s does not tell that job %" PRId64 " was begun",
 			       life->name, id);
 	else if (!is_told(check, job) && !was_unheard(check, job, life))
@@ -67,15 +74,14 @@ static void judge_claim(struct check *check, const struct check_claim *claim)
 	    !check_bouts_on(check, claim->back_us - 2 * check->death_us, claim->back_us))
 		check_read_gap(check, "the log of %s does not tell of a claim that it gave back",
 			       life->name);
-	if ((claim->flags & CHECK_STARTED) != 0 && (claim->flags & CHECK_BEGUN) == 0 &&
-	    (!died || life->returned))
+	if (lacks_begin(claim->flags) && (!died || life->returned))
 		check_read_gap(check, "the log of %s does not tell of a run that it started",
 			       life->name);
 	if ((claim->flags & CHECK_DONE) != 0 && (claim->flags & (CHECK_RAN | CHECK_SILENT)) == 0)
 		check_read_gap(check, "effect.log does not tell of a run that %s had done",
 			       life->name);
 	if (died && life->returned && life->told_dead && (claim->flags & CHECK_BEGUN) != 0 &&
-	    (claim->flags & CHECK_LOST) == 0)
+	    (claim->flags & (CHECK_LOST | CHECK_TOLD_END)) == 0)
 		check_read_gap(check,
 			       "the log of %s does not tell that a job of its was reassigned",
 			       life->name);

@@ -118,11 +118,16 @@ void check_latency(struct check *check, enum check_latency_kind kind, int64_t fr
 void check_latency_count_untold(struct check *check, const struct check_bout *bout,
 				unsigned demands)
 {
-	for (int kind = 0; kind < CHECK_LATENCIES; kind++)
-		check->verdict->untold += (demands & KINDS[kind].demand) != 0 &&
-					  bout->latencies[kind] != NULL &&
-					  (bout->latencies[kind]->count < STRUCK_LEAST ||
-					   check->calm[kind].count < CALM_LEAST);
+	for (int kind = 0; kind < CHECK_LATENCIES; kind++) {
+		const struct check_latency *struck = bout->latencies[kind];
+
+		if ((demands & KINDS[kind].demand) == 0 || struck == NULL)
+			continue;
+		if (struck->count < STRUCK_LEAST || check->calm[kind].count < CALM_LEAST)
+			check->verdict->untold++;
+		else
+			check->told++;
+	}
 }
 
 bool check_latency_is_met(const struct check *check, const struct check_bout *bout,

@@ -69,6 +69,11 @@ void check_read_time(struct check *check, struct check_times *times, int64_t at_
 		times->at_us[times->count++] = at_us;
 }
 
+bool check_read_is_behind_record(const struct check *check, int64_t at_us)
+{
+	return check->undrained > 0 && check->ended_us != 0 && at_us > check->ended_us;
+}
+
 bool check_read_any(const struct check_times *times, int64_t from_us, int64_t to_us)
 {
 	for (size_t i = 0; i < times->count; i++)

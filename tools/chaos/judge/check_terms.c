@@ -96,6 +96,29 @@ static void judge_bouts(struct check *check)
 	}
 }
 
+/* What can be done on any machine is never skipped, unless it is no part of the act. */
+static void judge_skip(struct check *check, const struct fault *fault)
+{
+	if (fault != NULL && fault->possible == NULL && met(check, fault) >= CHECK_SKIPPED)
+		check_read_unsound(check, "%s was skipped, and every machine can play it",
+				   fault->name);
+}
+
+static void judge_skips(struct check *check)
+{
+	const struct plan_act *act = check->terms->act;
+
+	for (size_t i = 0; i < act->bout_count; i++) {
+		const struct plan_bout *bout = &act->bouts[i];
+
+		judge_skip(check, bout->first);
+		judge_skip(check, bout->second);
+		if (check->played == 0 && !is_skipped(check, bout))
+			check_read_unsound(check, "the act was not played, and %s not skipped",
+					   bout->first->name);
+	}
+}
+
 void check_terms(struct check *check)
 {
 	const struct plan_act *act;
@@ -108,6 +131,7 @@ void check_terms(struct check *check)
 	judge_number(check, "death_us", check->death_us, act->intervals.death_ms * 1000);
 	judge_number(check, "scan_us", check->scan_us, act->intervals.scan_ms * 1000);
 	judge_number(check, "poll_us", check->poll_us, act->intervals.poll_ms * 1000);
+	judge_skips(check);
 	if (check->played != 0) {
 		judge_number(check, "clients", check->clients, act->load.clients + 1);
 		judge_bouts(check);

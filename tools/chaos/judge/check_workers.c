@@ -89,7 +89,7 @@ static bool take_register(struct check *check, int64_t at_us, char **words, size
 	worker->pinging = false;
 	worker->life = CHECK_NO_LIFE;
 	if (life == NULL) {
-		if (!check->may_lose)
+		if (!check->may_lose && !check_read_is_behind_record(check, at_us))
 			verdict_violate(check->verdict, VERDICT_S5,
 					"%s believes to be registered as %s, and is not",
 					check->file, words[1]);
@@ -216,7 +216,7 @@ static bool take_fence(struct check *check, int64_t at_us, char **words, size_t 
 /* --- claims and runs ---------------------------------------------------------------------------- */
 
 /* JOB:SEQ, as a worker got it. */
-static bool judge_claimed(struct check *check, uint64_t claim, char *word)
+static bool judge_claimed(struct check *check, int64_t at_us, uint64_t claim, char *word)
 {
 	char *colon = strchr(word, ':');
 	struct check_job *job;
@@ -234,7 +234,8 @@ static bool judge_claimed(struct check *check, uint64_t claim, char *word)
 	if (job->known < UINT8_MAX)
 		job->known++;
 	check_claims_note(check, id, claim, CHECK_TOLD_CLAIM);
-	if (check->may_lose || (seq < job->seq) || (seq == job->seq && claim == job->claim))
+	if (check->may_lose || check_read_is_behind_record(check, at_us) || (seq < job->seq) ||
+	    (seq == job->seq && claim == job->claim))
 		return true;
 	VIOLATE(S5, id,
 		"was claimed with claim_seq %" PRId64 ", and the database knows nothing of it",
@@ -248,7 +249,7 @@ static bool take_claim(struct check *check, int64_t at_us, char **words, size_t 
 
 	check_workers_note_contact(check, at_us);
 	for (size_t i = 3; i < count; i++)
-		if (!judge_claimed(check, claim, words[i]))
+		if (!judge_claimed(check, at_us, claim, words[i]))
 			return false;
 	return true;
 }

@@ -164,6 +164,14 @@ static void say_of_bout(const struct check *check, const struct check_bout *bout
 		 bout->number, what);
 }
 
+/* Of a run for one fault, none of whose criteria could be told. */
+static const struct check_bout *untold(const struct check *check)
+{
+	bool lone = check->terms != NULL && check->terms->lone && check->bout_count > 0;
+
+	return lone && check->verdict->untold > 0 && check->told == 0 ? &check->bouts[0] : NULL;
+}
+
 /* Whether a fault did not do what it was to do. */
 static bool is_harmless(const struct check *check, char *why, size_t size)
 {
@@ -181,6 +189,9 @@ static bool is_harmless(const struct check *check, char *why, size_t size)
 	else if ((bout = slow(check)) != NULL)
 		say_of_bout(check, bout, "was healed, and work did not go on at 90 % within 10 s",
 			    why, size);
+	else if ((bout = untold(check)) != NULL)
+		say_of_bout(check, bout, "was to be told by samples, and there were too few", why,
+			    size);
 	return bout != NULL;
 }
 

@@ -18,6 +18,7 @@ struct checker_terms {
 	const struct plan_act *act;
 	uint64_t seed;
 	bool whole; /* it was not cut off: each of its faults had its turn */
+	bool lone;  /* the run is for one fault, whose criteria are what it is to tell */
 };
 
 /* Judges the act in FOLDER (its files: history.h; its settings: FOLDER/act, see run.h). A history that is cut or

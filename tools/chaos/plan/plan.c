@@ -215,6 +215,12 @@ static bool is_possible(const struct fault *fault)
 	return fault == NULL || fault->possible == NULL || fault->possible(&none) == 0;
 }
 
+bool plan_is_lone(const struct plan *plan)
+{
+	return plan->act_count == 1 && plan->acts[0].bout_count == 1 &&
+	       plan->acts[0].bouts[0].second == NULL && plan->acts[0].random_pairs == 0;
+}
+
 bool plan_is_possible(const struct plan_act *act)
 {
 	for (size_t i = 0; i < act->bout_count; i++)

@@ -140,6 +140,9 @@ void plan_cut(struct plan *plan, size_t count);
 /* Whether the fault can be played on that stage. */
 bool plan_suits(const struct fault *fault, enum stage_kind stage);
 
+/* Whether all that is played is one fault. */
+bool plan_is_lone(const struct plan *plan);
+
 /* Whether what nobody could survive, or locumd would refuse, was asked for: ERROR_INPUT with a sentence. */
 int plan_check_act(const struct plan_act *act, struct error *err);
 

@@ -236,6 +236,7 @@ static int judge(const struct act *act, struct verdict *verdict, struct error *e
 		.act = act->plan,
 		.seed = act->plan->seed,
 		.whole = !act->run->plan->endless && !atomic_load(&act->run->stop),
+		.lone = plan_is_lone(act->run->plan),
 	};
 
 	return checker_judge(act->folder, &terms, verdict, err);

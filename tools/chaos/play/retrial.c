@@ -14,6 +14,8 @@
 #include "tools/chaos/plan/chance.h"
 #include "tools/chaos/plan/origin.h"
 
+enum { NAME_BYTES = 256 };
+
 /* The run that is judged. */
 struct retrial {
 	const char *folder;
@@ -68,6 +70,18 @@ static int read_pruned(const char *folder, struct verdict *verdict, struct error
 	return 0;
 }
 
+/* Two folders of one act would each pass for it. */
+static void judge_name(const struct retrial *retrial, const struct plan_act *planned,
+		       int64_t number, struct verdict_act *act)
+{
+	char name[NAME_BYTES];
+
+	snprintf(name, sizeof(name), "%02" PRId64 "-%s", number, planned->name);
+	if (strcmp(act->name, name) != 0 ||
+	    (!retrial->plan.endless && number > (int64_t)retrial->plan.act_count))
+		make_unknown(&act->verdict, "its folder is not called as one of the run's acts is");
+}
+
 /* NN-ACT: the NN-th that was played. */
 static int judge_act(const struct retrial *retrial, const char *folder, struct error *err)
 {
@@ -78,6 +92,7 @@ static int judge_act(const struct retrial *retrial, const char *folder, struct e
 		.act = number < 1 ? NULL : &plan->acts[(size_t)(number - 1) % plan->act_count],
 		.seed = chance_part(plan->seed, (uint64_t)number),
 		.whole = !plan->endless && facts_number(retrial->facts, "cut_off", 0) != number,
+		.lone = plan_is_lone(plan),
 	};
 	int status = -1;
 
@@ -90,6 +105,8 @@ static int judge_act(const struct retrial *retrial, const char *folder, struct e
 		status = read_pruned(folder, &act->verdict, err);
 	else
 		status = checker_judge(folder, &terms, &act->verdict, err);
+	if (status == 0 && act->verdict.valid == VERDICT_VALID)
+		judge_name(retrial, terms.act, number, act);
 	if (status == 0)
 		verdict_add(&retrial->judged->whole, &act->verdict);
 	return status;
