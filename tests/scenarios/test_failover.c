@@ -83,6 +83,7 @@ static void a_standby_is_never_worked_on_and_its_promotion_is_followed(void **st
 	/* Plugin hosts find the primary, too. */
 	scenario_submit(s, 1, "settle");
 	scenario_await_finished(s, 2, "completed");
+	scenario_await_logged(s, daemon, 2, "debug job completed");
 	scenario_server_await_replayed(s);
 	scenario_server_stop(s, SIGQUIT);
 	scenario_server_promote(s);
@@ -156,8 +157,8 @@ static void a_synchronous_failover_loses_nothing_and_repeats_nothing(void **stat
 
 /* --- what is lost is told ---------------------------------------------------------------------- */
 
-/* Jobs end: KEPT of them where the standby sees it, GATED and NEW where it does not. */
-static void end_unseen(struct scenario *s)
+/* Jobs end, and their dispatcher knows: KEPT of them where the standby sees it, GATED and NEW where it does not. */
+static void end_unseen(struct scenario *s, const struct scenario_daemon *daemon)
 {
 	scenario_submit(s, KEPT, "quick");
 	scenario_await_finished(s, KEPT, "completed");
@@ -168,6 +169,7 @@ static void end_unseen(struct scenario *s)
 	scenario_submit(s, NEW, "quick");
 	scenario_let(s, "gate", GATED);
 	scenario_await_finished(s, KEPT + GATED + NEW, "completed");
+	scenario_await_logged(s, daemon, KEPT + GATED + NEW, "debug job completed");
 }
 
 static void
@@ -179,7 +181,7 @@ an_asynchronous_failover_tells_each_lost_completion_and_runs_what_is_in_line(voi
 	scenario_gated(s);
 	scenario_server_replicate(s);
 	daemon = scenario_start(s, "one", "%s", PATIENT);
-	end_unseen(s);
+	end_unseen(s, daemon);
 	scenario_server_stop(s, SIGQUIT);
 	scenario_server_promote(s);
 
@@ -213,7 +215,7 @@ static void a_failover_behind_a_pooler_is_noticed_too(void **state)
 	scenario_launch(s, daemon, "--no-listen", "--no-prepared", NULL);
 	scenario_await_logged(s, daemon, 1, "agent ready");
 	scenario_await(s, "select count(*) = 1 from locum.agent");
-	end_unseen(s);
+	end_unseen(s, daemon);
 	scenario_server_stop(s, SIGQUIT);
 	scenario_server_promote(s);
 	pooler_redirect(&pooler);
