@@ -165,28 +165,30 @@ void args_int8_array(struct args *args, const int64_t *values, size_t count)
 	}
 }
 
-void args_uuid_array(struct args *args, const struct uuid *values, size_t count)
+/* Values of one size, whose bytes go as they are and stand side by side. */
+static void add_fixed_array(struct args *args, unsigned array, unsigned element, const void *values,
+			    size_t count, int size)
 {
-	char *at = add_array(args, OID_UUID_ARRAY, OID_UUID, count, count * (4 + UUID_BYTES),
-			     false);
+	char *at = add_array(args, array, element, count, count * (4 + (size_t)size), false);
+	const char *from = values;
 
 	for (size_t i = 0; at != NULL && i < count; i++) {
-		at = put_int4(at, UUID_BYTES);
-		memcpy(at, values[i].bytes, UUID_BYTES);
-		at += UUID_BYTES;
+		at = put_int4(at, size);
+		memcpy(at, from + i * (size_t)size, (size_t)size);
+		at += size;
 	}
+}
+
+void args_uuid_array(struct args *args, const struct uuid *values, size_t count)
+{
+	_Static_assert(sizeof(*values) == UUID_BYTES, "side by side");
+	add_fixed_array(args, OID_UUID_ARRAY, OID_UUID, values, count, UUID_BYTES);
 }
 
 void args_place_array(struct args *args, const struct row_place *values, size_t count)
 {
-	char *at = add_array(args, OID_TID_ARRAY, OID_TID, count, count * (4 + ROW_PLACE_BYTES),
-			     false);
-
-	for (size_t i = 0; at != NULL && i < count; i++) {
-		at = put_int4(at, ROW_PLACE_BYTES);
-		memcpy(at, values[i].bytes, ROW_PLACE_BYTES);
-		at += ROW_PLACE_BYTES;
-	}
+	_Static_assert(sizeof(*values) == ROW_PLACE_BYTES, "side by side");
+	add_fixed_array(args, OID_TID_ARRAY, OID_TID, values, count, ROW_PLACE_BYTES);
 }
 
 void args_text_array(struct args *args, const struct args_text *values, size_t count)

@@ -175,13 +175,18 @@ int64_t outbox_due_ms(const struct outbox *outbox)
 	return due_ms;
 }
 
-bool outbox_has_due(const struct outbox *outbox, int64_t now_ms)
+static struct outbox_batch *find_unsent(const struct outbox *outbox)
 {
-	const struct outbox_batch *batch = outbox->batches;
+	struct outbox_batch *batch = outbox->batches;
 
 	while (batch != NULL && batch->sent)
 		batch = batch->next;
-	return batch != NULL || outbox_due_ms(outbox) <= now_ms;
+	return batch;
+}
+
+bool outbox_has_due(const struct outbox *outbox, int64_t now_ms)
+{
+	return find_unsent(outbox) != NULL || outbox_due_ms(outbox) <= now_ms;
 }
 
 static int by_id(const void *a, const void *b)
@@ -251,11 +256,9 @@ static struct outbox_batch *make_batch(struct outbox *outbox, size_t count, stru
 
 struct outbox_batch *outbox_send(struct outbox *outbox, int64_t now_ms, struct error *err)
 {
-	struct outbox_batch *batch = outbox->batches;
+	struct outbox_batch *batch = find_unsent(outbox);
 	size_t count;
 
-	while (batch != NULL && batch->sent)
-		batch = batch->next;
 	if (batch == NULL) {
 		resume(outbox, now_ms);
 		count = batch_size(outbox);
